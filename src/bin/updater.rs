@@ -1,0 +1,2 @@
+//! The updater beside an installed program.
+fn main() {}

@@ -1,0 +1,2 @@
+//! The vendor's program: publish, serve, demo.
+fn main() {}

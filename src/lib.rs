@@ -1,0 +1,17 @@
+//! Updraft: signed, resumable, crash-safe updates for desktop programs, servers, plugins and components.
+//!
+//! A program asks [`has_new_version`](host::has_new_version), hands over to the updater beside it with
+//! [`hand_over_to_updater`](host::hand_over_to_updater), exits, and after its restart says that it is well
+//! with [`confirm_healthy`](host::confirm_healthy). Everything else is done by the programs `updater`
+//! (beside every installed copy) and `updraft` (the vendor's side), which are thin shells over this library.
+//!
+//! The modules are listed in import order: each may use only those above it. `docs/architecture.md` tells
+//! what lives where; `tests/architecture.rs` holds the order.
+
+pub mod release;
+pub mod report;
+
+pub mod platform;
+
+pub mod fsx;
+pub mod plan;

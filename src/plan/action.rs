@@ -1,0 +1,205 @@
+//! The values a plan is made from and made of.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::release::{Content, Digest, Entry, Manifest, RelPath, ReleaseNumber, Version};
+use crate::report::{ErrorCode, Fault, ReleaseRef, Totals};
+
+/// What lies at a path of the install now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// A regular file.
+    File {
+        /// Its content.
+        digest: Digest,
+        /// Its size in bytes.
+        size: u64,
+        /// Its Unix permission bits.
+        mode: u32,
+    },
+    /// A symbolic link and what it says.
+    Link(String),
+    /// A folder.
+    Folder,
+    /// Something an update never touches: a device, a socket.
+    Other,
+}
+
+/// What lies at every path that a plan could be about: those of the receipt and those of the new release.
+/// A path that is not in it is free.
+pub type Inventory = BTreeMap<RelPath, Found>;
+
+/// What an update laid down at a path.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Laid {
+    /// A regular file.
+    File {
+        /// Its content.
+        sha256: Digest,
+        /// Its size in bytes.
+        size: u64,
+        /// Its Unix permission bits.
+        mode: u32,
+    },
+    /// A symbolic link and what it says.
+    Link(String),
+}
+
+/// The installed release and everything it laid down: only what stands here is ever removed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// The number of the release; 0 if there is none.
+    pub number: ReleaseNumber,
+    /// Its version.
+    pub version: Option<Version>,
+    /// The digest of its manifest.
+    pub manifest: Option<Digest>,
+    /// Files and links.
+    pub files: BTreeMap<RelPath, Laid>,
+    /// Empty folders.
+    pub folders: Vec<RelPath>,
+}
+
+impl Receipt {
+    /// The release as events name it.
+    #[must_use]
+    pub fn release(&self) -> ReleaseRef {
+        ReleaseRef { number: self.number, version: self.version.clone() }
+    }
+
+    /// The receipt of `manifest` laid down in full.
+    #[must_use]
+    pub fn of(manifest: &Manifest, digest: Digest) -> Self {
+        let laid = |entry: &Entry| match entry {
+            Entry::File(file) => Laid::File { sha256: file.sha256, size: file.size, mode: file.mode },
+            Entry::Link(link) => Laid::Link(link.target.clone()),
+        };
+        Self {
+            number: manifest.number,
+            version: Some(manifest.version.clone()),
+            manifest: Some(digest),
+            files: manifest.files.iter().map(|entry| (entry.path().clone(), laid(entry))).collect(),
+            folders: manifest.folders.clone(),
+        }
+    }
+}
+
+/// What happens at a path; exactly one of these.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    /// Nothing of ours is there, something will be.
+    Add,
+    /// Ours is there, another will be.
+    Update,
+    /// Ours is there, nothing will be.
+    Remove,
+    /// What is there stays.
+    Keep,
+}
+
+/// How the bytes of a file are got.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Way {
+    /// There are none to get: a link, an empty file, a removal, a file that stays.
+    Nothing,
+    /// They lie at another path of the install, with the right digest.
+    Local(RelPath),
+    /// They are fetched as a whole.
+    Whole(Content),
+}
+
+/// One path of a plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item {
+    /// The path.
+    pub path: RelPath,
+    /// What happens there.
+    pub action: Action,
+    /// What will be there; nothing after a removal.
+    pub want: Option<Entry>,
+    /// What is there now; nothing if the path is free.
+    pub current: Option<Found>,
+    /// Whether what is there now is the user's and is kept beside, as `name.user-<date>`.
+    pub keep_beside: bool,
+    /// How its bytes are got.
+    pub way: Way,
+}
+
+/// Everything an update will do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// What is installed.
+    pub from: ReleaseRef,
+    /// What will be installed.
+    pub to: ReleaseRef,
+    /// One item for each path of the receipt and of the new release, sorted by path.
+    pub items: Vec<Item>,
+    /// Folders to make if they are not there, outermost first.
+    pub make_folders: Vec<RelPath>,
+    /// Folders of the old release that the new one does not have, innermost first; each is removed if empty.
+    pub drop_folders: Vec<RelPath>,
+    /// What the record will say afterwards.
+    pub receipt: Receipt,
+}
+
+impl Plan {
+    /// The counts and bytes of this plan.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        let mut totals = Totals::default();
+        let mut fetched = std::collections::HashSet::new();
+        for item in &self.items {
+            match item.action {
+                Action::Add => totals.add += 1,
+                Action::Update => totals.update += 1,
+                Action::Remove => totals.remove += 1,
+                Action::Keep => totals.keep += 1,
+            }
+            if let Way::Whole(content) = &item.way
+                && fetched.insert(content.object)
+            {
+                totals.fetch_files += 1;
+                totals.fetch_bytes += content.size;
+            }
+        }
+        totals
+    }
+
+    /// The items that change something.
+    pub fn changes(&self) -> impl Iterator<Item = &Item> {
+        self.items.iter().filter(|item| item.action != Action::Keep)
+    }
+
+    /// Bytes of all files that will be laid down new.
+    #[must_use]
+    pub fn staged_bytes(&self) -> u64 {
+        let sizes = self.changes().filter_map(|item| match &item.want {
+            Some(Entry::File(file)) => Some(file.size),
+            Some(Entry::Link(_)) | None => None,
+        });
+        sizes.fold(0, u64::saturating_add)
+    }
+}
+
+/// Why no plan can be made.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// A folder or device of the user stands where a file must go.
+    #[error("the release has the file \u{ab}{0}\u{bb}, but something that is not a file is in its place")]
+    Blocked(RelPath),
+}
+
+impl Fault for PlanError {
+    fn code(&self) -> ErrorCode {
+        ErrorCode::Permission
+    }
+
+    fn hint(&self) -> Option<String> {
+        let Self::Blocked(path) = self;
+        Some(format!("Move \u{ab}{path}\u{bb} away and try again."))
+    }
+}

@@ -1,0 +1,165 @@
+//! From inventory, receipt and manifest to a plan. Every path gets exactly one action.
+
+use std::collections::{BTreeSet, HashMap};
+
+use crate::platform::file::HAS_MODES;
+use crate::release::{Digest, Entry, FileEntry, LinkEntry, Manifest, Policy, RelPath};
+use crate::report::ReleaseRef;
+
+use super::action::{Action, Found, Inventory, Item, Laid, Plan, PlanError, Receipt, Way};
+
+/// What the plan is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// From one release to another: what the user changed is kept beside.
+    Update,
+    /// Back to the installed release as signed: what differs from it is damage.
+    Repair,
+}
+
+/// Makes the plan that turns what is installed into `manifest`.
+///
+/// `inventory` must tell of every path in `receipt` and `manifest`; a path missing from it counts as free.
+///
+/// # Errors
+/// If a folder or device stands where a file must go.
+pub fn make(
+    inventory: &Inventory,
+    receipt: &Receipt,
+    manifest: &Manifest,
+    digest: Digest,
+    mode: Mode,
+) -> Result<Plan, PlanError> {
+    let on_disk = by_content(inventory);
+    let mut items: Vec<Item> = Vec::with_capacity(manifest.files.len());
+    for entry in &manifest.files {
+        items.push(wanted(entry, inventory, receipt, mode, &on_disk)?);
+    }
+    let listed: BTreeSet<&RelPath> = manifest.files.iter().map(Entry::path).collect();
+    let gone = receipt.files.iter().filter(|(path, _)| !listed.contains(path));
+    items.extend(gone.filter_map(|(path, laid)| removed(path, laid, inventory, mode)));
+    items.sort_by(|a, b| a.path.cmp(&b.path));
+    let (make_folders, drop_folders) = folders(receipt, manifest);
+    Ok(Plan {
+        from: receipt.release(),
+        to: ReleaseRef { number: manifest.number, version: Some(manifest.version.clone()) },
+        items,
+        make_folders,
+        drop_folders,
+        receipt: Receipt::of(manifest, digest),
+    })
+}
+
+fn by_content(inventory: &Inventory) -> HashMap<Digest, &RelPath> {
+    let files = inventory.iter().filter_map(|(path, found)| match found {
+        Found::File { digest, .. } => Some((*digest, path)),
+        Found::Link(_) | Found::Folder | Found::Other => None,
+    });
+    files.collect()
+}
+
+fn wanted(
+    entry: &Entry,
+    inventory: &Inventory,
+    receipt: &Receipt,
+    mode: Mode,
+    on_disk: &HashMap<Digest, &RelPath>,
+) -> Result<Item, PlanError> {
+    let path = entry.path().clone();
+    let current = inventory.get(&path).cloned();
+    let laid = receipt.files.get(&path);
+    if matches!(current, Some(Found::Folder | Found::Other)) && !becomes_free(&path, inventory, receipt) {
+        return Err(PlanError::Blocked(path));
+    }
+    let action = match &current {
+        None | Some(Found::Folder | Found::Other) => Action::Add,
+        Some(found) if is_as_wanted(found, entry) || stays_by_policy(entry, found, laid) => Action::Keep,
+        Some(_) => Action::Update,
+    };
+    let theirs = current.as_ref().is_some_and(|found| !laid.is_some_and(|laid| is_as_laid(found, laid)));
+    let keep_beside =
+        action == Action::Update && theirs && mode == Mode::Update && !same_content(&current, entry);
+    let way = if action == Action::Keep { Way::Nothing } else { way(entry, on_disk) };
+    Ok(Item { path, action, want: Some(entry.clone()), current, keep_beside, way })
+}
+
+/// A folder of the old release may make room for a file if everything known in it is ours and leaves.
+fn becomes_free(path: &RelPath, inventory: &Inventory, receipt: &Receipt) -> bool {
+    let is_folder = matches!(inventory.get(path), Some(Found::Folder));
+    let is_ours = receipt.files.keys().chain(&receipt.folders).any(|known| known.is_within(path));
+    is_folder && is_ours
+}
+
+/// Files the user may change stay when changed, and files laid once stay at all.
+fn stays_by_policy(entry: &Entry, found: &Found, laid: Option<&Laid>) -> bool {
+    match entry {
+        Entry::File(FileEntry { policy: Policy::Once, .. }) => true,
+        Entry::File(FileEntry { policy: Policy::KeepIfModified, .. }) => {
+            !laid.is_some_and(|laid| is_as_laid(found, laid))
+        }
+        Entry::File(FileEntry { policy: Policy::Replace, .. }) | Entry::Link(_) => false,
+    }
+}
+
+fn is_as_wanted(found: &Found, entry: &Entry) -> bool {
+    match (found, entry) {
+        (Found::File { digest, mode, .. }, Entry::File(file)) => {
+            *digest == file.sha256 && (!HAS_MODES || *mode == file.mode)
+        }
+        (Found::Link(target), Entry::Link(LinkEntry { target: wanted, .. })) => target == wanted,
+        _ => false,
+    }
+}
+
+fn same_content(current: &Option<Found>, entry: &Entry) -> bool {
+    matches!((current, entry), (Some(Found::File { digest, .. }), Entry::File(file)) if *digest == file.sha256)
+}
+
+fn is_as_laid(found: &Found, laid: &Laid) -> bool {
+    match (found, laid) {
+        (Found::File { digest, .. }, Laid::File { sha256, .. }) => digest == sha256,
+        (Found::Link(target), Laid::Link(said)) => target == said,
+        _ => false,
+    }
+}
+
+fn way(entry: &Entry, on_disk: &HashMap<Digest, &RelPath>) -> Way {
+    let Entry::File(file) = entry else { return Way::Nothing };
+    match (&file.content, on_disk.get(&file.sha256)) {
+        (None, _) => Way::Nothing,
+        (Some(_), Some(path)) => Way::Local((*path).clone()),
+        (Some(content), None) => Way::Whole(content.clone()),
+    }
+}
+
+/// A file the old release laid down and the new one does not list. If it is gone already there is nothing to
+/// do; what stands there now and is not a file or link is the user's.
+fn removed(path: &RelPath, laid: &Laid, inventory: &Inventory, mode: Mode) -> Option<Item> {
+    let current = inventory.get(path)?.clone();
+    if matches!(current, Found::Folder | Found::Other) {
+        return None;
+    }
+    let keep_beside = mode == Mode::Update && !is_as_laid(&current, laid);
+    let current = Some(current);
+    Some(Item {
+        path: path.clone(),
+        action: Action::Remove,
+        want: None,
+        current,
+        keep_beside,
+        way: Way::Nothing,
+    })
+}
+
+fn folders(receipt: &Receipt, manifest: &Manifest) -> (Vec<RelPath>, Vec<RelPath>) {
+    let all = |files: &mut dyn Iterator<Item = &RelPath>, listed: &[RelPath]| -> BTreeSet<RelPath> {
+        let inner = files.flat_map(RelPath::ancestors);
+        let listed = listed.iter().flat_map(|path| std::iter::once(path.clone()).chain(path.ancestors()));
+        inner.chain(listed).collect()
+    };
+    let new = all(&mut manifest.files.iter().map(Entry::path), &manifest.folders);
+    let old = all(&mut receipt.files.keys(), &receipt.folders);
+    // A folder sorts before what it holds, so the set is outermost first and its reverse innermost first.
+    let drop_folders = old.iter().rev().filter(|folder| !new.contains(*folder)).cloned().collect();
+    (new.into_iter().collect(), drop_folders)
+}

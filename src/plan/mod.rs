@@ -1,0 +1,9 @@
+//! What is to be done: pure functions from what is installed and what was signed to the actions of an update.
+
+mod action;
+mod decide;
+mod offer;
+
+pub use action::{Action, Found, Inventory, Item, Laid, Plan, PlanError, Receipt, Way};
+pub use decide::{Mode, make};
+pub use offer::{Choice, Seen, choose};

@@ -1,0 +1,22 @@
+//! Every difference between operating systems, behind functions of the same name; all `unsafe` code.
+//!
+//! Imports no other room. `unix` and `windows` hold the same modules; `linux` and `macos` what Unix systems
+//! do differently.
+
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(target_os = "macos")]
+mod macos;
+#[cfg(unix)]
+mod unix;
+#[cfg(windows)]
+mod windows;
+
+#[cfg(unix)]
+pub use unix::{file, process};
+#[cfg(windows)]
+pub use windows::{file, process};
+
+mod types;
+
+pub use types::{ChangeMark, Holder, ProcessId};

@@ -1,0 +1,40 @@
+//! The values that platform functions speak in.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// A process for certain: numbers are used again, number and start time together are not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ProcessId {
+    /// The process number.
+    pub pid: u32,
+    /// When it started, in a unit of the system's own; only equality has a meaning.
+    pub started: u64,
+}
+
+/// A process that uses files of an install.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    /// The process.
+    pub process: ProcessId,
+    /// Its name.
+    pub name: String,
+    /// Whether it belongs to the user we run as.
+    pub ours: bool,
+    /// One of the files it uses.
+    pub file: PathBuf,
+}
+
+/// What changes whenever a file's content changes without trickery; equal marks let a hash be reused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangeMark {
+    /// Size in bytes.
+    pub size: u64,
+    /// Time of the last write, in nanoseconds or the system's own unit.
+    pub written: i128,
+    /// Time of the last change of content or attributes; on Windows the creation time.
+    pub changed: i128,
+    /// The file's identity on its volume; 0 where there is none.
+    pub id: u64,
+}

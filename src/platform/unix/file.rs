@@ -1,0 +1,123 @@
+//! Files on Unix.
+#![expect(clippy::disallowed_methods, reason = "the ground that fsx stands on")]
+
+use std::fs::{File, Metadata, OpenOptions, Permissions};
+use std::io;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::Path;
+
+use crate::platform::ChangeMark;
+
+/// Whether files have Unix permission bits here.
+pub const HAS_MODES: bool = true;
+
+/// Brings a file's bytes to the disk itself (`fsync`; on macOS `F_FULLFSYNC`, which std uses there).
+///
+/// # Errors
+/// What the system says.
+pub fn flush(file: &File) -> io::Result<()> {
+    file.sync_all()
+}
+
+/// Brings a folder's entries to the disk itself.
+///
+/// # Errors
+/// What the system says.
+pub fn sync_dir(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}
+
+/// Brings everything written to the volume of `path` to the disk at once, where the system can; otherwise
+/// returns false and each file has to be flushed by itself.
+///
+/// # Errors
+/// What the system says.
+pub fn sync_volume(path: &Path) -> io::Result<bool> {
+    #[cfg(target_os = "linux")]
+    {
+        rustix::fs::syncfs(File::open(path)?)?;
+        Ok(true)
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = path;
+        Ok(false)
+    }
+}
+
+/// Renames, replacing an existing file at once.
+///
+/// # Errors
+/// What the system says.
+pub fn replace(from: &Path, to: &Path) -> io::Result<()> {
+    std::fs::rename(from, to)
+}
+
+/// Makes a symbolic link.
+///
+/// # Errors
+/// What the system says.
+pub fn symlink(target: &str, path: &Path) -> io::Result<()> {
+    std::os::unix::fs::symlink(target, path)
+}
+
+/// Sets the permission bits.
+///
+/// # Errors
+/// What the system says.
+pub fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
+    std::fs::set_permissions(path, Permissions::from_mode(mode & 0o777))
+}
+
+/// The permission bits.
+#[must_use]
+pub fn mode(metadata: &Metadata) -> u32 {
+    metadata.mode() & 0o777
+}
+
+/// What tells whether a file changed since it was hashed.
+#[must_use]
+pub fn change_mark(metadata: &Metadata) -> ChangeMark {
+    let nanos = |seconds: i64, nanos: i64| i128::from(seconds) * 1_000_000_000 + i128::from(nanos);
+    ChangeMark {
+        size: metadata.size(),
+        written: nanos(metadata.mtime(), metadata.mtime_nsec()),
+        changed: nanos(metadata.ctime(), metadata.ctime_nsec()),
+        id: metadata.ino(),
+    }
+}
+
+/// The volume a file is on.
+#[must_use]
+pub fn volume(metadata: &Metadata) -> u64 {
+    metadata.dev()
+}
+
+/// Whether the error says that another process holds the file in a way that forbids this.
+#[must_use]
+pub fn is_sharing_violation(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(rustix::io::Errno::TXTBSY.raw_os_error())
+}
+
+/// Bytes free for us on the volume of `path`.
+///
+/// # Errors
+/// What the system says.
+pub fn free_space(path: &Path) -> io::Result<u64> {
+    let volume = rustix::fs::statvfs(path)?;
+    Ok(volume.f_bavail.saturating_mul(volume.f_frsize))
+}
+
+/// Creates a new file that only its owner can read.
+///
+/// # Errors
+/// If it exists, or what the system says.
+pub fn create_private(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+}
+
+/// Whether others than the owner can read the file.
+#[must_use]
+pub fn is_open_to_others(metadata: &Metadata) -> bool {
+    metadata.mode() & 0o077 != 0
+}

@@ -1,0 +1,4 @@
+//! Unix: Linux and macOS.
+
+pub mod file;
+pub mod process;

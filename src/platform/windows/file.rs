@@ -1,0 +1,136 @@
+//! Files on Windows.
+#![expect(clippy::disallowed_methods, reason = "the ground that fsx stands on")]
+#![expect(unsafe_code, reason = "calls of the Windows API")]
+
+use std::fs::{File, Metadata, OpenOptions};
+use std::io;
+use std::os::windows::ffi::OsStrExt as _;
+use std::os::windows::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::Path;
+
+use windows_sys::Win32::Foundation::{ERROR_LOCK_VIOLATION, ERROR_SHARING_VIOLATION, ERROR_USER_MAPPED_FILE};
+use windows_sys::Win32::Storage::FileSystem::{
+    FILE_FLAG_BACKUP_SEMANTICS, GetDiskFreeSpaceExW, MOVEFILE_REPLACE_EXISTING, MOVEFILE_WRITE_THROUGH,
+    MoveFileExW,
+};
+
+use crate::platform::ChangeMark;
+
+/// Whether files have Unix permission bits here.
+pub const HAS_MODES: bool = false;
+
+/// Brings a file's bytes to the disk itself (`FlushFileBuffers`).
+///
+/// # Errors
+/// What the system says.
+pub fn flush(file: &File) -> io::Result<()> {
+    file.sync_all()
+}
+
+/// Brings a folder's entries to the disk itself.
+///
+/// # Errors
+/// What the system says.
+pub fn sync_dir(path: &Path) -> io::Result<()> {
+    let folder = OpenOptions::new().write(true).custom_flags(FILE_FLAG_BACKUP_SEMANTICS).open(path)?;
+    folder.sync_all()
+}
+
+/// Windows can't flush a volume without special rights: each file has to be flushed by itself.
+///
+/// # Errors
+/// None.
+pub fn sync_volume(_path: &Path) -> io::Result<bool> {
+    Ok(false)
+}
+
+/// Renames, replacing an existing file, and returns when the change is on the disk.
+///
+/// # Errors
+/// What the system says.
+pub fn replace(from: &Path, to: &Path) -> io::Result<()> {
+    let (from, to) = (wide(from), wide(to));
+    // SAFETY: both are wide strings that end in zero and live over the call.
+    let done = unsafe {
+        MoveFileExW(from.as_ptr(), to.as_ptr(), MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH)
+    };
+    if done == 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Makes a symbolic link to a file.
+///
+/// # Errors
+/// What the system says; without developer mode it refuses.
+pub fn symlink(target: &str, path: &Path) -> io::Result<()> {
+    std::os::windows::fs::symlink_file(target.replace('/', "\\"), path)
+}
+
+/// Nothing to do: Windows has no permission bits.
+///
+/// # Errors
+/// None.
+pub fn set_mode(_path: &Path, _mode: u32) -> io::Result<()> {
+    Ok(())
+}
+
+/// A guess of the permission bits a file would have on Unix.
+#[must_use]
+pub fn mode(_metadata: &Metadata) -> u32 {
+    0o644
+}
+
+/// What tells whether a file changed since it was hashed.
+#[must_use]
+pub fn change_mark(metadata: &Metadata) -> ChangeMark {
+    ChangeMark {
+        size: metadata.file_size(),
+        written: metadata.last_write_time().into(),
+        changed: metadata.creation_time().into(),
+        id: 0,
+    }
+}
+
+/// The volume a file is on; unknown here, so that all are one.
+#[must_use]
+pub fn volume(_metadata: &Metadata) -> u64 {
+    0
+}
+
+/// Whether the error says that another process holds the file in a way that forbids this.
+#[must_use]
+pub fn is_sharing_violation(error: &io::Error) -> bool {
+    let held = [ERROR_SHARING_VIOLATION, ERROR_LOCK_VIOLATION, ERROR_USER_MAPPED_FILE];
+    error.raw_os_error().is_some_and(|code| held.contains(&code.cast_unsigned()))
+}
+
+/// Bytes free for us on the volume of `path`.
+///
+/// # Errors
+/// What the system says.
+pub fn free_space(path: &Path) -> io::Result<u64> {
+    let path = wide(path);
+    let mut free = 0;
+    // SAFETY: the path is a wide string that ends in zero; null is allowed for the two values not wanted.
+    let done = unsafe {
+        GetDiskFreeSpaceExW(path.as_ptr(), &raw mut free, std::ptr::null_mut(), std::ptr::null_mut())
+    };
+    if done == 0 { Err(io::Error::last_os_error()) } else { Ok(free) }
+}
+
+/// Creates a new file. It inherits the rights of its folder, which below a user's profile is that user alone.
+///
+/// # Errors
+/// If it exists, or what the system says.
+pub fn create_private(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create_new(true).open(path)
+}
+
+/// Whether others than the owner can read the file; not looked at on Windows.
+#[must_use]
+pub fn is_open_to_others(_metadata: &Metadata) -> bool {
+    false
+}
+
+fn wide(path: &Path) -> Vec<u16> {
+    path.as_os_str().encode_wide().chain(std::iter::once(0)).collect()
+}

@@ -1,0 +1,4 @@
+//! Windows.
+
+pub mod file;
+pub mod process;

@@ -1,0 +1,173 @@
+//! Processes on Windows.
+#![expect(unsafe_code, reason = "calls of the Windows API")]
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::windows::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use windows_sys::Win32::Foundation::{CloseHandle, FILETIME, HANDLE, LPARAM, WAIT_OBJECT_0};
+use windows_sys::Win32::System::Console::{
+    ATTACH_PARENT_PROCESS, AttachConsole, GetStdHandle, STD_OUTPUT_HANDLE,
+};
+use windows_sys::Win32::System::Threading::{
+    CREATE_NEW_PROCESS_GROUP, GetProcessTimes, OpenProcess, PROCESS_QUERY_LIMITED_INFORMATION,
+    PROCESS_SYNCHRONIZE, WaitForSingleObject,
+};
+use windows_sys::Win32::UI::WindowsAndMessaging::{
+    EnumWindows, GetWindowThreadProcessId, IsWindowVisible, PostMessageW, WM_CLOSE,
+};
+
+use crate::platform::{Holder, ProcessId};
+
+/// A process handle that closes itself.
+struct Handle(HANDLE);
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        // SAFETY: the handle was opened by us and is closed once.
+        unsafe { CloseHandle(self.0) };
+    }
+}
+
+fn open(pid: u32) -> Option<Handle> {
+    // SAFETY: no pointers are passed.
+    let handle = unsafe { OpenProcess(PROCESS_QUERY_LIMITED_INFORMATION | PROCESS_SYNCHRONIZE, 0, pid) };
+    (!handle.is_null()).then_some(Handle(handle))
+}
+
+fn start_time(handle: &Handle) -> Option<u64> {
+    let zero = FILETIME { dwLowDateTime: 0, dwHighDateTime: 0 };
+    let (mut created, mut exit, mut kernel, mut user) = (zero, zero, zero, zero);
+    // SAFETY: the handle is open and the four pointers are to values that live over the call.
+    let done =
+        unsafe { GetProcessTimes(handle.0, &raw mut created, &raw mut exit, &raw mut kernel, &raw mut user) };
+    (done != 0).then(|| u64::from(created.dwHighDateTime) << 32 | u64::from(created.dwLowDateTime))
+}
+
+fn has_ended(handle: &Handle, limit: Duration) -> bool {
+    let limit = u32::try_from(limit.as_millis()).unwrap_or(u32::MAX - 1);
+    // SAFETY: the handle is open.
+    unsafe { WaitForSingleObject(handle.0, limit) == WAIT_OBJECT_0 }
+}
+
+/// The process with this number, if there is one.
+#[must_use]
+pub fn find(pid: u32) -> Option<ProcessId> {
+    let handle = open(pid)?;
+    if has_ended(&handle, Duration::ZERO) {
+        return None;
+    }
+    start_time(&handle).map(|started| ProcessId { pid, started })
+}
+
+/// This process.
+#[must_use]
+pub fn current() -> ProcessId {
+    let pid = std::process::id();
+    find(pid).unwrap_or(ProcessId { pid, started: 0 })
+}
+
+/// Whether the process still runs.
+#[must_use]
+pub fn is_running(process: ProcessId) -> bool {
+    find(process.pid) == Some(process)
+}
+
+/// Waits until the process has ended, `limit` at most; says whether it has.
+#[must_use]
+pub fn wait_exit(process: ProcessId, limit: Duration) -> bool {
+    match open(process.pid) {
+        Some(handle) if start_time(&handle) == Some(process.started) => has_ended(&handle, limit),
+        _ => true,
+    }
+}
+
+/// Asks the process to end by closing its windows.
+///
+/// # Errors
+/// If it has no window that could be closed.
+pub fn ask_to_close(process: ProcessId) -> io::Result<()> {
+    unsafe extern "system" fn close(window: windows_sys::Win32::Foundation::HWND, wanted: LPARAM) -> i32 {
+        let mut pid = 0;
+        // SAFETY: `window` comes from the system, `pid` lives over the call; `wanted` points to the process
+        // and count that `ask_to_close` keeps alive while windows are listed.
+        unsafe {
+            GetWindowThreadProcessId(window, &raw mut pid);
+            let wanted = &mut *(wanted as *mut (u32, u32));
+            if pid == wanted.0 && IsWindowVisible(window) != 0 && PostMessageW(window, WM_CLOSE, 0, 0) != 0 {
+                wanted.1 += 1;
+            }
+        }
+        1
+    }
+    if !is_running(process) {
+        return Ok(());
+    }
+    let mut wanted = (process.pid, 0_u32);
+    // SAFETY: the callback gets a pointer to `wanted`, which outlives the call.
+    unsafe { EnumWindows(Some(close), &raw mut wanted as LPARAM) };
+    if wanted.1 > 0 {
+        Ok(())
+    } else {
+        Err(io::Error::new(io::ErrorKind::NotFound, "it has no window to close"))
+    }
+}
+
+/// Starts a program that outlives us.
+///
+/// # Errors
+/// What the system says.
+pub fn spawn_detached(
+    program: &Path,
+    args: &[OsString],
+    folder: Option<&Path>,
+    variables: &[(OsString, Option<OsString>)],
+) -> io::Result<ProcessId> {
+    let mut command = Command::new(program);
+    command.args(args).stdin(Stdio::null()).creation_flags(CREATE_NEW_PROCESS_GROUP);
+    if let Some(folder) = folder {
+        command.current_dir(folder);
+    }
+    for (name, value) in variables {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    let child = command.spawn()?;
+    let pid = child.id();
+    Ok(find(pid).unwrap_or(ProcessId { pid, started: 0 }))
+}
+
+/// Other processes that use files below `folder`.
+#[must_use]
+pub fn holders(_folder: &Path) -> Vec<Holder> {
+    Vec::new()
+}
+
+/// Whether there is a screen to show a window on.
+#[must_use]
+pub fn is_display_present() -> bool {
+    true
+}
+
+/// The name of an executable whose name without extension is `stem`.
+#[must_use]
+pub fn exe_name(stem: &OsStr) -> PathBuf {
+    let mut name = stem.to_os_string();
+    name.push(".exe");
+    PathBuf::from(name)
+}
+
+/// Gives a program without a console the one it was started from, unless its output already goes somewhere.
+pub fn attach_console() {
+    // SAFETY: no pointers are passed.
+    unsafe {
+        if GetStdHandle(STD_OUTPUT_HANDLE).is_null() {
+            AttachConsole(ATTACH_PARENT_PROCESS);
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! What a release is: its names, numbers, digests, paths and manifest. Values only, no I/O.
+
+mod codec;
+mod digest;
+mod ids;
+mod manifest;
+mod path;
+mod stamp;
+mod summary;
+mod wire;
+
+pub use codec::Codec;
+pub use digest::{Digest, Hasher, InvalidDigest};
+pub use ids::{App, Channel, InvalidName, Platform, ReleaseNumber, Urgency, Version};
+pub use manifest::{
+    Content, Entry, FileEntry, Health, LinkEntry, MAX_FILES, MAX_MANIFEST_BYTES, Manifest, ManifestError,
+    Notes, Policy, Start,
+};
+pub use path::{InvalidPath, RelPath};
+pub use stamp::{InvalidStamp, Stamp};
+pub use summary::{Summary, parse_target_path, target_path};

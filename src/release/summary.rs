@@ -1,0 +1,50 @@
+//! What the signed targets say of a release: enough to decide on an update without its manifest.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Channel, Platform, RelPath, ReleaseNumber, Stamp, Urgency, Version};
+
+/// The `custom` data of a release's target (`docs/formats.md`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Summary {
+    /// Its place in the order of releases.
+    pub number: ReleaseNumber,
+    /// Its version.
+    pub version: Version,
+    /// Whether it may be declined.
+    #[serde(default)]
+    pub urgency: Urgency,
+    /// Installs below this must update before the program may start.
+    #[serde(default)]
+    pub minimum: ReleaseNumber,
+    /// When it was published.
+    pub published: Stamp,
+    /// Whether the publisher took it back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub withdrawn: bool,
+    /// Bytes that an install of the release before it downloads at most.
+    #[serde(default)]
+    pub download_bytes: u64,
+    /// Who may have it yet; everybody if nothing is said. Read from protocol version 1 of rollouts on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<serde_json::Value>,
+}
+
+/// The path of a release's manifest among the targets: `<channel>/<platform>/<number>.json`.
+#[must_use]
+pub fn target_path(channel: &Channel, platform: &Platform, number: ReleaseNumber) -> String {
+    format!("{channel}/{platform}/{}.json", number.0)
+}
+
+/// Channel, platform and number of a target path; nothing if it is not the path of a release.
+#[must_use]
+pub fn parse_target_path(path: &str) -> Option<(Channel, Platform, ReleaseNumber)> {
+    let path: RelPath = path.parse().ok()?;
+    let parts: Vec<&str> = path.parts().collect();
+    let [channel, platform, file] = parts.as_slice() else { return None };
+    let number = file.strip_suffix(".json")?;
+    if number.starts_with(['0', '+']) {
+        return None;
+    }
+    Some((channel.parse().ok()?, platform.parse().ok()?, ReleaseNumber(number.parse().ok()?)))
+}

@@ -1,0 +1,51 @@
+//! Events as JSON lines, one object a line, for hosts in any language.
+
+use std::io::Write;
+
+use super::{Event, Reporter};
+
+/// Writes each event as one line of JSON.
+///
+/// A step is `{"event": "<name>", ...}`, progress is `{"event": "progress", ...}`. Error codes are those of
+/// [`ErrorCode`](super::ErrorCode).
+#[derive(Debug)]
+pub struct JsonLines<W>(W);
+
+impl<W: Write + Send> JsonLines<W> {
+    /// Writes to `out`.
+    pub fn new(out: W) -> Self {
+        Self(out)
+    }
+}
+
+impl<W: Write + Send> Reporter for JsonLines<W> {
+    fn report(&mut self, event: &Event) {
+        let Ok(mut value) = serde_json::to_value(event) else { return };
+        if let (Event::Progress(_), Some(object)) = (event, value.as_object_mut()) {
+            object.insert("event".to_owned(), "progress".into());
+        }
+        // Whoever reads may have gone away; the update goes on.
+        writeln!(self.0, "{value}").and_then(|()| self.0.flush()).ok();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Progress, Step};
+    use super::*;
+
+    #[test]
+    fn every_line_names_its_event() {
+        let mut out = Vec::new();
+        let mut lines = JsonLines::new(&mut out);
+        lines.report(&Event::Step(Step::Interrupted { attempt: 1, retry_in: 2, reason: "x".into() }));
+        lines.report(&Event::Progress(Progress { done: 5, total: 10, ..Progress::default() }));
+        let text = String::from_utf8(out).unwrap();
+        let lines: Vec<serde_json::Value> =
+            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(lines[0]["event"], "interrupted");
+        assert_eq!(lines[0]["retry_in"], 2);
+        assert_eq!(lines[1]["event"], "progress");
+        assert_eq!(lines[1]["done"], 5);
+    }
+}

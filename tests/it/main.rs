@@ -1,0 +1,2 @@
+//! The promises of the product, end to end.
+mod support;
