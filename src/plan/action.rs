@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::release::{Content, Digest, Entry, Manifest, RelPath, ReleaseNumber, Version};
+use crate::release::{Content, Digest, Entry, Health, Manifest, RelPath, ReleaseNumber, Start, Version};
 use crate::report::{ErrorCode, Fault, ReleaseRef, Totals};
 
 /// What lies at a path of the install now.
@@ -61,6 +61,12 @@ pub struct Receipt {
     pub files: BTreeMap<RelPath, Laid>,
     /// Empty folders.
     pub folders: Vec<RelPath>,
+    /// The program to start.
+    #[serde(default)]
+    pub start: Option<Start>,
+    /// How it shows that it lives.
+    #[serde(default)]
+    pub health: Health,
 }
 
 impl Receipt {
@@ -83,6 +89,8 @@ impl Receipt {
             manifest: Some(digest),
             files: manifest.files.iter().map(|entry| (entry.path().clone(), laid(entry))).collect(),
             folders: manifest.folders.clone(),
+            start: manifest.start.clone(),
+            health: manifest.health,
         }
     }
 }

@@ -19,4 +19,4 @@ pub use windows::{file, process};
 
 mod types;
 
-pub use types::{ChangeMark, Holder, ProcessId};
+pub use types::{ChangeMark, Holder, ProcessId, Spawned};

@@ -1,6 +1,7 @@
 //! The values that platform functions speak in.
 
 use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Serialize};
 
@@ -37,4 +38,32 @@ pub struct ChangeMark {
     pub changed: i128,
     /// The file's identity on its volume; 0 where there is none.
     pub id: u64,
+}
+
+/// A program we started.
+#[derive(Debug, Clone)]
+pub struct Spawned {
+    /// Its process.
+    pub process: ProcessId,
+    ended: Arc<OnceLock<bool>>,
+}
+
+impl Spawned {
+    /// Takes over a child and collects it in the background, so that an ended one does not look alive.
+    pub(super) fn new(process: ProcessId, mut child: std::process::Child) -> std::io::Result<Self> {
+        let ended = Arc::new(OnceLock::new());
+        let shared = Arc::clone(&ended);
+        let collect = move || {
+            let well = child.wait().is_ok_and(|status| status.success());
+            shared.get_or_init(|| well);
+        };
+        std::thread::Builder::new().name("child".to_owned()).spawn(collect)?;
+        Ok(Self { process, ended })
+    }
+
+    /// Whether it ended with success; nothing while it runs.
+    #[must_use]
+    pub fn ended_well(&self) -> Option<bool> {
+        self.ended.get().copied()
+    }
 }

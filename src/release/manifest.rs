@@ -50,7 +50,7 @@ pub struct Manifest {
 pub type Notes = BTreeMap<ReleaseNumber, BTreeMap<String, String>>;
 
 /// The program to start.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Start {
     /// Where it lies in the install.
     pub path: RelPath,
@@ -59,7 +59,7 @@ pub struct Start {
 }
 
 /// How a new version shows that it lives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Health {
     /// The program says so itself; otherwise staying alive is enough.
     pub confirm: bool,

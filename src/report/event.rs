@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::release::{Notes, RelPath, ReleaseNumber, Urgency, Version};
 
@@ -19,7 +19,7 @@ pub enum Event {
 }
 
 /// A release by number and version.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReleaseRef {
     /// Its number; 0 when nothing is installed.
     pub number: ReleaseNumber,
@@ -28,7 +28,7 @@ pub struct ReleaseRef {
 }
 
 /// A newer release, as it is put to the person.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Offer {
     /// What is installed.
     pub installed: ReleaseRef,
@@ -39,12 +39,12 @@ pub struct Offer {
     /// Bytes to fetch, as far as known before the plan.
     pub download_bytes: u64,
     /// Notes of the releases between, by release and language.
-    #[serde(skip_serializing_if = "Notes::is_empty")]
+    #[serde(default, skip_serializing_if = "Notes::is_empty")]
     pub notes: Notes,
 }
 
 /// What a plan comes to.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals {
     /// Files added.
     pub add: u64,
@@ -61,7 +61,7 @@ pub struct Totals {
 }
 
 /// What an update has done.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Installed {
     /// What was installed before.
     pub from: ReleaseRef,
@@ -72,7 +72,7 @@ pub struct Installed {
 }
 
 /// An essential event: a fact reached.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum Step {
     /// An interrupted swap was found and ended.
@@ -176,7 +176,7 @@ pub enum Step {
 }
 
 /// What a progress value counts.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ProgressPhase {
     /// Bytes of the install read to see what is there.
@@ -191,7 +191,7 @@ pub enum ProgressPhase {
 }
 
 /// How far an update is. Bytes never go back within one phase.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
     /// What is measured.
     pub phase: ProgressPhase,

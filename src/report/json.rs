@@ -4,6 +4,17 @@ use std::io::Write;
 
 use super::{Event, Reporter};
 
+/// Reads one line back into the event it was written from; nothing if it is none.
+#[must_use]
+pub fn parse_line(line: &str) -> Option<Event> {
+    let value: serde_json::Value = serde_json::from_str(line).ok()?;
+    if value.get("event")? == "progress" {
+        serde_json::from_value(value).ok().map(Event::Progress)
+    } else {
+        serde_json::from_value(value).ok().map(Event::Step)
+    }
+}
+
 /// Writes each event as one line of JSON.
 ///
 /// A step is `{"event": "<name>", ...}`, progress is `{"event": "progress", ...}`. Error codes are those of
@@ -47,5 +58,8 @@ mod tests {
         assert_eq!(lines[0]["retry_in"], 2);
         assert_eq!(lines[1]["event"], "progress");
         assert_eq!(lines[1]["done"], 5);
+        let read: Vec<Event> = text.lines().filter_map(parse_line).collect();
+        assert!(matches!(read[0], Event::Step(Step::Interrupted { attempt: 1, retry_in: 2, .. })));
+        assert!(matches!(read[1], Event::Progress(Progress { done: 5, .. })));
     }
 }

@@ -17,6 +17,6 @@ pub use code::{ErrorCode, Failure, Fault};
 pub use control::{Answer, Control};
 pub use event::{Event, Installed, Offer, Progress, ProgressPhase, ReleaseRef, Step, Totals};
 pub use fanout::{Fanout, Reporter, Silent};
-pub use json::JsonLines;
+pub use json::{JsonLines, parse_line};
 pub use seed::{ProgressSink, SeedAdapter};
 pub use text::Text;

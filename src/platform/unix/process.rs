@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use crate::platform::linux as os;
 #[cfg(target_os = "macos")]
 use crate::platform::macos as os;
-use crate::platform::{Holder, ProcessId};
+use crate::platform::{Holder, ProcessId, Spawned};
 
 /// The process with this number, if there is one.
 #[must_use]
@@ -72,7 +72,7 @@ pub fn spawn_detached(
     args: &[OsString],
     folder: Option<&Path>,
     variables: &[(OsString, Option<OsString>)],
-) -> io::Result<ProcessId> {
+) -> io::Result<Spawned> {
     let mut command = Command::new(program);
     command.args(args).stdin(Stdio::null()).process_group(0);
     if let Some(folder) = folder {
@@ -84,11 +84,9 @@ pub fn spawn_detached(
             None => command.env_remove(name),
         };
     }
-    let mut child = command.spawn()?;
+    let child = command.spawn()?;
     let process = ProcessId { pid: child.id(), started: os::start_time(child.id()).unwrap_or(0) };
-    // Collected in the background: an ended child must not look alive to us.
-    std::thread::Builder::new().name("child".to_owned()).spawn(move || drop(child.wait()))?;
-    Ok(process)
+    Spawned::new(process, child)
 }
 
 /// Other processes that use files below `folder`.

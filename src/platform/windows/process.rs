@@ -20,7 +20,7 @@ use windows_sys::Win32::UI::WindowsAndMessaging::{
     EnumWindows, GetWindowThreadProcessId, IsWindowVisible, PostMessageW, WM_CLOSE,
 };
 
-use crate::platform::{Holder, ProcessId};
+use crate::platform::{Holder, ProcessId, Spawned};
 
 /// A process handle that closes itself.
 struct Handle(HANDLE);
@@ -125,7 +125,7 @@ pub fn spawn_detached(
     args: &[OsString],
     folder: Option<&Path>,
     variables: &[(OsString, Option<OsString>)],
-) -> io::Result<ProcessId> {
+) -> io::Result<Spawned> {
     let mut command = Command::new(program);
     command.args(args).stdin(Stdio::null()).creation_flags(CREATE_NEW_PROCESS_GROUP);
     if let Some(folder) = folder {
@@ -139,7 +139,7 @@ pub fn spawn_detached(
     }
     let child = command.spawn()?;
     let pid = child.id();
-    Ok(find(pid).unwrap_or(ProcessId { pid, started: 0 }))
+    Spawned::new(find(pid).unwrap_or(ProcessId { pid, started: 0 }), child)
 }
 
 /// Other processes that use files below `folder`.

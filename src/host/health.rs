@@ -1,0 +1,56 @@
+//! How a new version shows that it lives: it says so, or it simply stays alive.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::fsx::{self, FsError};
+use crate::platform::Spawned;
+use crate::release::Health;
+
+/// The variable that tells a restarted program where to say that it is well.
+pub const CONFIRM_VARIABLE: &str = "UPDRAFT_CONFIRM";
+
+/// What became of a restarted program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// It said that it is well, or stayed alive long enough.
+    Well,
+    /// It ended too early.
+    Ended,
+    /// It did not say in time that it is well.
+    Silent,
+}
+
+/// Takes an old word away, so that only a new one counts.
+pub fn expect_confirmation(mark: &Path) {
+    // If it can't be taken away the file system is read-only, and nothing was updated there.
+    fsx::remove_file(mark).ok();
+}
+
+/// Says at `mark` that this program is well.
+///
+/// # Errors
+/// If the word can't be written.
+pub fn confirm(mark: &Path) -> Result<(), FsError> {
+    fsx::write_durable(mark, b"well\n")
+}
+
+/// Watches a restarted program until the verdict is clear.
+///
+/// A program that ends at once but said before that it is well did its work, as a launcher does.
+pub async fn watch(program: &Spawned, mark: &Path, health: Health) -> Verdict {
+    let end = tokio::time::Instant::now() + Duration::from_secs(health.seconds.into());
+    loop {
+        if fsx::exists(mark).unwrap_or(false) {
+            return Verdict::Well;
+        }
+        if let Some(ended_well) = program.ended_well() {
+            // Who closes a program within its first seconds is no reason to go back.
+            return if ended_well && !health.confirm { Verdict::Well } else { Verdict::Ended };
+        }
+        if tokio::time::Instant::now() >= end {
+            return if health.confirm { Verdict::Silent } else { Verdict::Well };
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}

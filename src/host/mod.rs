@@ -1,0 +1,11 @@
+//! The program being updated: its end, its restart, and its word that it is well.
+
+mod handover;
+mod health;
+mod leave;
+mod restart;
+
+pub use handover::{Handover, HandoverError};
+pub use health::{CONFIRM_VARIABLE, Verdict, confirm, expect_confirmation, watch};
+pub use leave::{Leaving, wait_until_gone};
+pub use restart::{Program, RestartError};

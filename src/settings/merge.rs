@@ -1,0 +1,153 @@
+//! From fragments to checked settings, remembering where each value came from.
+
+use std::fmt;
+use std::path::Path;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::release::{Channel, Platform};
+
+use super::fragment::Fragment;
+use super::{Policy, Settings, SettingsError};
+
+/// Where a value was set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Origin {
+    /// Nowhere: it is what we do when nothing is said.
+    Default,
+    /// In the settings file.
+    File,
+    /// In the environment.
+    Environment,
+    /// Among the arguments.
+    Argument,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Default => "the defaults",
+            Self::File => "the settings file",
+            Self::Environment => "the environment",
+            Self::Argument => "the arguments",
+        })
+    }
+}
+
+/// A value and where it was set; later places win.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Said<T> {
+    /// The value, if anything was said.
+    pub value: Option<T>,
+    /// Where.
+    pub origin: Origin,
+}
+
+fn last<T>(file: Option<T>, environment: Option<T>, argument: Option<T>) -> Said<T> {
+    let said = [(argument, Origin::Argument), (environment, Origin::Environment), (file, Origin::File)];
+    let found = said.into_iter().find_map(|(value, origin)| value.map(|value| (value, origin)));
+    found.map_or(Said { value: None, origin: Origin::Default }, |(value, origin)| Said { value: Some(value), origin })
+}
+
+/// What stands after all places were heard.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[expect(missing_docs, reason = "the fields are those of Settings")]
+pub struct Merged {
+    pub app: Said<String>,
+    pub title: Said<String>,
+    pub icon: Said<String>,
+    pub sources: Said<Vec<String>>,
+    pub channel: Said<String>,
+    pub platform: Said<String>,
+    pub start: Said<String>,
+    pub language: Said<String>,
+    pub enabled: Said<bool>,
+    #[serde(rename = "check.timeout")]
+    pub check_timeout: Said<u64>,
+    pub proxy: Said<String>,
+    pub no_proxy: Said<String>,
+    pub ca: Said<String>,
+    pub limit: Said<u64>,
+    #[serde(rename = "policy.start_anyway")]
+    pub start_anyway: Said<bool>,
+    #[serde(rename = "policy.wait_for_program")]
+    pub wait_for_program: Said<u64>,
+}
+
+impl Merged {
+    /// Hears the file, then the environment, then the arguments.
+    #[must_use]
+    pub fn of(_path: &Path, f: Fragment, e: Fragment, a: Fragment) -> Self {
+        Self {
+            app: last(f.app, e.app, a.app),
+            title: last(f.title, e.title, a.title),
+            icon: last(f.icon, e.icon, a.icon),
+            sources: last(f.sources, e.sources, a.sources),
+            channel: last(f.channel, e.channel, a.channel),
+            platform: last(f.platform, e.platform, a.platform),
+            start: last(f.start, e.start, a.start),
+            language: last(f.language, e.language, a.language),
+            enabled: last(f.enabled, e.enabled, a.enabled),
+            check_timeout: last(f.check.timeout, e.check.timeout, a.check.timeout),
+            proxy: last(f.proxy, e.proxy, a.proxy),
+            no_proxy: last(f.no_proxy, e.no_proxy, a.no_proxy),
+            ca: last(f.ca, e.ca, a.ca),
+            limit: last(f.limit, e.limit, a.limit),
+            start_anyway: last(f.policy.start_anyway, e.policy.start_anyway, a.policy.start_anyway),
+            wait_for_program: last(f.policy.wait_for_program, e.policy.wait_for_program, a.policy.wait_for_program),
+        }
+    }
+
+    /// Checks every value; relative files are beside the settings file.
+    pub(super) fn check(&self, path: &Path) -> Result<Settings, SettingsError> {
+        let missing = |key| SettingsError::Missing { key, path: path.to_path_buf() };
+        let beside = |name: &String| path.parent().unwrap_or(Path::new("")).join(name);
+        let app = parse("app", &self.app)?.ok_or_else(|| missing("app"))?;
+        let texts = self.sources.value.as_ref().ok_or_else(|| missing("sources"))?;
+        let read = |text: &String| text.parse().map_err(|why| bad("sources", self.sources.origin, &why));
+        let sources = texts.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+        if sources.is_empty() {
+            return Err(missing("sources"));
+        }
+        let platforms = match parse("platform", &self.platform)? {
+            Some(platform) => vec![platform],
+            None => vec![Platform::current(), Platform::any()],
+        };
+        let seconds = |said: &Said<u64>, default: u64| Duration::from_secs(said.value.unwrap_or(default));
+        Ok(Settings {
+            title: self.title.value.clone().unwrap_or_else(|| format!("{app}")),
+            app,
+            sources,
+            channel: parse("channel", &self.channel)?.unwrap_or_else(Channel::stable),
+            platforms,
+            start: parse("start", &self.start)?,
+            language: self.language.value.clone(),
+            enabled: self.enabled.value.unwrap_or(true),
+            check_timeout: seconds(&self.check_timeout, 10),
+            proxy: self.proxy.value.clone(),
+            no_proxy: self.no_proxy.value.clone(),
+            ca: self.ca.value.as_ref().map(beside),
+            limit: self.limit.value.filter(|limit| *limit > 0),
+            icon: self.icon.value.as_ref().map(beside),
+            policy: Policy {
+                start_anyway: self.start_anyway.value.unwrap_or(false),
+                wait_for_program: seconds(&self.wait_for_program, 600),
+            },
+        })
+    }
+}
+
+fn parse<T>(key: &'static str, said: &Said<String>) -> Result<Option<T>, SettingsError>
+where
+    T: std::str::FromStr,
+    T::Err: fmt::Display,
+{
+    let read = |text: &String| text.parse().map_err(|why: T::Err| bad(key, said.origin, &why));
+    said.value.as_ref().map(read).transpose()
+}
+
+fn bad(key: &'static str, origin: Origin, why: &dyn fmt::Display) -> SettingsError {
+    SettingsError::Value { key, origin, why: why.to_string() }
+}
