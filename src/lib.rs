@@ -14,4 +14,7 @@ pub mod report;
 pub mod platform;
 
 pub mod fsx;
+
+pub mod trust;
+
 pub mod plan;
