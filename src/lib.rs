@@ -14,4 +14,9 @@ pub mod report;
 pub mod platform;
 
 pub mod fsx;
+
+pub mod delta;
+pub mod source;
+
 pub mod plan;
+pub mod transfer;
