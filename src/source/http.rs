@@ -106,7 +106,9 @@ impl Fault for NetError {
             Self::NoSource => "Name at least one source in the configuration.",
             Self::Ca(_) | Self::BadCa { .. } => "Check the setting \u{ab}ca\u{bb}.",
             Self::Proxy { .. } => "Check the setting \u{ab}proxy\u{bb}.",
-            Self::Client(_) => "Install the system's CA certificates, or name a file with the setting \u{ab}ca\u{bb}.",
+            Self::Client(_) => {
+                "Install the system's CA certificates, or name a file with the setting \u{ab}ca\u{bb}."
+            }
         };
         Some(hint.to_owned())
     }

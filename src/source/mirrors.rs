@@ -24,6 +24,8 @@ struct Health {
     falls: u64,
     /// Ignores ranges.
     no_range: bool,
+    /// How often it gave bytes that were not the signed ones.
+    lies: u32,
 }
 
 /// Which source to ask next.
@@ -64,9 +66,7 @@ impl Mirrors {
                 SourceUrl::Http(base) => {
                     let client = match &shared {
                         Some(client) => client,
-                        None => {
-                            shared.insert(client(options, urls.iter().any(SourceUrl::is_https))?)
-                        }
+                        None => shared.insert(client(options, urls.iter().any(SourceUrl::is_https))?),
                     };
                     sources.push(Box::new(Http::new(client.clone(), base.clone())));
                 }
@@ -101,13 +101,15 @@ impl Mirrors {
     }
 
     /// Which source to ask: of those that `allowed` lets pass and that do not rest, the one with the fewest
-    /// failures, the first of equals.
+    /// lies and failures, the first of equals.
     pub fn choose(&self, allowed: impl Fn(usize) -> bool) -> Choice {
         let now = Instant::now();
         let health = self.health();
         let open = || health.iter().enumerate().filter(|(mirror, _)| allowed(*mirror));
         let rested = open().filter(|(_, health)| health.rests_until.is_none_or(|until| until <= now));
-        if let Some((mirror, health)) = rested.min_by_key(|(mirror, health)| (health.failures, *mirror)) {
+        if let Some((mirror, health)) =
+            rested.min_by_key(|(mirror, health)| (health.lies, health.failures, *mirror))
+        {
             return Choice::Ask { mirror, falls: health.falls };
         }
         let first = open().filter_map(|(_, health)| Some((health.rests_until?, health.failures))).min();
@@ -115,22 +117,31 @@ impl Mirrors {
     }
 
     /// Takes in that `mirror` failed. `falls` is what [`Choice::Ask`] said: when another stream has told of the
-    /// same fall already, nothing changes. `rest` computes how long it rests from its failures in a row.
-    pub fn fell(&self, mirror: usize, falls: u64, rest: impl FnOnce(u32) -> Duration) {
+    /// same fall already, nothing changes. `rest` computes how long it rests from its failures in a row. Returns
+    /// whether this is news.
+    pub fn fell(&self, mirror: usize, falls: u64, rest: impl FnOnce(u32) -> Duration) -> bool {
         let mut health = self.health();
-        let Some(health) = health.get_mut(mirror) else { return };
+        let Some(health) = health.get_mut(mirror) else { return false };
         if health.falls != falls {
-            return;
+            return false;
         }
         health.falls += 1;
         health.failures = health.failures.saturating_add(1);
         health.rests_until = Instant::now().checked_add(rest(health.failures));
+        true
     }
 
     /// Takes in that bytes came from `mirror`.
     pub fn gave(&self, mirror: usize) {
         if let Some(health) = self.health().get_mut(mirror) {
             (health.failures, health.rests_until) = (0, None);
+        }
+    }
+
+    /// Takes in that `mirror` gave other bytes than were signed; the others are preferred from now on.
+    pub fn lied(&self, mirror: usize) {
+        if let Some(health) = self.health().get_mut(mirror) {
+            health.lies = health.lies.saturating_add(1);
         }
     }
 
@@ -179,8 +190,8 @@ mod tests {
         let mirrors = three();
         let long = |_failures| Duration::from_secs(60);
         assert_eq!(mirrors.choose(|_| true), Choice::Ask { mirror: 0, falls: 0 });
-        mirrors.fell(0, 0, long);
-        mirrors.fell(0, 0, long);
+        assert!(mirrors.fell(0, 0, long));
+        assert!(!mirrors.fell(0, 0, long));
         assert_eq!(mirrors.choose(|_| true), Choice::Ask { mirror: 1, falls: 0 });
         assert_eq!(mirrors.choose(|mirror| mirror == 2), Choice::Ask { mirror: 2, falls: 0 });
         assert_eq!(mirrors.choose(|_| false), Choice::Nobody);
