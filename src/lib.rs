@@ -17,4 +17,10 @@ pub mod fsx;
 
 pub mod trust;
 
+pub mod source;
+
+pub mod delta;
+
 pub mod plan;
+
+pub mod transfer;

@@ -1,0 +1,288 @@
+//! A repository on a web server: HTTP/1.1 with ranges, never decompressed, redirected with care.
+
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use futures_util::future::BoxFuture;
+use futures_util::stream;
+use reqwest::header::{self, HeaderMap, HeaderName};
+use reqwest::redirect::Policy;
+use reqwest::{Client, ClientBuilder, NoProxy};
+use time::macros::format_description;
+use url::Url;
+
+use crate::fsx::{self, FsError};
+use crate::report::{ErrorCode, Fault};
+
+use super::{Answer, Body, RangeFrom, Source, SourceError, parse_content_range};
+
+/// Most redirects of one request.
+const MAX_REDIRECTS: usize = 5;
+/// Most bytes of a file of certificates.
+const MAX_CA: u64 = 4 * 1024 * 1024;
+/// The longest a server may ask us to stay away.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
+
+/// How to reach the network.
+#[derive(Debug, Clone)]
+pub struct NetOptions {
+    /// Time to make a connection.
+    pub timeout: Duration,
+    /// The proxy.
+    pub proxy: Proxy,
+    /// Hosts reached without it, as in the environment variable `NO_PROXY`.
+    pub no_proxy: Option<String>,
+    /// A file of certificates (PEM) to trust beside the system's.
+    pub ca: Option<PathBuf>,
+    /// What we call ourselves.
+    pub user_agent: String,
+}
+
+impl Default for NetOptions {
+    fn default() -> Self {
+        Self {
+            timeout: Duration::from_secs(10),
+            proxy: Proxy::System,
+            no_proxy: None,
+            ca: None,
+            user_agent: concat!("updraft/", env!("CARGO_PKG_VERSION")).to_owned(),
+        }
+    }
+}
+
+/// The proxy to use.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Proxy {
+    /// What the environment or the system says.
+    #[default]
+    System,
+    /// None.
+    Direct,
+    /// This one: `http://user:password@host:port`.
+    Url(String),
+}
+
+/// Why the network can't be set up as wished.
+#[derive(Debug, thiserror::Error)]
+pub enum NetError {
+    /// No source is given.
+    #[error("no source is configured")]
+    NoSource,
+    /// The file of certificates can't be read.
+    #[error(transparent)]
+    Ca(#[from] FsError),
+    /// The file of certificates is not one.
+    #[error("{} holds no certificates: {source}", path.display())]
+    BadCa {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: reqwest::Error,
+    },
+    /// The proxy's address can't be read.
+    #[error("the proxy \u{ab}{proxy}\u{bb} can't be used: {source}")]
+    Proxy {
+        /// The proxy, without its password.
+        proxy: String,
+        /// What is wrong.
+        source: reqwest::Error,
+    },
+    /// The client can't be made.
+    #[error("the network can't be set up: {0}")]
+    Client(#[from] reqwest::Error),
+}
+
+impl Fault for NetError {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::Ca(error) => error.code(),
+            Self::NoSource | Self::BadCa { .. } | Self::Proxy { .. } => ErrorCode::Config,
+            Self::Client(_) => ErrorCode::Insecure,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::NoSource => "Name at least one source in the configuration.",
+            Self::Ca(_) | Self::BadCa { .. } => "Check the setting \u{ab}ca\u{bb}.",
+            Self::Proxy { .. } => "Check the setting \u{ab}proxy\u{bb}.",
+            Self::Client(_) => {
+                "Install the system's CA certificates, or name a file with the setting \u{ab}ca\u{bb}."
+            }
+        };
+        Some(hint.to_owned())
+    }
+}
+
+/// Makes the one client that all web sources share. `need_tls` says whether a source asks for https.
+pub(super) fn client(options: &NetOptions, need_tls: bool) -> Result<Client, NetError> {
+    install_provider();
+    match builder(options)?.build() {
+        Ok(client) => Ok(client),
+        // A machine without any CA certificate still reaches plain http.
+        Err(_) if !need_tls && options.ca.is_none() => {
+            Ok(builder(options)?.tls_certs_only(std::iter::empty()).build()?)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Makes ring the provider of this process's TLS, unless the program has chosen one already.
+fn install_provider() {
+    rustls::crypto::ring::default_provider().install_default().ok();
+}
+
+fn builder(options: &NetOptions) -> Result<ClientBuilder, NetError> {
+    let mut builder = Client::builder()
+        .user_agent(&options.user_agent)
+        .connect_timeout(options.timeout)
+        .redirect(Policy::custom(redirect))
+        .retry(reqwest::retry::never())
+        .referer(false)
+        .http1_only()
+        .tcp_nodelay(true)
+        .pool_max_idle_per_host(8)
+        .pool_idle_timeout(Duration::from_secs(60));
+    let except = options.no_proxy.as_deref().map(NoProxy::from_string);
+    match &options.proxy {
+        Proxy::System => {}
+        Proxy::Direct => builder = builder.no_proxy(),
+        Proxy::Url(url) => {
+            let proxy = reqwest::Proxy::all(url.as_str())
+                .map_err(|source| NetError::Proxy { proxy: without_password(url), source })?;
+            let except = except.unwrap_or_else(NoProxy::from_env);
+            builder = builder.no_proxy().proxy(proxy.no_proxy(except));
+        }
+    }
+    if let Some(path) = &options.ca {
+        let bad = |source| NetError::BadCa { path: path.clone(), source };
+        let certificates = reqwest::Certificate::from_pem_bundle(&fsx::read(path, MAX_CA)?).map_err(bad)?;
+        builder = builder.tls_certs_merge(certificates);
+    }
+    Ok(builder)
+}
+
+fn without_password(url: &str) -> String {
+    url.rsplit_once('@').map_or(url, |(_, host)| host).to_owned()
+}
+
+fn redirect(attempt: reqwest::redirect::Attempt<'_>) -> reqwest::redirect::Action {
+    let from_https = attempt.previous().last().is_some_and(|url| url.scheme() == "https");
+    if attempt.previous().len() > MAX_REDIRECTS {
+        attempt.error(format!("it redirects more than {MAX_REDIRECTS} times"))
+    } else if from_https && attempt.url().scheme() != "https" {
+        attempt.error("it redirects from https to plain http")
+    } else {
+        attempt.follow()
+    }
+}
+
+/// A web server as a source.
+#[derive(Debug, Clone)]
+pub struct Http {
+    client: Client,
+    base: Url,
+    name: String,
+}
+
+impl Http {
+    pub(super) fn new(client: Client, base: Url) -> Self {
+        let name = super::SourceUrl::Http(base.clone()).to_string();
+        Self { client, base, name }
+    }
+
+    async fn ask(&self, path: &str, range: Option<RangeFrom>) -> Result<Answer, SourceError> {
+        let mut url = self.base.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(path.split('/'));
+        }
+        let mut request = self.client.get(url).header(header::ACCEPT_ENCODING, "identity");
+        if let Some(range) = &range {
+            let last = range.end.map(|end| end.saturating_sub(1).to_string()).unwrap_or_default();
+            request = request.header(header::RANGE, format!("bytes={}-{last}", range.offset));
+            if let Some(etag) = &range.etag {
+                request = request.header(header::IF_RANGE, etag);
+            }
+        }
+        let response = request.send().await.map_err(|error| SourceError::of(&error))?;
+        Ok(answer(response))
+    }
+}
+
+impl Source for Http {
+    fn get<'a>(
+        &'a self,
+        path: &'a str,
+        range: Option<RangeFrom>,
+    ) -> BoxFuture<'a, Result<Answer, SourceError>> {
+        Box::pin(self.ask(path, range))
+    }
+
+    fn describe(&self) -> String {
+        self.name.clone()
+    }
+}
+
+fn answer(response: reqwest::Response) -> Answer {
+    let headers = response.headers();
+    let etag = text(headers, &header::ETAG).filter(|etag| etag.starts_with('"'));
+    let encoding = text(headers, &header::CONTENT_ENCODING);
+    let kind = text(headers, &header::CONTENT_TYPE).unwrap_or_default();
+    Answer {
+        status: response.status().as_u16(),
+        etag: etag.map(str::to_owned),
+        content_range: text(headers, &header::CONTENT_RANGE).and_then(parse_content_range),
+        length: text(headers, &header::CONTENT_LENGTH).and_then(|length| length.parse().ok()),
+        encoded: encoding.is_some_and(|encoding| !encoding.eq_ignore_ascii_case("identity")),
+        html: kind.to_ascii_lowercase().starts_with("text/html"),
+        retry_after: text(headers, &header::RETRY_AFTER).and_then(retry_after),
+        body: body(response),
+    }
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
+
+/// Seconds, or a date (RFC 9110, section 10.2.3).
+fn retry_after(text: &str) -> Option<Duration> {
+    let wait = match text.trim().parse() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => {
+            let form = format_description!(
+                "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
+            );
+            let when = time::PrimitiveDateTime::parse(text.trim(), form).ok()?.assume_utc();
+            SystemTime::from(when).duration_since(SystemTime::now()).unwrap_or_default()
+        }
+    };
+    Some(wait.min(MAX_RETRY_AFTER))
+}
+
+fn body(response: reqwest::Response) -> Body {
+    Box::pin(stream::try_unfold(response, |mut response| async move {
+        match response.chunk().await {
+            Ok(Some(chunk)) => Ok(Some((chunk.into(), response))),
+            Ok(None) => Ok(None),
+            Err(error) => Err(SourceError::of(&error)),
+        }
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_is_read_in_both_forms_and_bounded() {
+        assert_eq!(retry_after("7"), Some(Duration::from_secs(7)));
+        assert_eq!(retry_after("99999999"), Some(MAX_RETRY_AFTER));
+        assert_eq!(retry_after("Wed, 21 Oct 2015 07:28:00 GMT"), Some(Duration::ZERO));
+        assert_eq!(retry_after("soon"), None);
+    }
+
+    #[test]
+    fn a_password_is_not_shown() {
+        assert_eq!(without_password("http://me:secret@proxy:3128"), "proxy:3128");
+    }
+}

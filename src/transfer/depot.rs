@@ -1,0 +1,104 @@
+//! The folder of what is fetched and not yet installed.
+//!
+//! `<object>.part` holds the bytes of an object so far, `<object>.json` says what a hash can't tell about
+//! them, `<file>.file` is a whole file with the digest it is named by. Nothing here is trusted on sight.
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use crate::fsx::{self, Absent as _, FsError};
+use crate::release::Digest;
+
+use super::Request;
+
+/// The folder of partial and finished downloads.
+#[derive(Debug, Clone)]
+pub struct Depot {
+    dir: PathBuf,
+}
+
+impl Depot {
+    /// Opens the folder `dir`, making it if need be.
+    ///
+    /// # Errors
+    /// If it can't be made.
+    pub fn open(dir: &Path) -> Result<Self, FsError> {
+        fsx::make_dirs(dir)?;
+        Ok(Self { dir: dir.to_path_buf() })
+    }
+
+    /// Removes everything in it.
+    ///
+    /// # Errors
+    /// If something can't be removed.
+    pub fn clear(&self) -> Result<(), FsError> {
+        fsx::remove_tree(&self.dir)?;
+        fsx::make_dirs(&self.dir)
+    }
+
+    /// Removes what none of `requests` can use, such as the rest of a release that was never installed.
+    ///
+    /// # Errors
+    /// If something can't be removed.
+    pub fn keep_only(&self, requests: &[Request]) -> Result<(), FsError> {
+        let mut wanted = HashSet::new();
+        for request in requests {
+            wanted.extend([request.sha256, request.content.object]);
+            wanted.extend(request.content.pieces);
+        }
+        for name in fsx::list(&self.dir)? {
+            let stem = name.to_str().and_then(|name| name.get(..64)).and_then(|stem| stem.parse().ok());
+            if !stem.is_some_and(|stem: Digest| wanted.contains(&stem)) {
+                fsx::remove_file(&self.dir.join(name))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Bytes of `requests` that are still to come, as far as sizes on disk tell.
+    ///
+    /// # Errors
+    /// If the folder can't be read.
+    pub fn missing_bytes(&self, requests: &[Request]) -> Result<u64, FsError> {
+        let (mut seen, mut missing) = (HashSet::new(), 0u64);
+        for request in requests.iter().filter(|request| seen.insert(request.sha256)) {
+            if fsx::exists(&self.file(&request.sha256))? {
+                continue;
+            }
+            let part = fsx::stat(&self.part(&request.content.object)).if_present()?;
+            let present = part.map_or(0, |part| part.len());
+            missing = missing.saturating_add(request.content.size.saturating_sub(present));
+        }
+        Ok(missing)
+    }
+
+    pub(super) fn part(&self, object: &Digest) -> PathBuf {
+        self.dir.join(format!("{object}.part"))
+    }
+
+    pub(super) fn side(&self, object: &Digest) -> PathBuf {
+        self.dir.join(format!("{object}.json"))
+    }
+
+    pub(super) fn file(&self, sha256: &Digest) -> PathBuf {
+        self.dir.join(format!("{sha256}.file"))
+    }
+}
+
+/// Files that are whole and have the digest they were asked by. Only a finished transfer makes one.
+#[derive(Debug, Clone)]
+pub struct Fetched {
+    files: HashMap<Digest, PathBuf>,
+}
+
+impl Fetched {
+    pub(super) fn of(depot: &Depot, digests: impl Iterator<Item = Digest>) -> Self {
+        Self { files: digests.map(|sha256| (sha256, depot.file(&sha256))).collect() }
+    }
+
+    /// Where the file with this content lies.
+    #[must_use]
+    pub fn file(&self, sha256: &Digest) -> Option<&Path> {
+        self.files.get(sha256).map(PathBuf::as_path)
+    }
+}

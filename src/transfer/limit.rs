@@ -1,0 +1,48 @@
+//! The bandwidth limit: one budget for all streams.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Spends time so that no more than a number of bytes a second pass.
+pub(super) struct Limit {
+    bytes_per_second: Option<u64>,
+    free_at: Mutex<Instant>,
+}
+
+impl Limit {
+    pub(super) fn new(bytes_per_second: Option<u64>) -> Self {
+        Self { bytes_per_second, free_at: Mutex::new(Instant::now()) }
+    }
+
+    /// Waits as long as `bytes` that have just come were too early. Not reading on is what slows the sender.
+    pub(super) async fn spend(&self, bytes: usize) {
+        let Some(rate) = self.bytes_per_second else { return };
+        let wait = self.book(bytes, rate.max(1), Instant::now());
+        if !wait.is_zero() {
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    fn book(&self, bytes: usize, rate: u64, now: Instant) -> Duration {
+        let mut free_at = self.free_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let start = (*free_at).max(now);
+        let cost = Duration::from_secs_f64(bytes as f64 / rate as f64);
+        *free_at = start.checked_add(cost).unwrap_or(start);
+        free_at.saturating_duration_since(now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A53: no more bytes pass than the limit says.
+    #[test]
+    fn bytes_are_booked_one_after_the_other() {
+        let limit = Limit::new(Some(1000));
+        let now = Instant::now() + Duration::from_secs(1);
+        assert_eq!(limit.book(500, 1000, now), Duration::from_millis(500));
+        assert_eq!(limit.book(500, 1000, now), Duration::from_secs(1));
+        assert_eq!(limit.book(0, 1000, now + Duration::from_secs(9)), Duration::ZERO);
+    }
+}

@@ -1,0 +1,311 @@
+//! One transfer of many files: who is asked, who waits, what is said meanwhile.
+//!
+//! Everything runs in one task. A pause or a cancel drops all requests where they are; what had come is on
+//! disk and in the objects' state, and goes on from there.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use tokio::sync::Semaphore;
+
+use crate::release::Digest;
+use crate::report::{Control, Event, Step};
+use crate::source::{Choice, Mirrors};
+
+use super::judge::Fall;
+use super::limit::Limit;
+use super::meter::Meter;
+use super::object::Object;
+use super::{Depot, Fetched, Options, Request, TransferError};
+
+/// Objects at work beside the streams: being read back or unpacked.
+const BESIDE: usize = 2;
+/// How often progress is told when nothing comes.
+const TICK: Duration = Duration::from_millis(500);
+
+/// Fetches every file of `requests` into `depot`, whatever the network does, and returns when all are there
+/// and verified. It ends without them only if someone cancels, the disk fails, or no mirror has the right
+/// content.
+///
+/// # Errors
+/// See [`TransferError`]. What has come stays in the depot for the next time.
+pub async fn fetch_all(
+    mirrors: &Mirrors,
+    depot: &Depot,
+    requests: Vec<Request>,
+    options: &Options,
+    control: &Control,
+    report: &(dyn Fn(Event) + Sync),
+) -> Result<Fetched, TransferError> {
+    let requests = distinct(requests)?;
+    let session = Session::new(mirrors, depot, requests, options, control, report);
+    loop {
+        let paused = tokio::select! {
+            biased;
+            () = control.cancelled() => Err(TransferError::Cancelled),
+            () = control.paused() => Ok(true),
+            done = session.run() => done.map(|()| false),
+            () = session.tick() => Ok(false),
+        };
+        session.rest().await;
+        if !paused? {
+            break;
+        }
+        report(Event::Step(Step::Paused));
+        tokio::select! {
+            biased;
+            () = control.cancelled() => return Err(TransferError::Cancelled),
+            () = control.unpaused() => report(Event::Step(Step::Unpaused)),
+        }
+    }
+    let last = session.meter().progress(Instant::now());
+    report(Event::Progress(last));
+    Ok(Fetched::of(depot, session.objects.iter().map(|(request, _)| request.sha256)))
+}
+
+/// Each content once. Two files that claim one object for different content are a mistake of the publisher.
+fn distinct(requests: Vec<Request>) -> Result<Vec<Request>, TransferError> {
+    let (mut files, mut objects) = (HashSet::new(), HashMap::<Digest, Digest>::new());
+    let mut kept = Vec::with_capacity(requests.len());
+    for request in requests {
+        let object = request.content.object;
+        if *objects.entry(object).or_insert(request.sha256) != request.sha256 {
+            let why = "two different files name it as their content".to_owned();
+            return Err(TransferError::Corrupt { object, file: request.file, why });
+        }
+        if files.insert(request.sha256) {
+            kept.push(request);
+        }
+    }
+    Ok(kept)
+}
+
+/// A transfer at work.
+pub(super) struct Session<'a> {
+    pub(super) mirrors: &'a Mirrors,
+    pub(super) depot: &'a Depot,
+    pub(super) options: &'a Options,
+    pub(super) limit: Limit,
+    pub(super) permits: Semaphore,
+    pub(super) unpacks: Semaphore,
+    control: &'a Control,
+    report: &'a (dyn Fn(Event) + Sync),
+    objects: Vec<(Request, Object)>,
+    meter: Mutex<Meter>,
+    /// Set while the connection counts as lost: the end of the wait that was announced.
+    lost: Mutex<Option<Instant>>,
+    work: Work,
+}
+
+/// Work on threads of its own: told to stop, and counted.
+#[derive(Clone, Default)]
+struct Work {
+    stop: Arc<AtomicBool>,
+    running: Arc<AtomicUsize>,
+}
+
+impl<'a> Session<'a> {
+    fn new(
+        mirrors: &'a Mirrors,
+        depot: &'a Depot,
+        requests: Vec<Request>,
+        options: &'a Options,
+        control: &'a Control,
+        report: &'a (dyn Fn(Event) + Sync),
+    ) -> Self {
+        let total = requests.iter().map(|request| request.content.size).fold(0, u64::saturating_add);
+        let meter = Mutex::new(Meter::new(total, requests.len() as u64));
+        let objects = (1..).zip(requests).map(|(index, request)| {
+            let object = Object::of(&request, index, mirrors.count());
+            (request, object)
+        });
+        Self {
+            mirrors,
+            depot,
+            options,
+            limit: Limit::new(options.limit_bytes_per_second),
+            permits: Semaphore::new(options.streams.max(1)),
+            unpacks: Semaphore::new(BESIDE),
+            control,
+            report,
+            objects: objects.collect(),
+            meter,
+            lost: Mutex::new(None),
+            work: Work::default(),
+        }
+    }
+
+    async fn run(&self) -> Result<(), TransferError> {
+        let objects = self.objects.iter().map(|(request, object)| self.bring(request, object));
+        let at_once = self.options.streams.max(1) + BESIDE;
+        stream::iter(objects).buffer_unordered(at_once).try_collect().await
+    }
+
+    /// Tells progress while nothing else does. Never returns.
+    async fn tick(&self) {
+        loop {
+            tokio::time::sleep(TICK).await;
+            self.tell_progress();
+        }
+    }
+
+    /// Waits for work on other threads to end and writes down how far everything is.
+    async fn rest(&self) {
+        self.work.stop.store(true, Ordering::Relaxed);
+        while self.work.running.load(Ordering::Acquire) > 0 {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        self.work.stop.store(false, Ordering::Relaxed);
+        for (_, object) in &self.objects {
+            if let Some(parts) = &mut object.state().parts
+                && let Err(error) = parts.save()
+            {
+                // The sidecar only saves bytes; the hashes decide without it.
+                tracing::warn!(%error, "a sidecar could not be written");
+            }
+        }
+    }
+
+    /// Runs `job` on a thread of its own; it is handed a question that says when to stop.
+    pub(super) async fn beside<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&dyn Fn() -> bool) -> T + Send + 'static,
+    ) -> Result<T, TransferError> {
+        let work = self.work.clone();
+        work.running.fetch_add(1, Ordering::AcqRel);
+        let counted = Counted(Arc::clone(&work.running));
+        let task = tokio::task::spawn_blocking(move || {
+            let _counted = counted;
+            job(&|| work.stop.load(Ordering::Relaxed))
+        });
+        task.await.map_err(|error| TransferError::Defect(error.to_string()))
+    }
+
+    /// The mirror to ask for `object`, after whatever wait that needs.
+    pub(super) async fn choose(&self, object: &Object) -> Result<(usize, u64), TransferError> {
+        loop {
+            match self.mirrors.choose(|mirror| object.allows(mirror)) {
+                Choice::Ask { mirror, falls } => return Ok((mirror, falls)),
+                Choice::Nobody => return Err(object.verdict()),
+                Choice::Wait { until, failures } => {
+                    self.interrupted(until, failures, object.reason());
+                    self.control.wait_to_retry(until.saturating_duration_since(Instant::now())).await;
+                    if Instant::now() < until {
+                        self.mirrors.wake();
+                    }
+                }
+            }
+        }
+    }
+
+    /// Draws the consequences of a request that failed.
+    pub(super) fn fell(
+        &self,
+        object: &Object,
+        run: &std::ops::Range<usize>,
+        (mirror, falls): (usize, u64),
+        fall: Fall,
+    ) -> Result<(), TransferError> {
+        let source = self.mirrors.source(mirror).describe();
+        object.blame(mirror, &source, &fall);
+        let asked_to_wait = match &fall {
+            Fall::Final(_) => None,
+            Fall::NoRange => {
+                self.mirrors.ignores_ranges(mirror);
+                return Ok(());
+            }
+            Fall::Changed => {
+                let (before, after) = object.parts(|parts| {
+                    let before = parts.present();
+                    parts.restart(run);
+                    Ok((before, parts.present()))
+                })?;
+                self.count(object, before, after);
+                return Ok(());
+            }
+            Fall::Restart => return Ok(()),
+            Fall::Corrupt(_) => {
+                self.mirrors.lied(mirror);
+                None
+            }
+            Fall::Transient { retry_after, .. } => *retry_after,
+            Fall::Missing(_) | Fall::BadAnswer(_) | Fall::Insecure(_) => None,
+        };
+        if let Fall::Final(error) = fall {
+            return Err(error);
+        }
+        let rest = |failures| self.options.rest(failures).max(asked_to_wait.unwrap_or_default());
+        // A missing object says nothing about the others; the mirror is out for this one only.
+        let news = matches!(fall, Fall::Missing(_)) || self.mirrors.fell(mirror, falls, rest);
+        let next = self.mirrors.choose(|mirror| object.allows(mirror));
+        if news && matches!(next, Choice::Ask { mirror: next, .. } if next != mirror) {
+            self.say(Step::MirrorLeft { source, reason: object.reason() });
+        }
+        Ok(())
+    }
+
+    /// Bytes came from `mirror`.
+    pub(super) fn arrived(&self, object: &Object, mirror: usize, bytes: usize) {
+        self.mirrors.gave(mirror);
+        if self.lost().take().is_some() {
+            self.say(Step::Continued);
+        }
+        if object.counted {
+            self.meter().flow(bytes as u64, Instant::now());
+        }
+    }
+
+    /// The bytes of `object` that are there were `before` and are `after`.
+    pub(super) fn count(&self, object: &Object, before: u64, after: u64) {
+        if !object.counted {
+            return;
+        }
+        let mut meter = self.meter();
+        meter.add(after.saturating_sub(before));
+        meter.drop_bytes(before.saturating_sub(after));
+        meter.at_file(&object.file, object.index, after, object.size);
+        drop(meter);
+        self.tell_progress();
+    }
+
+    pub(super) fn say(&self, step: Step) {
+        (self.report)(Event::Step(step));
+    }
+
+    /// Tells of a wait, once for all streams that wait for the same moment.
+    fn interrupted(&self, until: Instant, attempt: u32, reason: String) {
+        if self.lost().replace(until) == Some(until) {
+            return;
+        }
+        let wait = until.saturating_duration_since(Instant::now());
+        let retry_in = wait.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX);
+        self.say(Step::Interrupted { attempt, retry_in, reason });
+    }
+
+    fn tell_progress(&self) {
+        let due = self.meter().due(Instant::now());
+        if let Some(progress) = due {
+            (self.report)(Event::Progress(progress));
+        }
+    }
+
+    fn meter(&self) -> MutexGuard<'_, Meter> {
+        self.meter.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lost(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Counts a job as running until it is dropped, also when the job panics or never starts.
+struct Counted(Arc<AtomicUsize>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
