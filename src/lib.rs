@@ -24,3 +24,5 @@ pub mod delta;
 pub mod plan;
 
 pub mod transfer;
+
+pub mod install;

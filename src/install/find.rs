@@ -1,0 +1,40 @@
+//! From a running program to the install it belongs to, knowing nothing but where the program lies.
+
+use std::path::Path;
+
+use crate::fsx;
+use crate::release::RelPath;
+
+use super::Install;
+
+impl Install {
+    /// The install around the program `exe` whose swap is open, if there is one.
+    ///
+    /// This is how an updater that lies under the name of the program (see `steps`) finds its work: it walks
+    /// up from the folder of `exe` and looks into each folder's children for an open journal.
+    #[must_use]
+    pub fn find_open(exe: &Path) -> Option<Self> {
+        find(exe, |child| is_there(&child.join("state/txn/journal")))
+    }
+
+    /// The install around the program `exe`: the nearest folder above it with a child that has an
+    /// `updater.json`, or an open swap.
+    #[must_use]
+    pub fn find(exe: &Path) -> Option<Self> {
+        find(exe, |child| is_there(&child.join("updater.json")) || is_there(&child.join("state/txn/journal")))
+    }
+}
+
+fn is_there(path: &Path) -> bool {
+    fsx::exists(path).unwrap_or(false)
+}
+
+fn find(exe: &Path, is_updater: impl Fn(&Path) -> bool) -> Option<Install> {
+    exe.ancestors().skip(1).find_map(|root| {
+        // A folder that can't be listed is not an install we could work in.
+        let names = fsx::list(root).ok()?;
+        let updater = names.into_iter().find(|name| is_updater(&root.join(name)))?;
+        let updater: RelPath = updater.to_str()?.parse().ok()?;
+        Some(Install::at(root.to_path_buf(), updater))
+    })
+}

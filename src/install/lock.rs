@@ -1,0 +1,108 @@
+//! One updater at a time: a kernel lock that ends with its process, however that ends.
+
+use std::fs::{File, TryLockError};
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::fsx::{self, FsError};
+use crate::platform::{self, ProcessId};
+use crate::release::Stamp;
+use crate::report::{ErrorCode, Fault};
+
+use super::Install;
+
+/// Who holds the lock. It lies beside the lock, because Windows lets nobody read a locked file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Owner {
+    /// The process.
+    #[serde(flatten)]
+    pub process: ProcessId,
+    /// Since when.
+    pub since: Stamp,
+    /// What it does, as one word or two.
+    pub purpose: String,
+}
+
+/// The lock of an install; it is free again when this is dropped or the process ends.
+#[derive(Debug)]
+pub struct Guard {
+    install: Install,
+    _lock: File,
+}
+
+/// Why an install can't be locked.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// Another updater has it.
+    #[error("another updater is at work in {}{}", root.display(), describe(owner.as_ref()))]
+    Held {
+        /// The install.
+        root: PathBuf,
+        /// Who has it, if that can be read.
+        owner: Option<Owner>,
+    },
+    /// The lock file can't be made or locked.
+    #[error(transparent)]
+    Fs(#[from] FsError),
+}
+
+fn describe(owner: Option<&Owner>) -> String {
+    owner.map_or_else(String::new, |owner| {
+        format!(" (process {}, {}, since {})", owner.process.pid, owner.purpose, owner.since)
+    })
+}
+
+impl Fault for LockError {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::Held { .. } => ErrorCode::Locked,
+            Self::Fs(error) => error.code(),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Held { .. } => Some("Wait until it has finished.".to_owned()),
+            Self::Fs(error) => error.hint(),
+        }
+    }
+}
+
+impl Install {
+    /// Locks the install for this process; `purpose` is shown to whoever comes second.
+    ///
+    /// # Errors
+    /// If another process has the lock, or the state folder can't be written.
+    pub fn lock(&self, purpose: &str) -> Result<Guard, LockError> {
+        let state = self.state_dir();
+        fsx::make_dirs(&state)?;
+        let path = state.join("lock");
+        let owner_file = state.join("lock.json");
+        let lock = fsx::open_rw(&path)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let owner =
+                    fsx::read(&owner_file, 4096).ok().and_then(|text| serde_json::from_slice(&text).ok());
+                return Err(LockError::Held { root: self.root().to_path_buf(), owner });
+            }
+            Err(TryLockError::Error(error)) => return Err(FsError::new("lock", &path, error).into()),
+        }
+        let process = platform::process::current();
+        let owner = Owner { process, since: Stamp::now(), purpose: purpose.to_owned() };
+        // Only told to others: a lock without it is as good.
+        if let (Ok(text), Ok(mut file)) = (serde_json::to_vec(&owner), fsx::create(&owner_file)) {
+            std::io::Write::write_all(&mut file, &text).ok();
+        }
+        Ok(Guard { install: self.clone(), _lock: lock })
+    }
+}
+
+impl Guard {
+    /// The install that is locked.
+    #[must_use]
+    pub fn install(&self) -> &Install {
+        &self.install
+    }
+}

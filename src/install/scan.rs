@@ -1,0 +1,105 @@
+//! What is there now: every path that a plan could be about, read or known by its mark.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, SystemTime};
+
+use crate::fsx::{self, Absent as _, FsError};
+use crate::plan::{Found, Inventory};
+use crate::platform;
+use crate::release::{Entry, Manifest, RelPath};
+use crate::report::{ErrorCode, Fault};
+
+use super::look::{self, Ground, Thing};
+use super::{Install, Marked, Record, Watch};
+
+/// A file this young may change again within the same tick of the clock, so its mark proves nothing yet.
+const SETTLED: Duration = Duration::from_secs(2);
+
+/// What a scan found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scan {
+    /// What lies where.
+    pub inventory: Inventory,
+    /// The content of files by their marks, for [`Record::marks`].
+    pub marks: BTreeMap<RelPath, Marked>,
+}
+
+/// Why an install can't be read.
+#[derive(Debug, thiserror::Error)]
+#[error("can't see what is installed: {0}")]
+pub struct ScanError(#[from] FsError);
+
+impl Fault for ScanError {
+    fn code(&self) -> ErrorCode {
+        self.0.code()
+    }
+
+    fn hint(&self) -> Option<String> {
+        self.0.hint()
+    }
+}
+
+impl Install {
+    /// Looks at every path of the record's receipt and of `manifest`. `watch` is told bytes read of bytes in
+    /// all.
+    ///
+    /// # Errors
+    /// If a file is there but can't be read.
+    pub fn scan(&self, record: &Record, manifest: &Manifest, watch: Watch<'_>) -> Result<Scan, ScanError> {
+        let listed = manifest.files.iter().map(Entry::path);
+        let paths: BTreeSet<&RelPath> = record.receipt.files.keys().chain(listed).collect();
+        let mut ground = Ground::new(self.root());
+        let mut sizes = Vec::with_capacity(paths.len());
+        let mut total = 0;
+        for path in paths {
+            if !ground.holds(path)? {
+                continue;
+            }
+            if let Some(metadata) = fsx::stat(&path.under(self.root())).if_present()? {
+                total += metadata.len();
+                sizes.push((path, metadata.len()));
+            }
+        }
+        let mut scan = Scan { inventory: Inventory::new(), marks: BTreeMap::new() };
+        let mut done = 0;
+        for (path, size) in sizes {
+            watch(done, total, path);
+            self.look_at(path, record, &mut scan)?;
+            done += size;
+        }
+        Ok(scan)
+    }
+
+    fn look_at(&self, path: &RelPath, record: &Record, scan: &mut Scan) -> Result<(), FsError> {
+        let place = path.under(self.root());
+        let mark = look::mark(&place)?;
+        let known = record.marks.get(path).filter(|known| Some(known.mark) == mark);
+        let found = match (known, mark) {
+            (Some(known), Some(mark)) => {
+                let mode = fsx::mode(&fsx::stat(&place)?);
+                Found::File { digest: known.sha256, size: mark.size, mode }
+            }
+            _ => match look::observe(&place)? {
+                Thing::Absent => return Ok(()),
+                Thing::File { sha256, size, mode } => Found::File { digest: sha256, size, mode },
+                Thing::Link(target) => Found::Link(target),
+                Thing::Folder => Found::Folder,
+                Thing::Other => Found::Other,
+            },
+        };
+        // The mark was taken before reading: a file changed meanwhile has another one by now.
+        if let (Found::File { digest, .. }, Some(mark)) = (&found, mark)
+            && (known.is_some() || is_settled(&fsx::stat(&place)?))
+        {
+            scan.marks.insert(path.clone(), Marked { mark, sha256: *digest });
+        }
+        scan.inventory.insert(path.clone(), found);
+        Ok(())
+    }
+}
+
+/// Whether the last write is long enough ago for the mark to be proof.
+pub(super) fn is_settled(metadata: &std::fs::Metadata) -> bool {
+    let age = metadata.modified().ok().and_then(|written| SystemTime::now().duration_since(written).ok());
+    age.is_some_and(|age| age > SETTLED) && platform::file::change_mark(metadata).size == metadata.len()
+}

@@ -1,0 +1,115 @@
+//! Renames and links that know about files in use and volumes without hard links.
+
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::fsx::{self, Absent as _, Context as _, FsError};
+use crate::platform;
+
+use super::checkpoint::links_are_barred;
+
+/// Waits between tries on a file in use: three seconds in all. Virus scanners let go within one.
+const PATIENCE_MS: [u64; 8] = [10, 20, 50, 100, 200, 400, 800, 1400];
+
+/// Whether another process holds the file in a way that forbids this. Windows answers "access denied" for a
+/// program that runs; where there are modes that answer is meant.
+pub(super) fn is_held(error: &FsError) -> bool {
+    platform::file::is_sharing_violation(&error.source)
+        || error.source.kind() == io::ErrorKind::ExecutableFileBusy
+        || (!platform::file::HAS_MODES && error.source.kind() == io::ErrorKind::PermissionDenied)
+}
+
+/// Tries until the file is let go or patience ends.
+pub(super) fn patiently<T>(mut action: impl FnMut() -> fsx::Result<T>) -> fsx::Result<T> {
+    for wait in PATIENCE_MS {
+        match action() {
+            Err(error) if is_held(&error) => std::thread::sleep(Duration::from_millis(wait)),
+            other => return other,
+        }
+    }
+    action()
+}
+
+/// Renames over `to`. A `to` that stays in use is renamed to `aside` first, and back if that does not help.
+pub(super) fn rename_over(from: &Path, to: &Path, aside: &Path) -> fsx::Result<()> {
+    match patiently(|| fsx::rename(from, to)) {
+        Err(error) if is_held(&error) => {
+            fsx::rename(to, aside).map_err(|_why| error)?;
+            fsx::rename(from, to).inspect_err(|_why| {
+                // If even this fails, recovery finds the content in its backup.
+                fsx::rename(aside, to).ok();
+            })
+        }
+        other => other,
+    }
+}
+
+/// Removes a file; one that stays in use is renamed to `aside`. One that is not there is removed already.
+pub(super) fn remove_from(path: &Path, aside: &Path) -> fsx::Result<()> {
+    match patiently(|| fsx::remove_file(path)).if_present() {
+        Err(error) if is_held(&error) => fsx::rename(path, aside),
+        other => other.map(|_removed| ()),
+    }
+}
+
+/// Gives a file a second name; false if the volume can't, or the file is held.
+pub(super) fn try_link(from: &Path, to: &Path) -> fsx::Result<bool> {
+    if links_are_barred() {
+        return Ok(false);
+    }
+    match fsx::hard_link(from, to) {
+        Ok(()) => Ok(true),
+        Err(error) => match error.source.kind() {
+            io::ErrorKind::NotFound
+            | io::ErrorKind::AlreadyExists
+            | io::ErrorKind::StorageFull
+            | io::ErrorKind::ReadOnlyFilesystem => Err(error),
+            _ => Ok(false),
+        },
+    }
+}
+
+/// A second name for `from`, or a flushed copy where there can't be one. Appears whole or not at all.
+/// A symbolic link is made anew.
+pub(super) fn link_or_copy(from: &Path, to: &Path) -> fsx::Result<()> {
+    if fsx::stat(from)?.is_symlink() {
+        let target = fsx::read_link(from)?;
+        return fsx::symlink(&target.to_string_lossy(), to);
+    }
+    if try_link(from, to)? {
+        return Ok(());
+    }
+    let temp = fsx::sibling(to, ".copy");
+    copy_flushed(from, &temp)?;
+    fsx::rename(&temp, to)
+}
+
+/// Copies a file and brings the copy to the disk.
+pub(super) fn copy_flushed(from: &Path, to: &Path) -> fsx::Result<()> {
+    // A leftover may be a second name of something dear: it is never written through.
+    fsx::remove_file(to).if_present()?;
+    fsx::copy(from, to)?;
+    let file = fsx::open_rw(to).or_else(|_read_only| fsx::open(to))?;
+    fsx::flush(&file, to)
+}
+
+/// Flushes a folder if it is still there.
+pub(super) fn sync_if_there(folder: &Path) -> fsx::Result<()> {
+    fsx::sync_dir(folder).if_present().map(|_done| ())
+}
+
+/// Moves a folder out of sight at once; it is deleted later. Does nothing if it is not there.
+pub(super) fn to_trash(folder: &Path, trash: &Path) -> fsx::Result<()> {
+    if !fsx::exists(folder)? {
+        return Ok(());
+    }
+    fsx::make_dirs(trash)?;
+    for number in 0_u64.. {
+        let place = trash.join(number.to_string());
+        if !fsx::exists(&place)? {
+            return fsx::rename(folder, &place);
+        }
+    }
+    Err(io::Error::other("it is full")).at("use", trash)
+}
