@@ -15,3 +15,4 @@ pub mod platform;
 
 pub mod fsx;
 pub mod plan;
+pub mod serve;
