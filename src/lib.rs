@@ -14,5 +14,8 @@ pub mod report;
 pub mod platform;
 
 pub mod fsx;
+
+pub mod trust;
+
 pub mod plan;
 pub mod serve;

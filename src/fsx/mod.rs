@@ -158,6 +158,18 @@ pub fn write_durable(path: &Path, bytes: &[u8]) -> Result<()> {
     path.parent().map_or(Ok(()), sync_dir)
 }
 
+/// Writes a new file that only its owner can read; never over another one.
+///
+/// # Errors
+/// If there is a file already, or any step fails.
+pub fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut file = platform::file::create_private(path).at("create", path)?;
+    file.write_all(bytes).at("write", path)?;
+    flush(&file, path)?;
+    let here = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    sync_dir(here.unwrap_or(Path::new(".")))
+}
+
 /// `path` with `suffix` after its name.
 #[must_use]
 pub fn sibling(path: &Path, suffix: &str) -> PathBuf {

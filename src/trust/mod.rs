@@ -1,0 +1,36 @@
+//! What may be believed: a client of The Update Framework (TUF 1.0.34) that does no network I/O of its own, and
+//! the signer of the other side.
+//!
+//! A [`TrustedRelease`] exists only if its manifest was signed through the whole chain of keys; nothing outside
+//! this room can build one. `docs/trust.md` has the roles, limits and lifetimes.
+
+mod canonical;
+mod error;
+mod key;
+mod limits;
+mod metadata;
+pub mod sign;
+#[cfg(feature = "conformance")]
+mod spki;
+mod target;
+
+use serde::{Deserialize, Serialize};
+
+pub use error::TrustError;
+pub use key::PublicKey;
+pub use limits::{MAX_ROOT, MAX_ROTATIONS, MAX_SNAPSHOT, MAX_TARGETS, MAX_TIMESTAMP};
+pub use target::ReleaseTarget;
+
+/// The highest versions seen. A second copy lies in the install's record, so that a damaged state folder does
+/// not open the way for an old repository.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Versions {
+    /// Of the list of keys.
+    pub root: u64,
+    /// Of the timestamp.
+    pub timestamp: u64,
+    /// Of the snapshot.
+    pub snapshot: u64,
+    /// Of the list of releases.
+    pub targets: u64,
+}
