@@ -18,4 +18,8 @@ pub mod fsx;
 pub mod trust;
 
 pub mod plan;
+
+pub mod publish;
 pub mod serve;
+
+pub mod cli;

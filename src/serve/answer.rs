@@ -1,7 +1,7 @@
 //! The answer to one request.
 
-use std::io::{Read as _, Seek as _, SeekFrom};
 use std::fs::File;
+use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 
 use axum::body::{Body, Bytes};

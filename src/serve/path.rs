@@ -80,9 +80,25 @@ mod tests {
         assert_eq!((good.path.as_str(), good.is_immutable), ("metadata/1.root.json", false));
         assert!(parse("/My%20App/objects/aa/bb", false).unwrap().is_immutable);
         for raw in [
-            "/../x", "/%2e%2e/x", "/metadata/%2e%2E/x", "//etc/passwd", "/metadata//x", "/C:/x", "/c%3a/x",
-            "/metadata/a%00b", "/metadata/%2fetc", "/metadata\\x", "/metadata/%5c..", "/%zz", "/%f", "x",
-            "/metadata/./x", "/metadata/", "/metadata/%ff", "/NUL/metadata/x", "/metadata/a%0a",
+            "/../x",
+            "/%2e%2e/x",
+            "/metadata/%2e%2E/x",
+            "//etc/passwd",
+            "/metadata//x",
+            "/C:/x",
+            "/c%3a/x",
+            "/metadata/a%00b",
+            "/metadata/%2fetc",
+            "/metadata\\x",
+            "/metadata/%5c..",
+            "/%zz",
+            "/%f",
+            "x",
+            "/metadata/./x",
+            "/metadata/",
+            "/metadata/%ff",
+            "/NUL/metadata/x",
+            "/metadata/a%0a",
         ] {
             assert_eq!(parse(raw, true), Err(Refused::Malformed), "{raw}");
         }

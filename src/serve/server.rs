@@ -41,9 +41,8 @@ impl Site {
             return Ok(Self { root, projects: Vec::new(), is_project: true });
         }
         let names = fsx::list(&root)?.into_iter().filter_map(|name| name.into_string().ok());
-        let projects: Vec<String> = names
-            .filter(|name| name.parse::<RelPath>().is_ok() && is_project(&root.join(name)))
-            .collect();
+        let projects: Vec<String> =
+            names.filter(|name| name.parse::<RelPath>().is_ok() && is_project(&root.join(name))).collect();
         if projects.is_empty() {
             return Err(ServeError::NoRepository(root));
         }
