@@ -26,3 +26,9 @@ pub mod plan;
 pub mod transfer;
 
 pub mod install;
+
+pub mod publish;
+
+pub mod serve;
+
+pub mod cli;

@@ -1,2 +1,7 @@
-//! The vendor's program: publish, serve, demo.
-fn main() {}
+//! The vendor's program: publish, serve, verify.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    updraft::cli::updraft::main()
+}

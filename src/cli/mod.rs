@@ -1,0 +1,3 @@
+//! The command lines of the programs. The only room that prints and chooses exit codes.
+
+pub mod updraft;

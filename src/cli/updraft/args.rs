@@ -1,0 +1,159 @@
+//! The command line of `updraft`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::release::{App, Channel, Platform, Stamp, Version};
+
+/// The whole command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "updraft",
+    version,
+    about = "Publishes signed releases of a program and serves them to its installs.",
+    after_help = "First steps:\n  \
+        updraft init ./repo --app MyApp\n  \
+        updraft publish ./build --to ./repo --version 1.0.0\n  \
+        updraft serve ./repo\n\n\
+        Exit codes: 0 done or nothing to do, 40 keys or signatures, 50 disk or repository,\n\
+        60 another publisher is at work, 64 the command can't be understood."
+)]
+pub(super) struct Cli {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Makes the keys and an empty repository.
+    Init(Init),
+    /// Publishes a folder as a new release, if anything in it changed.
+    Publish(Box<Publish>),
+    /// Serves a repository, or a folder of repositories, over HTTP.
+    Serve(Serve),
+    /// Checks every signature, manifest and object of a repository.
+    Verify(Verify),
+    /// Signs the metadata of a repository again before it runs out.
+    Renew(Renew),
+}
+
+/// `updraft init`
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  updraft init ./repo --app MyApp --keys ~/keys/MyApp")]
+pub(super) struct Init {
+    /// The repository folder to make.
+    pub(super) repo: PathBuf,
+    /// The name of the program.
+    #[arg(long, value_name = "NAME")]
+    pub(super) app: App,
+    /// Where the private keys go; keys that are there already are used [default: REPO.keys beside REPO].
+    #[arg(long, value_name = "DIR", env = "UPDRAFT_KEYS")]
+    pub(super) keys: Option<PathBuf>,
+    /// Sign with this time instead of now (YYYY-MM-DDTHH:MM:SSZ).
+    #[arg(long, value_name = "TIME")]
+    pub(super) time: Option<Stamp>,
+}
+
+/// `updraft publish`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    updraft publish ./build --to ./repo --version 2.1.0 --notes notes.en.md notes.zh-CN.md\n  \
+    updraft publish ./build --to ./repo --version 2.1.1 --forced --minimum 2.0.0\n  \
+    updraft publish ./build --to ./repo --version 2.2.0 --dry-run")]
+pub(super) struct Publish {
+    /// The folder with the files of the program, all of them.
+    pub(super) folder: PathBuf,
+    /// The repository.
+    #[arg(long = "to", value_name = "REPO")]
+    pub(super) to: PathBuf,
+    /// The version as people read it.
+    #[arg(long, value_name = "V")]
+    pub(super) version: Version,
+    /// The name of the program, if the repository does not say it.
+    #[arg(long, value_name = "NAME")]
+    pub(super) app: Option<App>,
+    /// The channel.
+    #[arg(long, value_name = "NAME", default_value = "stable")]
+    pub(super) channel: Channel,
+    /// What it runs on: windows-x86_64, macos-aarch64, linux-x86_64, ..., or any [default: this machine's].
+    #[arg(long, value_name = "NAME")]
+    pub(super) platform: Option<Platform>,
+    /// The program may not be started without this update.
+    #[arg(long)]
+    pub(super) forced: bool,
+    /// Installs below this published version must update before the program may start.
+    #[arg(long, value_name = "V")]
+    pub(super) minimum: Option<Version>,
+    /// Release notes in Markdown; the language is read from the name: notes.en.md, notes.zh-CN.md.
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub(super) notes: Vec<PathBuf>,
+    /// The program to start after the update [default: as before, or the only program at the top of FOLDER].
+    #[arg(long, value_name = "PATH")]
+    pub(super) start: Option<String>,
+    /// More files of FOLDER that a person or the system starts [default: as before].
+    #[arg(long = "entry", value_name = "PATH")]
+    pub(super) entries: Vec<String>,
+    /// The new version says by itself that it is well; without it an update goes back [default: as before].
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(super) confirm_health: Option<bool>,
+    /// Seconds it has for that, or must stay alive [default: as before, or 10].
+    #[arg(long, value_name = "N")]
+    pub(super) health_seconds: Option<u32>,
+    /// Leave out what matches, such as "*.pdb" or "logs/**".
+    #[arg(long, value_name = "GLOB")]
+    pub(super) exclude: Vec<String>,
+    /// The private keys [default: REPO.keys beside REPO].
+    #[arg(long, value_name = "DIR", env = "UPDRAFT_KEYS")]
+    pub(super) keys: Option<PathBuf>,
+    /// Compress quickly instead of well.
+    #[arg(long)]
+    pub(super) fast: bool,
+    /// Say what would change and what each older release would download; write nothing.
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// Print the result as one JSON object.
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Sign with this time instead of now (YYYY-MM-DDTHH:MM:SSZ).
+    #[arg(long, value_name = "TIME")]
+    pub(super) time: Option<Stamp>,
+}
+
+/// `updraft serve`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    updraft serve ./repo\n  \
+    updraft serve ./all-repos --listen 0.0.0.0:8080")]
+pub(super) struct Serve {
+    /// A repository, or a folder of repositories.
+    pub(super) root: PathBuf,
+    /// The address to listen at; port 0 takes a free one.
+    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:4530")]
+    pub(super) listen: SocketAddr,
+    /// Write no line for each request.
+    #[arg(long)]
+    pub(super) quiet: bool,
+}
+
+/// `updraft verify`
+#[derive(Debug, Args)]
+pub(super) struct Verify {
+    /// The repository.
+    pub(super) repo: PathBuf,
+    /// Print the result as one JSON object.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// `updraft renew`
+#[derive(Debug, Args)]
+pub(super) struct Renew {
+    /// The repository.
+    pub(super) repo: PathBuf,
+    /// The private keys [default: REPO.keys beside REPO].
+    #[arg(long, value_name = "DIR", env = "UPDRAFT_KEYS")]
+    pub(super) keys: Option<PathBuf>,
+}

@@ -1,0 +1,87 @@
+//! `updraft`, the vendor's program.
+
+mod args;
+mod publish;
+mod serve;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::report::{ErrorCode, Failure, Fault};
+
+use args::{Cli, Command};
+
+/// Runs the program with the arguments of this process.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let code = if error.use_stderr() { ErrorCode::Usage.exit() } else { 0 };
+            // Who reads may be gone; the exit code still tells.
+            error.print().ok();
+            return ExitCode::from(code);
+        }
+    };
+    let result = match cli.command {
+        Command::Init(args) => publish::init(args),
+        Command::Publish(args) => publish::publish(*args),
+        Command::Serve(args) => serve::serve(&args),
+        Command::Verify(args) => publish::verify(&args),
+        Command::Renew(args) => publish::renew(&args),
+    };
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => {
+            writeln!(std::io::stderr().lock(), "error: {failure}").ok();
+            ExitCode::from(failure.code.exit())
+        }
+    }
+}
+
+/// What a command comes to: an exit code, or the failure to be shown.
+type Outcome = Result<u8, Failure>;
+
+fn fail(fault: impl Fault) -> Failure {
+    Failure::of(&fault)
+}
+
+/// Prints a line, or several. Who reads may be gone; what was done is done.
+fn say(text: &str) {
+    writeln!(std::io::stdout().lock(), "{text}").ok();
+}
+
+/// A number of bytes as people read it.
+fn bytes(count: u64) -> String {
+    let mut unit = 0;
+    let (mut whole, mut tenths) = (count, 0);
+    while whole >= 1000 && unit < 4 {
+        tenths = whole % 1000 / 100;
+        whole /= 1000;
+        unit += 1;
+    }
+    let name = ["B", "kB", "MB", "GB", "TB"][unit];
+    if unit == 0 { format!("{whole} {name}") } else { format!("{whole}.{tenths} {name}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        use clap::CommandFactory as _;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn bytes_read_well() {
+        assert_eq!(bytes(0), "0 B");
+        assert_eq!(bytes(999), "999 B");
+        assert_eq!(bytes(1000), "1.0 kB");
+        assert_eq!(bytes(1_560_000), "1.5 MB");
+        assert_eq!(bytes(40_000_000_000), "40.0 GB");
+    }
+}

@@ -1,0 +1,187 @@
+//! `updraft init`, `publish`, `verify` and `renew`.
+
+use std::sync::Mutex;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::publish::{self, Changes, Effort, Order, Report, Stage};
+use crate::release::{Platform, RelPath, Stamp, Urgency};
+use crate::report::{ErrorCode, Failure};
+use crate::trust::sign::Lifetimes;
+
+use super::{Outcome, args, bytes, fail, say};
+
+pub(super) fn init(args: args::Init) -> Outcome {
+    let order = publish::Init {
+        repository: args.repo,
+        app: args.app,
+        keys: args.keys,
+        now: args.time.unwrap_or_else(Stamp::now),
+        lifetimes: Lifetimes::default(),
+    };
+    let made = publish::init(&order).map_err(fail)?;
+    say(&format!("The repository of {} is ready: {}", made.app, made.repository.display()));
+    let how = if made.keys_were_there { "The keys found there were used" } else { "New private keys" };
+    say(&format!("{how}: {}", made.keys.display()));
+    say("  root-1.key   keep offline: it replaces the other keys");
+    say("  root-2.key   move to another place, a drawer say: it replaces root-1.key when that is lost");
+    say("  release.key  signs releases; needed wherever you publish");
+    say("  online.key   signs timestamps; needed wherever you publish or renew");
+    say("Whoever has these keys can update every install. Never put that folder on a web server.");
+    say(&format!("Ship {} beside the updater of every install.", made.root.display()));
+    Ok(0)
+}
+
+pub(super) fn publish(args: args::Publish) -> Outcome {
+    let (json, dry_run) = (args.json, args.dry_run);
+    let order = order(args);
+    let bar = Bar::new();
+    let report = publish::publish(&order, &|stage, done, total| {
+        let text = match stage {
+            Stage::Read => "Reading",
+            Stage::Pack => "Compressing",
+        };
+        bar.show(text, done, total);
+    });
+    bar.close();
+    let report = report.map_err(fail)?;
+    if json {
+        say(&to_json(&report)?);
+    } else {
+        if dry_run {
+            list(&report.changes);
+        }
+        say(&told(&report));
+    }
+    Ok(0)
+}
+
+fn order(args: args::Publish) -> Order {
+    Order {
+        app: args.app,
+        channel: args.channel,
+        platform: args.platform.unwrap_or_else(Platform::current),
+        urgency: if args.forced { Urgency::Forced } else { Urgency::Optional },
+        minimum: args.minimum,
+        notes: args.notes,
+        start: args.start,
+        entries: args.entries,
+        confirm_health: args.confirm_health,
+        health_seconds: args.health_seconds,
+        exclude: args.exclude,
+        keys: args.keys,
+        effort: if args.fast { Effort::Fast } else { Effort::Small },
+        dry_run: args.dry_run,
+        now: args.time.unwrap_or_else(Stamp::now),
+        ..Order::new(args.folder, args.to, args.version)
+    }
+}
+
+fn list(changes: &Changes) {
+    let lines = |mark: &str, paths: &[RelPath]| paths.iter().for_each(|path| say(&format!("{mark} {path}")));
+    lines("changed", &changes.changed);
+    lines("added  ", &changes.added);
+    lines("removed", &changes.removed);
+}
+
+fn told(report: &Report) -> String {
+    let Report { app, version, number, channel, platform, changes, .. } = report;
+    let release = format!("{app} {version} ({number}, {channel}, {platform})");
+    if report.nothing_changed() {
+        return format!("Nothing changed: the folder is {release} already. No release was made.");
+    }
+    let mut text = format!(
+        "changed {}, added {}, removed {}",
+        changes.changed.len(),
+        changes.added.len(),
+        changes.removed.len()
+    );
+    if changes.settings {
+        text.push_str(", settings changed");
+    }
+    let done = if report.dry_run { "Would publish" } else { "Published" };
+    let (files, size, new) = (report.files, bytes(report.bytes), bytes(report.new_bytes));
+    text.push_str(&format!("\n{done} {release}: {files} files, {size}; {new} new in the repository."));
+    match &report.start {
+        Some(start) => text.push_str(&format!("\nStarts {start}.")),
+        None => text.push_str("\nStarts nothing after an update; name a program with --start if it should."),
+    }
+    for old in &report.downloads {
+        text.push_str(&format!("\n{} ({}) downloads {}", old.number, old.version, bytes(old.bytes)));
+    }
+    text.push_str(&format!("\na new install downloads {}", bytes(report.full_download)));
+    text
+}
+
+pub(super) fn verify(args: &args::Verify) -> Outcome {
+    let bar = Bar::new();
+    let found =
+        publish::verify(&args.repo, Stamp::now(), 0, &|done, total| bar.show("Checking", done, total));
+    bar.close();
+    let found = found.map_err(fail)?;
+    if args.json {
+        say(&to_json(&found)?);
+    } else {
+        for flaw in &found.flaws {
+            say(&format!("{}: {} [{}]", flaw.file, flaw.what, flaw.code));
+        }
+        for warning in &found.warnings {
+            say(&format!("warning: {warning}"));
+        }
+        let (releases, objects, size) = (found.releases, found.objects, bytes(found.bytes));
+        say(&format!("{releases} releases, {objects} objects, {size}; {} objects unused.", found.unused));
+        say(&match found.flaws.len() {
+            0 => "All is as it was signed.".to_owned(),
+            1 => "1 flaw.".to_owned(),
+            flaws => format!("{flaws} flaws."),
+        });
+    }
+    Ok(found.code().map_or(0, ErrorCode::exit))
+}
+
+pub(super) fn renew(args: &args::Renew) -> Outcome {
+    let now = Stamp::now();
+    let lifetimes = Lifetimes::default();
+    publish::renew(&args.repo, args.keys.as_deref(), now, lifetimes).map_err(fail)?;
+    say(&format!("Renewed: the timestamp is valid until {}.", now.after(lifetimes.timestamp)));
+    Ok(0)
+}
+
+fn to_json(value: &impl serde::Serialize) -> Result<String, Failure> {
+    serde_json::to_string(value).map_err(|error| Failure {
+        code: ErrorCode::Internal,
+        message: format!("the result can't be written as JSON: {error}"),
+        hint: None,
+    })
+}
+
+/// A bar on standard error, if that is a terminal.
+struct Bar {
+    bar: ProgressBar,
+    stage: Mutex<&'static str>,
+}
+
+impl Bar {
+    fn new() -> Self {
+        let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
+        if let Ok(style) = ProgressStyle::with_template("{msg:12} [{bar:40}] {percent:>3} %") {
+            bar.set_style(style.progress_chars("=> "));
+        }
+        Self { bar, stage: Mutex::new("") }
+    }
+
+    fn show(&self, text: &'static str, done: u64, total: u64) {
+        if let Ok(mut stage) = self.stage.lock()
+            && *stage != text
+        {
+            *stage = text;
+            self.bar.set_message(text);
+        }
+        self.bar.set_length(total);
+        self.bar.set_position(done);
+    }
+
+    fn close(&self) {
+        self.bar.finish_and_clear();
+    }
+}

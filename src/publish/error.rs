@@ -1,0 +1,185 @@
+//! Why something could not be published.
+
+use std::path::PathBuf;
+
+use crate::fsx::FsError;
+use crate::plan::PlanError;
+use crate::release::{App, Channel, InvalidName, InvalidPath, ManifestError, Platform, RelPath, Version};
+use crate::report::{ErrorCode, Fault};
+use crate::trust::sign::SignError;
+
+/// Why `init`, `publish` or `renew` did nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum PublishError {
+    /// A file operation failed.
+    #[error(transparent)]
+    Fs(#[from] FsError),
+    /// Keys or the repository's own metadata are not as they must be.
+    #[error(transparent)]
+    Sign(#[from] SignError),
+    /// The folder can't be a release.
+    #[error("the folder can't be published: {0}")]
+    Manifest(#[from] ManifestError),
+    /// A name in the folder is not allowed.
+    #[error("the folder can't be published: {0}")]
+    Path(#[from] InvalidPath),
+    /// An argument is no valid name.
+    #[error(transparent)]
+    Name(#[from] InvalidName),
+    /// No plan leads from an older release to the new one.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// The folder holds something that is neither file, folder nor link.
+    #[error("\u{ab}{0}\u{bb} is neither a file, a folder nor a link and can't be published")]
+    Special(RelPath),
+    /// A link's target is not text.
+    #[error("the link \u{ab}{0}\u{bb} says something that is not valid Unicode")]
+    LinkText(RelPath),
+    /// A file changed while it was read.
+    #[error("\u{ab}{0}\u{bb} changed while it was being published")]
+    Changing(RelPath),
+    /// Files came or went while the folder was read.
+    #[error("{} changed while it was being published", .0.display())]
+    TreeChanging(PathBuf),
+    /// What is to be published is not a folder.
+    #[error("{} is not a folder", .0.display())]
+    NotAFolder(PathBuf),
+    /// The folder is empty.
+    #[error("{} holds nothing to publish", .0.display())]
+    Nothing(PathBuf),
+    /// The repository is no repository.
+    #[error("{} is not a repository", .0.display())]
+    NotARepository(PathBuf),
+    /// There is a repository already.
+    #[error("{} is a repository already", .0.display())]
+    AlreadyARepository(PathBuf),
+    /// The repository would be made in a folder with other things.
+    #[error("{} is not empty and not a repository", .0.display())]
+    NotEmpty(PathBuf),
+    /// `project.json` can't be read.
+    #[error("{} is damaged: {why}", path.display())]
+    Project {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The repository is of another program.
+    #[error("{} is the repository of \u{ab}{found}\u{bb}, not of \u{ab}{asked}\u{bb}", repository.display())]
+    OtherApp {
+        /// The repository.
+        repository: PathBuf,
+        /// Its program.
+        found: App,
+        /// The program named on the command line.
+        asked: App,
+    },
+    /// Nobody says which program it is.
+    #[error("{} does not say which program it is of", .0.display())]
+    AppUnknown(PathBuf),
+    /// Two folders that must be apart lie in each other.
+    #[error("{what} {} must not lie in {}", inner.display(), outer.display())]
+    Inside {
+        /// What lies where it must not.
+        what: &'static str,
+        /// The inner folder.
+        inner: PathBuf,
+        /// The outer folder.
+        outer: PathBuf,
+    },
+    /// A file to be published is one of the keys.
+    #[error("\u{ab}{0}\u{bb} is one of the private keys")]
+    KeyInTree(RelPath),
+    /// Another publisher is at work.
+    #[error("another publisher is at work in {}", .0.display())]
+    Busy(PathBuf),
+    /// The version was published before.
+    #[error("version {version} was already published to {channel} for {platform}, as {number}")]
+    VersionUsed {
+        /// The version.
+        version: Version,
+        /// The channel.
+        channel: Channel,
+        /// The platform.
+        platform: Platform,
+        /// The release that has it.
+        number: crate::release::ReleaseNumber,
+    },
+    /// The version named by `--minimum` was never published there.
+    #[error("no release on {channel} for {platform} has version {version}")]
+    NoSuchVersion {
+        /// The version.
+        version: Version,
+        /// The channel.
+        channel: Channel,
+        /// The platform.
+        platform: Platform,
+    },
+    /// A notes file is not text.
+    #[error("{} is not UTF-8 text", .0.display())]
+    NotesText(PathBuf),
+    /// Two notes files are of the same language.
+    #[error("{} is a second file of notes in the language {language}", file.display())]
+    NotesTwice {
+        /// The second file.
+        file: PathBuf,
+        /// The language.
+        language: String,
+    },
+    /// A signed manifest of the repository is missing or altered.
+    #[error("the release {file} of the repository is {what}")]
+    Damaged {
+        /// The manifest's file.
+        file: String,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+}
+
+impl Fault for PublishError {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::Fs(error) => error.code(),
+            Self::Sign(error) => error.code(),
+            Self::Plan(error) => error.code(),
+            Self::Changing(_) | Self::TreeChanging(_) => ErrorCode::InUse,
+            Self::Busy(_) => ErrorCode::Locked,
+            Self::NotARepository(_) | Self::Project { .. } | Self::Damaged { .. } => ErrorCode::Repository,
+            _ => ErrorCode::Usage,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Fs(error) => return error.hint(),
+            Self::Sign(error) => return error.hint(),
+            Self::Plan(error) => return error.hint(),
+            Self::Manifest(ManifestError::NoSuchEntry(_)) => {
+                "Name a file of the folder, with / between the parts, relative to the folder."
+            }
+            Self::Manifest(_) | Self::Path(_) | Self::Special(_) | Self::LinkText(_) => {
+                "Rename or remove it, or leave it out with --exclude."
+            }
+            Self::Changing(_) | Self::TreeChanging(_) => {
+                "Nothing was published. Wait until the build has ended and publish again."
+            }
+            Self::NotAFolder(_) | Self::Nothing(_) => "Name the folder with the files of the program.",
+            Self::NotARepository(_) => "Make one first: updraft init REPO --app NAME.",
+            Self::AlreadyARepository(_) => "Publish to it, or name another folder.",
+            Self::NotEmpty(_) => "Name a new or empty folder.",
+            Self::Project { .. } => "Restore it from a backup; it says only {\"format\":1,\"app\":\"NAME\"}.",
+            Self::OtherApp { .. } => "Use one repository for each program.",
+            Self::AppUnknown(_) => "Name it with --app.",
+            Self::Inside { .. } => "Choose folders that lie beside each other.",
+            Self::KeyInTree(_) => "Take it out of the folder. If it was ever given away, replace that key.",
+            Self::Busy(_) => "Wait for it to end and publish again.",
+            Self::VersionUsed { .. } => "Choose another --version.",
+            Self::NoSuchVersion { .. } => "Name a published version of that channel and platform.",
+            Self::NotesText(_) => "Save it as UTF-8.",
+            Self::NotesTwice { .. } => "Give one file for each language: notes.en.md, notes.zh-CN.md.",
+            Self::Damaged { .. } => "Run updraft verify, and restore the repository from a backup.",
+            Self::Name(_) => return None,
+        };
+        Some(hint.to_owned())
+    }
+}

@@ -1,0 +1,45 @@
+//! From a folder to a signed release that any static server can hand out.
+//!
+//! Content goes first, signed metadata after it, `timestamp.json` last of all: whoever reads at any moment, and
+//! whatever a killed publisher leaves behind, sees the old release or the new one, whole.
+
+mod changes;
+mod draft;
+mod error;
+mod exclude;
+mod init;
+mod notes;
+mod object;
+mod order;
+mod pool;
+mod repository;
+mod run;
+
+mod verify;
+mod walk;
+
+pub use changes::{Changes, Forecast, forecast, full_download};
+pub use error::PublishError;
+pub use init::{Init, Initialised, default_keys, init, renew};
+pub use order::{Order, Report, Stage};
+pub use run::{Progress, publish};
+pub use verify::{Flaw, Verified, verify};
+
+/// How hard content is compressed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Effort {
+    /// As small as it gets.
+    #[default]
+    Small,
+    /// Quickly, for tries and tests.
+    Fast,
+}
+
+impl Effort {
+    fn level(self) -> i32 {
+        match self {
+            Self::Small => 19,
+            Self::Fast => 3,
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! What `publish` is asked for and what it answers.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::release::{App, Channel, Platform, ReleaseNumber, Stamp, Urgency, Version};
+use crate::trust::sign::Lifetimes;
+
+use super::{Changes, Effort, Forecast};
+
+/// What `publish` is asked for.
+#[derive(Debug, Clone)]
+pub struct Order {
+    /// The folder with the files of the release.
+    pub folder: PathBuf,
+    /// The repository.
+    pub repository: PathBuf,
+    /// The version of the release.
+    pub version: Version,
+    /// The program; needed only if the repository does not say.
+    pub app: Option<App>,
+    /// The channel.
+    pub channel: Channel,
+    /// What the release runs on.
+    pub platform: Platform,
+    /// Whether it may be declined.
+    pub urgency: Urgency,
+    /// The version below which an install must update before the program may start.
+    pub minimum: Option<Version>,
+    /// Files of notes, one for each language.
+    pub notes: Vec<PathBuf>,
+    /// The program to start; nothing to keep the one of the release before, or to find it.
+    pub start: Option<String>,
+    /// Further files that a person or the system starts; empty to keep those of the release before.
+    pub entries: Vec<String>,
+    /// Whether the program says by itself that it is well; nothing to keep what the release before says.
+    pub confirm_health: Option<bool>,
+    /// Seconds it has for that; nothing to keep what the release before says.
+    pub health_seconds: Option<u32>,
+    /// Patterns of files that are left out.
+    pub exclude: Vec<String>,
+    /// The folder with the keys; nothing for the usual place.
+    pub keys: Option<PathBuf>,
+    /// How hard to compress.
+    pub effort: Effort,
+    /// Whether to stop before anything is written.
+    pub dry_run: bool,
+    /// The time to sign with.
+    pub now: Stamp,
+    /// How long signatures hold.
+    pub lifetimes: Lifetimes,
+    /// Threads to use; 0 to choose by the machine.
+    pub threads: usize,
+}
+
+impl Order {
+    /// An order with nothing special about it.
+    #[must_use]
+    pub fn new(folder: PathBuf, repository: PathBuf, version: Version) -> Self {
+        Self {
+            folder,
+            repository,
+            version,
+            app: None,
+            channel: Channel::stable(),
+            platform: Platform::current(),
+            urgency: Urgency::Optional,
+            minimum: None,
+            notes: Vec::new(),
+            start: None,
+            entries: Vec::new(),
+            confirm_health: None,
+            health_seconds: None,
+            exclude: Vec::new(),
+            keys: None,
+            effort: Effort::Small,
+            dry_run: false,
+            now: Stamp::now(),
+            lifetimes: Lifetimes::default(),
+            threads: 0,
+        }
+    }
+}
+
+/// What a publish came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// The program.
+    pub app: App,
+    /// The channel.
+    pub channel: Channel,
+    /// What the release runs on.
+    pub platform: Platform,
+    /// The version asked for; if nothing changed, that of the newest release.
+    pub version: Version,
+    /// The number of the release; if nothing changed, that of the newest.
+    pub number: ReleaseNumber,
+    /// Whether a release was made.
+    pub published: bool,
+    /// Whether it was only tried.
+    pub dry_run: bool,
+    /// Files and links of the release.
+    pub files: u64,
+    /// Bytes of its files.
+    pub bytes: u64,
+    /// The program that will be started, if there is one.
+    pub start: Option<String>,
+    /// What it changes against the release before.
+    #[serde(flatten)]
+    pub changes: Changes,
+    /// Objects made for it.
+    pub new_objects: u64,
+    /// Bytes of those.
+    pub new_bytes: u64,
+    /// Bytes that a new install downloads.
+    pub full_download: u64,
+    /// What the releases before it download, the newest first.
+    pub downloads: Vec<Forecast>,
+}
+
+impl Report {
+    /// Whether the folder was already the newest release.
+    #[must_use]
+    pub fn nothing_changed(&self) -> bool {
+        self.changes.is_empty()
+    }
+}
+
+/// What a publish is at work on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Reading and hashing the folder.
+    Read,
+    /// Compressing what is new.
+    Pack,
+}

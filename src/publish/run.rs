@@ -1,0 +1,365 @@
+//! One publish, from the folder to the new timestamp.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::fsx::{self, Absent as _};
+use crate::release::{App, Content, Digest, Entry, Manifest, RelPath, ReleaseNumber, Summary};
+use crate::trust::ReleaseTarget;
+use crate::trust::sign::{self, Keys, RepoState};
+
+use super::exclude::Pattern;
+use super::init::{default_keys, keep_apart};
+use super::object::{self, Packer, object_path};
+use super::repository::{Repository, resolve};
+use super::walk::{Tree, TreeFile, walk};
+use super::{Changes, Forecast, Order, PublishError, Report, Stage, draft, forecast, full_download, pool};
+
+/// Releases before the new one whose download is foretold.
+const FORETOLD: usize = 5;
+
+/// Told while a publish works: the stage, bytes done, bytes in all.
+pub type Progress<'a> = &'a (dyn Fn(Stage, u64, u64) + Sync);
+
+/// Publishes a folder, or says that nothing in it changed.
+///
+/// # Errors
+/// If the folder can't be a release, the repository or the keys are not as they must be, or a file can't be
+/// read or written. The repository then holds what it held before.
+pub fn publish(order: &Order, progress: Progress<'_>) -> Result<Report, PublishError> {
+    let places = Places::find(order)?;
+    let repository = Repository::at(&places.repository);
+    if !repository.is_complete()? {
+        return Err(PublishError::NotARepository(places.repository));
+    }
+    let lock = if order.dry_run { None } else { Some(repository.lock()?) };
+    let state = repository.state()?.ok_or_else(|| PublishError::NotARepository(places.repository.clone()))?;
+    let history = History::read(&repository, &state, order)?;
+    let app = program(&repository, order, history.newest())?;
+    let minimum = minimum(order, &history)?;
+
+    let keys = if order.dry_run { None } else { Some(Keys::load(&places.keys)?) };
+    let exclude: Vec<Pattern> = order.exclude.iter().map(|text| Pattern::new(text)).collect();
+    let tree = walk(&places.folder, &exclude)?;
+    if tree == Tree::default() {
+        return Err(PublishError::Nothing(places.folder));
+    }
+    let threads = if order.threads == 0 { pool::default_threads() } else { order.threads };
+    let hashes = read(&tree, threads, progress)?;
+    refuse_keys(&tree, &hashes, &places.keys)?;
+    let mut manifest = draft::draft(order, app, &tree, &hashes, history.newest())?;
+    manifest.minimum = minimum;
+    // Checks every path and link before any work is done for them.
+    manifest.to_bytes()?;
+    let changes = Changes::between(history.newest(), &manifest);
+    if let (Some(newest), true) = (history.newest(), changes.is_empty()) {
+        return Ok(unchanged(order, newest));
+    }
+    history.refuse_used(order)?;
+
+    let packer = Packer::new((!order.dry_run).then(|| places.repository.clone()), order.effort);
+    let known = known_content(&repository, &state)?;
+    pack(&mut manifest, &tree, &known, &packer, threads, progress)?;
+    if walk(&places.folder, &exclude)? != tree {
+        return Err(PublishError::TreeChanging(places.folder));
+    }
+    let bytes = manifest.to_bytes()?;
+    let report = report(order, &manifest, bytes.len() as u64, changes, &history, &packer)?;
+    if let Some(keys) = keys {
+        packer.settle()?;
+        commit(&repository, &state, &keys, order, &manifest, &bytes, &report)?;
+    }
+    drop(lock);
+    Ok(report)
+}
+
+/// The folders of a publish, without links, each where it may be.
+struct Places {
+    folder: PathBuf,
+    repository: PathBuf,
+    keys: PathBuf,
+}
+
+impl Places {
+    fn find(order: &Order) -> Result<Self, PublishError> {
+        let folder = resolve(&order.folder)?;
+        if !fsx::stat(&folder).if_present()?.is_some_and(|metadata| metadata.is_dir()) {
+            return Err(PublishError::NotAFolder(order.folder.clone()));
+        }
+        let repository = resolve(&order.repository)?;
+        let keys =
+            order.keys.as_deref().map_or_else(|| default_keys(&repository), |keys| Ok(resolve(keys)?))?;
+        keep_apart(&repository, &keys)?;
+        let pairs = [
+            ("the repository", &repository, &folder),
+            ("the folder to publish,", &folder, &repository),
+            ("the keys in", &keys, &folder),
+        ];
+        for (what, inner, outer) in pairs {
+            if inner.starts_with(outer) {
+                let (inner, outer) = (inner.clone(), outer.clone());
+                return Err(PublishError::Inside { what, inner, outer });
+            }
+        }
+        Ok(Self { folder, repository, keys })
+    }
+}
+
+/// The releases of one channel and platform, the newest first.
+struct History {
+    releases: Vec<ReleaseTarget>,
+    manifests: Vec<Manifest>,
+}
+
+impl History {
+    fn read(repository: &Repository, state: &RepoState, order: &Order) -> Result<Self, PublishError> {
+        let all = state.releases().iter();
+        let ours = all.filter(|one| one.channel == order.channel && one.platform == order.platform);
+        let mut releases: Vec<ReleaseTarget> = ours.cloned().collect();
+        releases.sort_by_key(|release| std::cmp::Reverse(release.summary.number));
+        let newest = releases.iter().take(FORETOLD);
+        let manifests = newest.map(|release| repository.manifest(release)).collect::<Result<_, _>>()?;
+        Ok(Self { releases, manifests })
+    }
+
+    fn newest(&self) -> Option<&Manifest> {
+        self.manifests.first()
+    }
+
+    fn refuse_used(&self, order: &Order) -> Result<(), PublishError> {
+        match self.releases.iter().find(|release| release.summary.version == order.version) {
+            None => Ok(()),
+            Some(used) => Err(PublishError::VersionUsed {
+                version: order.version.clone(),
+                channel: order.channel.clone(),
+                platform: order.platform.clone(),
+                number: used.summary.number,
+            }),
+        }
+    }
+}
+
+/// The program the repository is of.
+fn program(repository: &Repository, order: &Order, newest: Option<&Manifest>) -> Result<App, PublishError> {
+    let written = repository.project()?;
+    let found = newest.map(|newest| newest.app.clone()).or(written);
+    match (found, &order.app) {
+        (Some(found), Some(asked)) if found != *asked => Err(PublishError::OtherApp {
+            repository: repository.root().to_path_buf(),
+            found,
+            asked: asked.clone(),
+        }),
+        (Some(found), _) => Ok(found),
+        (None, Some(asked)) => Ok(asked.clone()),
+        (None, None) => Err(PublishError::AppUnknown(repository.root().to_path_buf())),
+    }
+}
+
+fn minimum(order: &Order, history: &History) -> Result<ReleaseNumber, PublishError> {
+    let Some(version) = &order.minimum else { return Ok(ReleaseNumber::NONE) };
+    let number = |release: &ReleaseTarget| release.summary.number;
+    if let Some(release) = history.releases.iter().find(|release| release.summary.version == *version) {
+        return Ok(number(release));
+    }
+    if *version == order.version {
+        return Ok(history.releases.first().map_or(ReleaseNumber::NONE, number).next());
+    }
+    Err(PublishError::NoSuchVersion {
+        version: version.clone(),
+        channel: order.channel.clone(),
+        platform: order.platform.clone(),
+    })
+}
+
+/// The digest of every file of `tree`, in its order.
+fn read(tree: &Tree, threads: usize, progress: Progress<'_>) -> Result<Vec<Digest>, PublishError> {
+    let total = tree.files.iter().map(|file| file.mark.size).sum();
+    let done = AtomicU64::new(0);
+    progress(Stage::Read, 0, total);
+    pool::map(&tree.files, threads, &|file: &TreeFile| {
+        let digest = object::hash(file)?;
+        let now = done.fetch_add(file.mark.size, Ordering::Relaxed) + file.mark.size;
+        progress(Stage::Read, now, total);
+        Ok(digest)
+    })
+}
+
+/// A private key among the files would be given to everybody.
+fn refuse_keys(tree: &Tree, hashes: &[Digest], keys: &Path) -> Result<(), PublishError> {
+    for name in fsx::list(keys).if_present()?.unwrap_or_default() {
+        let path = keys.join(name);
+        let metadata = fsx::stat_follow(&path)?;
+        let size = metadata.len();
+        if !metadata.is_file() || !tree.files.iter().any(|file| file.mark.size == size) {
+            continue;
+        }
+        let digest = Digest::of(&fsx::read(&path, size)?);
+        if let Some(at) = hashes.iter().position(|hash| *hash == digest) {
+            return Err(PublishError::KeyInTree(tree.files[at].path.clone()));
+        }
+    }
+    Ok(())
+}
+
+fn unchanged(order: &Order, newest: &Manifest) -> Report {
+    Report {
+        app: newest.app.clone(),
+        channel: newest.channel.clone(),
+        platform: newest.platform.clone(),
+        version: newest.version.clone(),
+        number: newest.number,
+        published: false,
+        dry_run: order.dry_run,
+        files: newest.files.len() as u64,
+        bytes: newest.installed_bytes(),
+        start: newest.start.as_ref().map(|start| start.path.to_string()),
+        changes: Changes::default(),
+        new_objects: 0,
+        new_bytes: 0,
+        full_download: 0,
+        downloads: Vec::new(),
+    }
+}
+
+/// Where every content published before lies, by its digest.
+fn known_content(
+    repository: &Repository,
+    state: &RepoState,
+) -> Result<HashMap<Digest, Content>, PublishError> {
+    let mut known = HashMap::new();
+    for release in state.releases().iter().rev() {
+        // A manifest that is damaged has nothing to offer; `verify` names it.
+        let Ok(manifest) = repository.manifest(release) else { continue };
+        for file in manifest.regular() {
+            if let Some(content) = &file.content {
+                known.entry(file.sha256).or_insert_with(|| content.clone());
+            }
+        }
+    }
+    let mut present = HashMap::with_capacity(known.len());
+    for (digest, content) in known {
+        if is_present(repository, &content)? {
+            present.insert(digest, content);
+        }
+    }
+    Ok(present)
+}
+
+fn is_present(repository: &Repository, content: &Content) -> Result<bool, PublishError> {
+    let size =
+        |digest| Ok::<_, PublishError>(fsx::stat(&object_path(repository.root(), digest)).if_present()?);
+    let whole = size(&content.object)?.is_some_and(|metadata| metadata.len() == content.size);
+    let pieces = match &content.pieces {
+        Some(list) => size(list)?.is_some(),
+        None => true,
+    };
+    Ok(whole && pieces)
+}
+
+/// Puts the content of every file where a client will find it, and into the manifest where that is.
+fn pack(
+    manifest: &mut Manifest,
+    tree: &Tree,
+    known: &HashMap<Digest, Content>,
+    packer: &Packer,
+    threads: usize,
+    progress: Progress<'_>,
+) -> Result<(), PublishError> {
+    let by_path: HashMap<&RelPath, &TreeFile> = tree.files.iter().map(|file| (&file.path, file)).collect();
+    let mut wanted: HashMap<Digest, &TreeFile> = HashMap::new();
+    for file in manifest.regular().filter(|file| file.content.is_some() && !known.contains_key(&file.sha256))
+    {
+        wanted.extend(by_path.get(&file.path).map(|source| (file.sha256, *source)));
+    }
+    let mut jobs: Vec<(Digest, &TreeFile)> = wanted.into_iter().collect();
+    // The largest first, so that no thread is left alone with one at the end.
+    jobs.sort_by_key(|(digest, file)| (std::cmp::Reverse(file.mark.size), *digest));
+    let total = jobs.iter().map(|(_, file)| file.mark.size).sum();
+    let done = AtomicU64::new(0);
+    progress(Stage::Pack, 0, total);
+    let made = pool::map(&jobs, threads, &|(digest, file): &(Digest, &TreeFile)| {
+        let content = packer.pack(file, *digest)?;
+        let now = done.fetch_add(file.mark.size, Ordering::Relaxed) + file.mark.size;
+        progress(Stage::Pack, now, total);
+        Ok::<_, PublishError>((*digest, content))
+    })?;
+    let made: HashMap<Digest, Content> = made.into_iter().collect();
+    for entry in &mut manifest.files {
+        if let Entry::File(file) = entry
+            && file.content.is_some()
+        {
+            file.content = made.get(&file.sha256).or_else(|| known.get(&file.sha256)).cloned();
+        }
+    }
+    Ok(())
+}
+
+fn report(
+    order: &Order,
+    manifest: &Manifest,
+    length: u64,
+    changes: Changes,
+    history: &History,
+    packer: &Packer,
+) -> Result<Report, PublishError> {
+    let downloads: Vec<Forecast> =
+        history.manifests.iter().map(|old| forecast(old, manifest, length)).collect::<Result<_, _>>()?;
+    let (new_objects, new_bytes) = packer.made();
+    Ok(Report {
+        app: manifest.app.clone(),
+        channel: manifest.channel.clone(),
+        platform: manifest.platform.clone(),
+        version: manifest.version.clone(),
+        number: manifest.number,
+        published: !order.dry_run,
+        dry_run: order.dry_run,
+        files: manifest.files.len() as u64,
+        bytes: manifest.installed_bytes(),
+        start: manifest.start.as_ref().map(|start| start.path.to_string()),
+        changes,
+        new_objects,
+        new_bytes,
+        full_download: full_download(manifest, length),
+        downloads,
+    })
+}
+
+/// Signs the release and writes its metadata, the timestamp last.
+fn commit(
+    repository: &Repository,
+    state: &RepoState,
+    keys: &Keys,
+    order: &Order,
+    manifest: &Manifest,
+    bytes: &[u8],
+    report: &Report,
+) -> Result<(), PublishError> {
+    let summary = Summary {
+        number: manifest.number,
+        version: manifest.version.clone(),
+        urgency: manifest.urgency,
+        minimum: manifest.minimum,
+        published: manifest.published,
+        withdrawn: false,
+        download_bytes: report.downloads.first().map_or(report.full_download, |before| before.bytes),
+        rollout: None,
+    };
+    let files = sign::add_release(
+        state,
+        keys,
+        order.now,
+        order.lifetimes,
+        &order.channel,
+        &order.platform,
+        bytes,
+        &summary,
+    )?;
+    for (path, bytes) in files {
+        repository.write(&path, &bytes)?;
+    }
+    if repository.project()?.is_none() {
+        repository.set_project(&manifest.app)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,297 @@
+//! Reads back everything a repository promises: signatures, manifests, every object.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::fsx::{self, Absent as _};
+use crate::release::{Codec, Content, Digest, FileEntry, Stamp};
+use crate::report::{ErrorCode, Fault as _};
+use crate::trust::sign::{RepoState, SignError};
+
+use super::object::{self, object_path};
+use super::repository::{Repository, resolve};
+use super::{PublishError, pool};
+
+/// Metadata that runs out sooner than this is worth a word.
+const SOON: Duration = Duration::from_secs(14 * 24 * 60 * 60);
+
+/// Something that is not as it was signed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Flaw {
+    /// The file, by its path in the repository.
+    pub file: String,
+    /// What is wrong with it.
+    pub what: String,
+    /// The stable code.
+    pub code: ErrorCode,
+}
+
+impl Flaw {
+    fn new(code: ErrorCode, file: impl Into<String>, what: impl Into<String>) -> Self {
+        Self { file: file.into(), what: what.into(), code }
+    }
+}
+
+/// What `verify` has found.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Verified {
+    /// Signed releases.
+    pub releases: u64,
+    /// Objects they need.
+    pub objects: u64,
+    /// Bytes of those that are there.
+    pub bytes: u64,
+    /// Objects that no release needs.
+    pub unused: u64,
+    /// When the first part of the metadata runs out.
+    pub expires: Option<Stamp>,
+    /// What is wrong; nothing if all is well.
+    pub flaws: Vec<Flaw>,
+    /// What will be wrong soon.
+    pub warnings: Vec<String>,
+}
+
+impl Verified {
+    /// The code of the worst flaw: what was altered before what is missing.
+    #[must_use]
+    pub fn code(&self) -> Option<ErrorCode> {
+        let altered = self.flaws.iter().find(|flaw| flaw.code.exit() == ErrorCode::Signature.exit());
+        altered.or(self.flaws.first()).map(|flaw| flaw.code)
+    }
+}
+
+/// A content that some release promises.
+struct Promise {
+    content: Content,
+    file: FileEntry,
+    release: String,
+}
+
+/// Checks a repository; `progress` is told objects done and in all.
+///
+/// # Errors
+/// If it is no repository, or can't be read. Flaws are no errors: all of them are in the answer.
+pub fn verify(
+    repository: &Path,
+    now: Stamp,
+    threads: usize,
+    progress: &(dyn Fn(u64, u64) + Sync),
+) -> Result<Verified, PublishError> {
+    let root = resolve(repository)?;
+    if !fsx::exists(&root.join("metadata"))? {
+        return Err(PublishError::NotARepository(root));
+    }
+    let repository = Repository::at(&root);
+    let mut found = Verified::default();
+    let state = match repository.state() {
+        Ok(Some(state)) => Some(state),
+        Ok(None) => {
+            found.flaws.push(Flaw::new(ErrorCode::Repository, "metadata/root.json", "it is missing"));
+            None
+        }
+        Err(SignError::Fs(error)) => return Err(error.into()),
+        Err(error) => {
+            found.flaws.push(metadata_flaw(&error));
+            None
+        }
+    };
+    let mut promises = Vec::new();
+    if let Some(state) = &state {
+        check_expiry(state, now, &mut found);
+        check_roots(&repository, state, &mut found)?;
+        promises = check_manifests(&repository, state, &mut found);
+    }
+    check_objects(&repository, &promises, state.is_some(), threads, progress, &mut found)?;
+    Ok(found)
+}
+
+fn metadata_flaw(error: &SignError) -> Flaw {
+    let code = match error {
+        SignError::Repository(error) if error.code() == ErrorCode::Missing => ErrorCode::Repository,
+        SignError::Repository(error) => error.code(),
+        other => other.code(),
+    };
+    let text = match error {
+        SignError::Repository(error) => error.to_string(),
+        other => other.to_string(),
+    };
+    // These errors open with the file they are about.
+    match text.split_once(' ') {
+        Some((file, what)) if file.starts_with("metadata/") => Flaw::new(code, file, what),
+        _ => Flaw::new(code, "metadata", text),
+    }
+}
+
+fn check_expiry(state: &RepoState, now: Stamp, found: &mut Verified) {
+    let expiries = state.expiries();
+    let parts = [
+        ("root.json", expiries.root),
+        ("targets.json", expiries.targets),
+        ("snapshot.json", expiries.snapshot),
+        ("timestamp.json", expiries.timestamp),
+    ];
+    found.expires = parts.iter().map(|(_, expires)| *expires).min();
+    for (name, expires) in parts {
+        if expires <= now {
+            let file = format!("metadata/{name}");
+            found.flaws.push(Flaw::new(ErrorCode::Expired, file, format!("it was valid until {expires}")));
+        } else if expires <= now.after(SOON) {
+            found.warnings.push(format!("{name} is valid until {expires}; renew it before: updraft renew"));
+        }
+    }
+}
+
+/// Every root from the first to the newest must be there, or old installs can't follow.
+fn check_roots(repository: &Repository, state: &RepoState, found: &mut Verified) -> Result<(), PublishError> {
+    let read = |path: &str| fsx::read(&repository.root().join(path), 1024 * 1024).if_present();
+    let newest = state.versions().root;
+    for version in 1..=newest {
+        let path = format!("metadata/{version}.root.json");
+        match read(&path)? {
+            None => found.flaws.push(Flaw::new(ErrorCode::Repository, path, "it is missing")),
+            Some(bytes) if version == newest && Some(&bytes) != read("metadata/root.json")?.as_ref() => {
+                found.flaws.push(Flaw::new(ErrorCode::Mismatch, path, "it differs from metadata/root.json"));
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(())
+}
+
+fn check_manifests(repository: &Repository, state: &RepoState, found: &mut Verified) -> Vec<Promise> {
+    let mut promises = BTreeMap::new();
+    for release in state.releases() {
+        found.releases += 1;
+        match repository.manifest(release) {
+            Ok(manifest) => {
+                for file in manifest.regular() {
+                    let Some(content) = file.content.clone() else { continue };
+                    promises.entry((content.object, file.sha256)).or_insert_with(|| Promise {
+                        content,
+                        file: file.clone(),
+                        release: release.path.clone(),
+                    });
+                }
+            }
+            Err(PublishError::Damaged { file, what }) => {
+                let code = if what == "missing" { ErrorCode::Repository } else { ErrorCode::Corrupt };
+                found.flaws.push(Flaw::new(code, file, format!("it is {what}")));
+            }
+            Err(error) => {
+                found.flaws.push(Flaw::new(error.code(), release.fetch_path.clone(), error.to_string()));
+            }
+        }
+    }
+    promises.into_values().collect()
+}
+
+fn check_objects(
+    repository: &Repository,
+    promises: &[Promise],
+    is_complete: bool,
+    threads: usize,
+    progress: &(dyn Fn(u64, u64) + Sync),
+    found: &mut Verified,
+) -> Result<(), PublishError> {
+    let threads = if threads == 0 { pool::default_threads() } else { threads };
+    let needed: BTreeSet<Digest> = promises
+        .iter()
+        .flat_map(|promise| [Some(promise.content.object), promise.content.pieces])
+        .flatten()
+        .collect();
+    let present = list_objects(repository, found)?;
+    let unused: Vec<Digest> = present.iter().filter(|digest| !needed.contains(digest)).copied().collect();
+    found.objects = needed.len() as u64;
+    found.unused = unused.len() as u64;
+    let total = (promises.len() + unused.len()) as u64;
+    let done = std::sync::atomic::AtomicU64::new(0);
+    let step = || progress(done.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1, total);
+    let checked = pool::map(promises, threads, &|promise: &Promise| {
+        let result = check_promise(repository, promise)?;
+        step();
+        Ok::<_, PublishError>(result)
+    })?;
+    let named = pool::map(&unused, threads, &|digest: &Digest| {
+        let path = object_path(repository.root(), digest);
+        let is_right = object::measure(&path)?.is_some_and(|measure| measure.digest == *digest);
+        step();
+        Ok::<_, PublishError>((!is_right).then(|| shown(digest)))
+    })?;
+    for (bytes, flaw) in checked {
+        found.bytes += bytes;
+        found.flaws.extend(flaw);
+    }
+    for file in named.into_iter().flatten() {
+        if is_complete {
+            found.warnings.push(format!("{file} is damaged; no release needs it"));
+        } else {
+            found.flaws.push(Flaw::new(ErrorCode::Corrupt, file, "its bytes are not those of its name"));
+        }
+    }
+    Ok(())
+}
+
+fn shown(digest: &Digest) -> String {
+    let name = digest.hex();
+    format!("objects/{}/{name}", &name[..2])
+}
+
+/// Bytes read, and what is wrong with the objects of one content.
+fn check_promise(repository: &Repository, promise: &Promise) -> Result<(u64, Option<Flaw>), PublishError> {
+    let Promise { content, file, release } = promise;
+    let flaw = |code, digest: &Digest, what: &str| {
+        let what = format!("{what} (needed for {} in {release})", file.path);
+        Some(Flaw::new(code, shown(digest), what))
+    };
+    let path = object_path(repository.root(), &content.object);
+    let Some(measure) = object::measure(&path)? else {
+        return Ok((0, flaw(ErrorCode::Repository, &content.object, "it is missing")));
+    };
+    if measure.digest != content.object || measure.size != content.size {
+        let what = "its bytes are not those that were signed";
+        return Ok((measure.size, flaw(ErrorCode::Corrupt, &content.object, what)));
+    }
+    if let Some(list) = &content.pieces {
+        let path = object_path(repository.root(), list);
+        let what = match fsx::read(&path, 64 * 1024 * 1024).if_present()? {
+            None => Some((ErrorCode::Repository, "it is missing")),
+            Some(bytes) if Digest::of(&bytes) != *list || bytes != measure.pieces => {
+                Some((ErrorCode::Corrupt, "it is not the list of pieces that was signed"))
+            }
+            Some(_) => None,
+        };
+        if let Some((code, what)) = what {
+            return Ok((measure.size, flaw(code, list, what)));
+        }
+    }
+    let is_right = match content.codec {
+        Codec::Raw => true,
+        Codec::Zstd => object::unpacks_to(&path, file.size, &file.sha256)?,
+    };
+    let what = "it does not unpack to the file that was signed";
+    let flaw = if is_right { None } else { flaw(ErrorCode::Corrupt, &content.object, what) };
+    Ok((measure.size, flaw))
+}
+
+/// Every object there is. What lies among them and has no such name is told.
+fn list_objects(repository: &Repository, found: &mut Verified) -> Result<BTreeSet<Digest>, PublishError> {
+    let mut all = BTreeSet::new();
+    let objects = repository.root().join("objects");
+    for folder in fsx::list(&objects).if_present()?.unwrap_or_default() {
+        for name in fsx::list(&objects.join(&folder)).if_present()?.unwrap_or_default() {
+            let digest = name.to_str().and_then(|name| name.parse::<Digest>().ok());
+            match digest {
+                Some(digest) if folder.to_str() == Some(&digest.hex()[..2]) => drop(all.insert(digest)),
+                _ => found.warnings.push(format!(
+                    "objects/{}/{} is not an object",
+                    folder.to_string_lossy(),
+                    name.to_string_lossy()
+                )),
+            }
+        }
+    }
+    Ok(all)
+}
