@@ -15,3 +15,5 @@ pub mod platform;
 
 pub mod fsx;
 pub mod plan;
+#[cfg(feature = "gui")]
+pub mod gui;
