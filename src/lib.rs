@@ -27,6 +27,9 @@ pub mod transfer;
 
 pub mod install;
 
+#[cfg(feature = "gui")]
+pub mod gui;
+
 pub mod publish;
 
 pub mod serve;

@@ -1,0 +1,117 @@
+//! It could not be done: why, what to do about it, and what the log says.
+
+use eframe::egui::Ui;
+
+use super::{Choice, Command, Name, Page, View, widgets};
+use crate::gui::format;
+use crate::report::{Answer, ErrorCode, Failure, Phase, ReleaseRef};
+
+pub(super) fn page(view: &View<'_>, failure: &Failure, installed: &ReleaseRef, may_start: bool) -> Page {
+    let here = matches!(failure.code, ErrorCode::NoSpace | ErrorCode::Permission | ErrorCode::PathTooLong);
+    let title = view.text(if here { "failed-title-here" } else { "failed-title" });
+    let mut page = Page::new(Name::Failed, title);
+    page.bad = true;
+    page.below = standing(view, failure.code, installed, may_start);
+    page.spoken = format!("{} {}", page.below, cause(view, failure.code)).trim().to_owned();
+    let closing = if may_start { "button-close" } else { "button-quit" };
+    page.buttons.push(Choice::new(view.text(closing), Command::Answer(Answer::Quit)));
+    if may_start && view.can_start {
+        page.buttons.push(Choice::new(view.text("button-start"), Command::Answer(Answer::Start)));
+    }
+    page.buttons.push(Choice::main(view.text("button-try-again"), Command::Answer(Answer::Update)));
+    page.escape = Some(Command::Answer(Answer::Quit));
+    page.body = body;
+    page.height = if view.details { 440.0 } else { 330.0 };
+    page
+}
+
+/// What stands now, said only where it is known.
+fn standing(view: &View<'_>, code: ErrorCode, installed: &ReleaseRef, may_start: bool) -> String {
+    let unsure = [ErrorCode::Journal, ErrorCode::Start, ErrorCode::Internal, ErrorCode::RolledBack];
+    match &installed.version {
+        _ if unsure.contains(&code) => String::new(),
+        Some(_) if may_start => view.with("failed-works", &[("version", &format::release(installed))]),
+        _ => view.text("failed-unchanged"),
+    }
+}
+
+/// What happened, in the person's language.
+fn cause(view: &View<'_>, code: ErrorCode) -> String {
+    view.text(&format!("cause-{}", code.as_str().replace('.', "-")))
+}
+
+/// What to do about it: the failure's own words in English, else a general sentence in the person's language.
+fn hint(view: &View<'_>, failure: &Failure) -> String {
+    if view.texts.language() == "en"
+        && let Some(hint) = &failure.hint
+    {
+        return hint.clone();
+    }
+    view.text(match failure.code {
+        ErrorCode::Unreachable | ErrorCode::BadAnswer | ErrorCode::Missing => "hint-network",
+        ErrorCode::Insecure
+        | ErrorCode::Signature
+        | ErrorCode::Replay
+        | ErrorCode::Mismatch
+        | ErrorCode::Malformed
+        | ErrorCode::Corrupt
+        | ErrorCode::NoRoot => "hint-trust",
+        ErrorCode::NoSpace => "hint-disk-space",
+        ErrorCode::Permission => "hint-disk-permission",
+        ErrorCode::Disk => "hint-disk",
+        ErrorCode::HostRuns | ErrorCode::InUse => "hint-busy",
+        _ => "hint-other",
+    })
+}
+
+fn body(ui: &mut Ui, view: &View<'_>) -> Option<Command> {
+    let Phase::Failed { failure, log, .. } = &view.board.phase else { return None };
+    widgets::strong(ui, &cause(view, failure.code));
+    widgets::plain(ui, &hint(view, failure));
+    widgets::fact(ui, &failure.message);
+    if let Some(log) = log {
+        widgets::fact(ui, &view.with("failed-log", &[("path", &log.display().to_string())]));
+    }
+    details(ui, view)
+}
+
+/// The links to details and copy, and the details if they are open.
+pub(super) fn details(ui: &mut Ui, view: &View<'_>) -> Option<Command> {
+    let mut command = None;
+    ui.horizontal(|ui| {
+        let details = if view.details { "button-hide-details" } else { "button-details" };
+        if widgets::link(ui, &view.text(details)) {
+            command = Some(Command::Details(!view.details));
+        }
+        let copy = if view.copied { "button-copied" } else { "button-copy-log" };
+        if widgets::link(ui, &view.text(copy)) {
+            command = Some(Command::Copy);
+        }
+    });
+    if view.details {
+        widgets::sheet(ui, &view.text("failed-messages"), |ui| {
+            if let Phase::Failed { failure, .. } = &view.board.phase {
+                widgets::fact(ui, &view.with("failed-code", &[("code", failure.code.as_str())]));
+            }
+            for message in &view.board.messages {
+                widgets::fact(ui, message);
+            }
+        });
+    }
+    command
+}
+
+/// What «Copy log» puts on the clipboard: enough for the vendor to know what happened.
+pub(in crate::gui) fn report(view: &View<'_>) -> String {
+    let mut lines = vec![view.app.to_owned()];
+    if let Some(offer) = &view.board.offer {
+        lines.push(format!("{} -> {}", format::release(&offer.installed), format::release(&offer.release)));
+    }
+    if let Phase::Failed { failure, log, .. } = &view.board.phase {
+        lines.push(failure.to_string());
+        lines.extend(log.as_ref().map(|log| log.display().to_string()));
+    }
+    lines.push(String::new());
+    lines.extend(view.board.messages.iter().cloned());
+    lines.join("\n")
+}
