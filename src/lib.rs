@@ -27,11 +27,19 @@ pub mod transfer;
 
 pub mod install;
 
+pub mod host;
+
+pub mod engine;
+
 #[cfg(feature = "gui")]
 pub mod gui;
 
 pub mod publish;
 
 pub mod serve;
+
+pub mod settings;
+
+pub mod api;
 
 pub mod cli;

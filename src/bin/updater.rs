@@ -1,2 +1,7 @@
 //! The updater beside an installed program.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    updraft::cli::updater::main()
+}

@@ -1,7 +1,8 @@
-//! The vendor's program: publish, serve, verify.
+//! The vendor's and operator's program. The demonstration also runs copies of it as the updater and as the
+//! program that is updated, told apart by the name of the file.
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    updraft::cli::updraft::main()
+    updraft::cli::demo::as_another_program().unwrap_or_else(updraft::cli::updraft::main)
 }

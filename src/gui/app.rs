@@ -223,7 +223,8 @@ impl Window {
             });
         }
         let ground = Palette::now(ui).ground;
-        let frame = Frame::new().fill(ground).inner_margin(Margin { bottom: 4, ..Margin::same(theme::MARGIN) });
+        let frame =
+            Frame::new().fill(ground).inner_margin(Margin { bottom: 4, ..Margin::same(theme::MARGIN) });
         CentralPanel::default().frame(frame).show(ui, |ui| {
             heading(ui, page);
             let scroll = ScrollArea::vertical().auto_shrink([false, false]).id_salt(page.name);

@@ -261,7 +261,8 @@ mod tests {
 
     #[test]
     fn markdown_becomes_blocks() {
-        let found = blocks("# 2.1\n\nSome *new*\nthings.\n\n- one\n- two `x`\n  1. deep\n\n---\n```\ncode\n```\n");
+        let found =
+            blocks("# 2.1\n\nSome *new*\nthings.\n\n- one\n- two `x`\n  1. deep\n\n---\n```\ncode\n```\n");
         let entry = |depth, mark: &str| Kind::Entry(depth, mark.to_owned());
         let expected = [
             (Kind::Heading(1), "2.1"),

@@ -1,6 +1,8 @@
 //! Colours and measures of the window, light and dark. Every text is at least 4.5:1 on what it stands on.
 
-use eframe::egui::{self, Color32, CornerRadius, FontFamily, FontId, Stroke, TextStyle, Theme, Visuals, vec2};
+use eframe::egui::{
+    self, Color32, CornerRadius, FontFamily, FontId, Stroke, TextStyle, Theme, Visuals, vec2,
+};
 
 /// The colours of one theme.
 #[derive(Debug, Clone, Copy)]
@@ -108,12 +110,9 @@ impl Palette {
         widgets.noninteractive.fg_stroke = Stroke::new(1.0, self.text);
         widgets.noninteractive.bg_stroke = Stroke::new(1.0, self.line);
         let states = [&mut widgets.inactive, &mut widgets.hovered, &mut widgets.active, &mut widgets.open];
-        for (state, fill) in states.into_iter().zip([
-            self.button,
-            self.button_hover,
-            self.button_hover,
-            self.button_hover,
-        ]) {
+        for (state, fill) in
+            states.into_iter().zip([self.button, self.button_hover, self.button_hover, self.button_hover])
+        {
             state.weak_bg_fill = fill;
             state.bg_fill = fill;
             state.bg_stroke = Stroke::new(1.0, self.line);

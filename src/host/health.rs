@@ -10,6 +10,9 @@ use crate::release::Health;
 /// The variable that tells a restarted program where to say that it is well.
 pub const CONFIRM_VARIABLE: &str = "UPDRAFT_CONFIRM";
 
+/// The variable that tells a program that the updater started it, so that there is nothing to ask again.
+pub const ASKED_VARIABLE: &str = "UPDRAFT_ASKED";
+
 /// What became of a restarted program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {

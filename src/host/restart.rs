@@ -8,7 +8,7 @@ use crate::platform::{self, Spawned};
 use crate::report::{ErrorCode, Fault};
 
 use super::Handover;
-use super::health::{CONFIRM_VARIABLE, expect_confirmation};
+use super::health::{ASKED_VARIABLE, CONFIRM_VARIABLE, expect_confirmation};
 
 /// A program that can be started.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,8 +55,11 @@ impl Program {
     pub fn new(path: PathBuf, default_args: &[String], handover: &Handover) -> Self {
         let own_folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
         let handed_over = handover.process.is_some() || !handover.args.is_empty();
-        let args =
-            if handed_over { handover.args.clone() } else { default_args.iter().map(OsString::from).collect() };
+        let args = if handed_over {
+            handover.args.clone()
+        } else {
+            default_args.iter().map(OsString::from).collect()
+        };
         let folder = handover.folder.clone().filter(|folder| folder.is_dir()).unwrap_or(own_folder);
         Self { path, args, folder }
     }
@@ -73,7 +76,10 @@ impl Program {
             expect_confirmation(mark);
             mark.as_os_str().to_owned()
         });
-        let variables = [(OsString::from(CONFIRM_VARIABLE), said)];
+        let variables = [
+            (OsString::from(CONFIRM_VARIABLE), said),
+            (OsString::from(ASKED_VARIABLE), Some(OsString::from("1"))),
+        ];
         platform::process::spawn_detached(&self.path, &self.args, Some(&self.folder), &variables)
             .map_err(|source| RestartError::Spawn { path: self.path.clone(), source })
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::fsx;
 use crate::release::RelPath;
 
-use super::Install;
+use super::{Install, LockError, Owner};
 
 impl Install {
     /// The install around the program `exe` whose swap is open, if there is one.
@@ -22,6 +22,15 @@ impl Install {
     #[must_use]
     pub fn find(exe: &Path) -> Option<Self> {
         find(exe, |child| is_there(&child.join("updater.json")) || is_there(&child.join("state/txn/journal")))
+    }
+
+    /// Who is at work in this install; nothing if nobody is, or it can't be seen.
+    #[must_use]
+    pub fn lock_holder(&self) -> Option<Owner> {
+        match self.lock("look") {
+            Err(LockError::Held { owner, .. }) => owner,
+            Ok(_) | Err(LockError::Fs(_)) => None,
+        }
     }
 }
 

@@ -33,9 +33,7 @@ pub use journal::JournalError;
 pub use lay::{Stage, StageError};
 pub use lock::{Guard, LockError, Owner};
 pub use preflight::PreflightError;
-pub use record::{
-    HealthWanted, Loaded, Marked, Previous, Record, RecordError, SeenVersions, StartAs, Unconfirmed,
-};
+pub use record::{HealthWanted, Loaded, Marked, Previous, Record, RecordError, StartAs, Unconfirmed};
 pub use recover::{RecoverError, Recovered};
 pub use rollback::RollbackError;
 pub use scan::{Scan, ScanError};
@@ -70,6 +68,18 @@ impl Install {
     #[must_use]
     pub fn updater_dir(&self) -> &RelPath {
         &self.updater
+    }
+
+    /// Where the updater's folder is.
+    #[must_use]
+    pub fn updater_folder(&self) -> PathBuf {
+        self.updater.under(&self.root)
+    }
+
+    /// What the updater at work says, one JSON line an event, for a second one to show.
+    #[must_use]
+    pub fn events_file(&self) -> PathBuf {
+        self.state_dir().join("events.jsonl")
     }
 
     /// The updater's own memory: everything in it belongs to the updater and never to a release.

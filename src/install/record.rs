@@ -13,25 +13,12 @@ use crate::plan::Receipt;
 use crate::platform::ChangeMark;
 use crate::release::{Digest, Manifest, RelPath, ReleaseNumber, Stamp, Version};
 use crate::report::{ErrorCode, Fault, ReleaseRef};
+use crate::trust::Versions;
 
 use super::{Guard, Install};
 
 const FORMAT: u32 = 1;
 const MAX_BYTES: u64 = 512 * 1024 * 1024;
-
-/// The highest versions of trusted metadata ever seen, kept a second time beside the metadata itself.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct SeenVersions {
-    /// Of `root`.
-    pub root: u64,
-    /// Of `timestamp`.
-    pub timestamp: u64,
-    /// Of `snapshot`.
-    pub snapshot: u64,
-    /// Of `targets`.
-    pub targets: u64,
-}
 
 /// A file's content as it was when its mark was taken; as long as the mark is the same it need not be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,7 +83,7 @@ pub struct Record {
     /// Content of files by their marks.
     pub marks: BTreeMap<RelPath, Marked>,
     /// Highest metadata versions seen.
-    pub versions: SeenVersions,
+    pub versions: Versions,
     /// A random name for this install; rollouts count by it.
     pub id: String,
     /// The version not to be offered again.

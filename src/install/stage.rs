@@ -75,7 +75,8 @@ impl Install {
         {
             return Ok(draft);
         }
-        let mut entries: BTreeSet<RelPath> = record.entries.iter().chain(&manifest.entries).cloned().collect();
+        let mut entries: BTreeSet<RelPath> =
+            record.entries.iter().chain(&manifest.entries).cloned().collect();
         entries.extend(record.start.iter().map(|start| start.path.clone()));
         entries.extend(manifest.start.iter().map(|start| start.path.clone()));
         self.add_entries(&entries, plan, &mut draft);

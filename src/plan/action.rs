@@ -48,6 +48,17 @@ pub enum Laid {
     Link(String),
 }
 
+impl Laid {
+    /// What is found where nobody changed it since.
+    #[must_use]
+    pub fn as_found(&self) -> Found {
+        match self {
+            Self::File { sha256, size, mode } => Found::File { digest: *sha256, size: *size, mode: *mode },
+            Self::Link(target) => Found::Link(target.clone()),
+        }
+    }
+}
+
 /// The installed release and everything it laid down: only what stands here is ever removed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {

@@ -66,7 +66,8 @@ impl Fragment {
     pub fn from_environment(variable: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
         let text = |name: &str| variable(name).filter(|value| !value.is_empty());
         let number = |key: &'static str, name: &str| {
-            let read = |value: String| value.trim().parse().map_err(|_why| refused(key, name, "it is not a number"));
+            let read =
+                |value: String| value.trim().parse().map_err(|_why| refused(key, name, "it is not a number"));
             text(name).map(read).transpose()
         };
         let flag = |key: &'static str, name: &str| {
@@ -77,7 +78,8 @@ impl Fragment {
             };
             text(name).map(read).transpose()
         };
-        let list = |value: String| value.split([',', ' ']).filter(|s| !s.is_empty()).map(str::to_owned).collect();
+        let list =
+            |value: String| value.split([',', ' ']).filter(|s| !s.is_empty()).map(str::to_owned).collect();
         Ok(Self {
             app: None,
             title: text("UPDRAFT_TITLE"),

@@ -48,7 +48,10 @@ pub struct Said<T> {
 fn last<T>(file: Option<T>, environment: Option<T>, argument: Option<T>) -> Said<T> {
     let said = [(argument, Origin::Argument), (environment, Origin::Environment), (file, Origin::File)];
     let found = said.into_iter().find_map(|(value, origin)| value.map(|value| (value, origin)));
-    found.map_or(Said { value: None, origin: Origin::Default }, |(value, origin)| Said { value: Some(value), origin })
+    found.map_or(Said { value: None, origin: Origin::Default }, |(value, origin)| Said {
+        value: Some(value),
+        origin,
+    })
 }
 
 /// What stands after all places were heard.
@@ -96,7 +99,11 @@ impl Merged {
             ca: last(f.ca, e.ca, a.ca),
             limit: last(f.limit, e.limit, a.limit),
             start_anyway: last(f.policy.start_anyway, e.policy.start_anyway, a.policy.start_anyway),
-            wait_for_program: last(f.policy.wait_for_program, e.policy.wait_for_program, a.policy.wait_for_program),
+            wait_for_program: last(
+                f.policy.wait_for_program,
+                e.policy.wait_for_program,
+                a.policy.wait_for_program,
+            ),
         }
     }
 

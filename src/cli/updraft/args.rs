@@ -38,6 +38,8 @@ pub(super) enum Command {
     Verify(Verify),
     /// Signs the metadata of a repository again before it runs out.
     Renew(Renew),
+    /// Shows an update on this machine: a vendor, a server and an installed program in one folder.
+    Demo(crate::cli::demo::DemoArgs),
 }
 
 /// `updraft init`

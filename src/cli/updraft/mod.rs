@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use crate::report::{ErrorCode, Failure, Fault};
+use crate::report::{Failure, Fault};
 
 use args::{Cli, Command};
 
@@ -18,12 +18,7 @@ use args::{Cli, Command};
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => {
-            let code = if error.use_stderr() { ErrorCode::Usage.exit() } else { 0 };
-            // Who reads may be gone; the exit code still tells.
-            error.print().ok();
-            return ExitCode::from(code);
-        }
+        Err(error) => return super::usage(&error),
     };
     let result = match cli.command {
         Command::Init(args) => publish::init(args),
@@ -31,13 +26,11 @@ pub fn main() -> ExitCode {
         Command::Serve(args) => serve::serve(&args),
         Command::Verify(args) => publish::verify(&args),
         Command::Renew(args) => publish::renew(&args),
+        Command::Demo(args) => super::demo::run(&args).map(|()| 0),
     };
     match result {
         Ok(code) => ExitCode::from(code),
-        Err(failure) => {
-            writeln!(std::io::stderr().lock(), "error: {failure}").ok();
-            ExitCode::from(failure.code.exit())
-        }
+        Err(failure) => super::complain(&failure, false),
     }
 }
 

@@ -1,8 +1,8 @@
 //! The few things pages are made of, each with its name and value for a screen reader.
 
 use eframe::egui::{
-    self, CornerRadius, Frame, Label, Margin, ProgressBar, RichText, ScrollArea, Sense, Stroke, TextStyle, Ui,
-    accesskit, vec2,
+    self, CornerRadius, Frame, Label, Margin, ProgressBar, RichText, ScrollArea, Sense, Stroke, TextStyle,
+    Ui, accesskit, vec2,
 };
 
 use super::{Choice, Command};
@@ -114,7 +114,8 @@ pub(super) fn band(ui: &mut Ui, mood: Mood, text: &str, remark: &str, reason: &s
         Mood::Green => palette.green,
     };
     ui.add_space(4.0);
-    let frame = Frame::new().fill(ground).corner_radius(CornerRadius::same(6)).inner_margin(Margin::symmetric(12, 8));
+    let frame =
+        Frame::new().fill(ground).corner_radius(CornerRadius::same(6)).inner_margin(Margin::symmetric(12, 8));
     let response = frame.show(ui, |ui| {
         ui.set_width(ui.available_width());
         ui.add(Label::new(RichText::new(text).color(ink)).wrap());
@@ -159,7 +160,8 @@ pub(in crate::gui) fn rows<'a>(ui: &Ui, choices: &'a [Choice], width: f32) -> Ve
     let mut rows: Vec<Vec<(f32, &Choice)>> = Vec::new();
     let mut used = f32::INFINITY;
     for choice in choices {
-        let galley = ui.painter().layout_no_wrap(choice.label.clone(), font.clone(), egui::Color32::PLACEHOLDER);
+        let galley =
+            ui.painter().layout_no_wrap(choice.label.clone(), font.clone(), egui::Color32::PLACEHOLDER);
         let padding = 2.0 * ui.spacing().button_padding.x;
         let wide = (galley.size().x + padding).ceil().clamp(BUTTON_WIDTH.min(width), width);
         if used + GAP + wide > width {

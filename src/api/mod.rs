@@ -1,0 +1,175 @@
+//! What a program calls: is there a new version, hand over to the updater, I am well.
+//!
+//! The calls never harm the program: whatever goes wrong, it can go on (fail open).
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::engine::{self, Asking, CheckResult, Launch, Setup, Task};
+use crate::fsx;
+use crate::host::{self, ASKED_VARIABLE, CONFIRM_VARIABLE, Handover};
+use crate::install::Install;
+use crate::platform::process::exe_name;
+use crate::release::RelPath;
+use crate::report::{Control, ErrorCode, Failure, Offer};
+use crate::settings::{FILE_NAME, Fragment, Settings};
+use crate::source::{Mirrors, NetOptions, Proxy};
+
+/// Whether this process has asked for a new version yet.
+static ASKED_BEFORE: AtomicBool = AtomicBool::new(false);
+
+/// The updater beside a program.
+#[derive(Debug, Clone)]
+pub struct Updater {
+    folder: PathBuf,
+}
+
+/// Who wants to know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// The program by itself, when it starts or now and then. Says nothing if the updater has just asked the
+    /// person, or the person skipped the version.
+    ByItself,
+    /// A person.
+    ByHand,
+}
+
+impl Updater {
+    /// The updater in `folder`, which holds its `updater.json`.
+    #[must_use]
+    pub fn in_folder(folder: PathBuf) -> Self {
+        Self { folder }
+    }
+
+    /// The updater beside the running program: `updater/` in the program's folder or one of those above it.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn beside_this_program() -> Result<Self, Failure> {
+        let exe = std::env::current_exe().ok().and_then(|exe| fsx::canonical(&exe).ok()).unwrap_or_default();
+        let folders = exe.ancestors().skip(1).map(|folder| folder.join("updater"));
+        let found = folders.into_iter().find(|folder| fsx::exists(&folder.join(FILE_NAME)).unwrap_or(false));
+        found.map(Self::in_folder).ok_or_else(|| Failure {
+            code: ErrorCode::Config,
+            message: format!("no updater lies beside {}", exe.display()),
+            hint: Some("Lay a folder `updater` with updater and updater.json beside the program.".to_owned()),
+        })
+    }
+
+    /// Asks whether there is a newer release; ends within the time set for checks.
+    ///
+    /// # Errors
+    /// If the repository can't be asked or not be trusted. The program goes on as it is.
+    pub fn has_new_version(&self, asked: Asked) -> Result<Option<Offer>, Failure> {
+        // Only the first check of a program that the updater started: later ones, by a timer, ask again.
+        let first = !ASKED_BEFORE.swap(true, Ordering::Relaxed);
+        if asked == Asked::ByItself && first && std::env::var_os(ASKED_VARIABLE).is_some() {
+            return Ok(None);
+        }
+        let config = self.folder.join(FILE_NAME);
+        let (settings, _) =
+            Settings::load(&config, Fragment::default()).map_err(|error| Failure::of(&error))?;
+        if !settings.enabled {
+            return Ok(None);
+        }
+        let setup = self.setup(&settings, asked)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(no_queue)?;
+        let control = Control::new();
+        let result = runtime.block_on(engine::check(&setup, &control, &|_event| {}));
+        match result.map_err(|error| Failure::of(&error))? {
+            CheckResult::Available(offer) => Ok(Some(offer)),
+            CheckResult::Disabled | CheckResult::UpToDate(_) => Ok(None),
+        }
+    }
+
+    fn setup(&self, settings: &Settings, asked: Asked) -> Result<Setup, Failure> {
+        let net = NetOptions {
+            proxy: settings.proxy.clone().map_or(Proxy::System, Proxy::Url),
+            no_proxy: settings.no_proxy.clone(),
+            ca: settings.ca.clone(),
+            ..NetOptions::default()
+        };
+        Ok(Setup {
+            install: self.install()?,
+            mirrors: Mirrors::new(&settings.sources, &net).map_err(|error| Failure::of(&error))?,
+            channel: settings.channel.clone(),
+            platforms: settings.platforms.clone(),
+            start: settings.start.clone(),
+            handover: Handover::default(),
+            task: Task::Update,
+            asking: Asking::Nobody,
+            launch: Launch::Never,
+            by_hand: asked == Asked::ByHand,
+            check_timeout: settings.check_timeout,
+            wait_for_program: settings.policy.wait_for_program,
+            limit: settings.limit,
+            start_anyway: settings.policy.start_anyway,
+            stub: self.program(),
+            log: None,
+        })
+    }
+
+    fn install(&self) -> Result<Install, Failure> {
+        let folder = fsx::canonical(&self.folder).map_err(|error| Failure::of(&error))?;
+        let root = folder.parent().unwrap_or(Path::new("/")).to_path_buf();
+        let name = folder.strip_prefix(&root).map(Path::to_path_buf).unwrap_or_default();
+        let updater = RelPath::from_native(&name).map_err(|error| Failure {
+            code: ErrorCode::Config,
+            message: error.to_string(),
+            hint: Some("Give the updater's folder a plain name.".to_owned()),
+        })?;
+        Ok(Install::at(root, updater))
+    }
+
+    /// The updater's program file.
+    #[must_use]
+    pub fn program(&self) -> PathBuf {
+        self.folder.join(exe_name("updater".as_ref()))
+    }
+
+    /// Starts the updater, which waits for this process to end, updates, and starts the program again with the
+    /// arguments, folder and environment it has now. The caller exits then.
+    ///
+    /// # Errors
+    /// If the updater can't be started; the program goes on as it is.
+    pub fn hand_over(&self) -> Result<(), Failure> {
+        let started = Handover::of_this_program().start(&self.program(), &[]);
+        started.map(|_updater| ()).map_err(|error| Failure::of(&error))
+    }
+}
+
+fn no_queue(source: std::io::Error) -> Failure {
+    Failure {
+        code: ErrorCode::Internal,
+        message: format!("the system gives no event queue: {source}"),
+        hint: None,
+    }
+}
+
+/// Whether there is a newer release, asked by the program itself through the updater beside it.
+///
+/// # Errors
+/// If that can't be found out; the program goes on as it is.
+pub fn has_new_version() -> Result<Option<Offer>, Failure> {
+    Updater::beside_this_program()?.has_new_version(Asked::ByItself)
+}
+
+/// Starts the updater beside this program; the caller exits then.
+///
+/// # Errors
+/// If there is no updater or it can't be started.
+pub fn hand_over_to_updater() -> Result<(), Failure> {
+    Updater::beside_this_program()?.hand_over()
+}
+
+/// Says that this version runs well. Called some time after the start, when the program is usable; without an
+/// update before, it does nothing.
+///
+/// # Errors
+/// If the word can't be written; the updater may then bring back the version before.
+pub fn confirm_healthy() -> Result<(), Failure> {
+    match std::env::var_os(CONFIRM_VARIABLE) {
+        Some(mark) => host::confirm(Path::new(&mark)).map_err(|error| Failure::of(&error)),
+        None => Ok(()),
+    }
+}

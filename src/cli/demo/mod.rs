@@ -1,0 +1,51 @@
+//! `updraft demo`: a vendor, a server and an installed program in one folder, so that an update can be seen.
+
+mod face;
+mod folder;
+pub mod host;
+mod scene;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use crate::report::Failure;
+
+/// The arguments of the demonstration.
+#[derive(Debug, Clone, Args)]
+pub struct DemoArgs {
+    /// No window: the update runs in this terminal. Chosen by itself where there is no display.
+    #[arg(long)]
+    pub headless: bool,
+    /// Where to build the demonstration; a new temporary folder if not given.
+    #[arg(long, value_name = "FOLDER")]
+    pub folder: Option<PathBuf>,
+    /// The language of the window: en, zh-CN.
+    #[arg(long, value_name = "TAG")]
+    pub language: Option<String>,
+    /// Publish the second release as one that must be taken.
+    #[arg(long)]
+    pub forced: bool,
+}
+
+/// Runs the demonstration.
+///
+/// # Errors
+/// The first step that failed.
+pub fn run(args: &DemoArgs) -> Result<(), Failure> {
+    scene::play(args)
+}
+
+/// If this process is a copy made by the demonstration, acts as what the name of its file says: the updater,
+/// or the program that is updated.
+#[must_use]
+pub fn as_another_program() -> Option<ExitCode> {
+    let exe = std::env::current_exe().ok()?;
+    let name = exe.file_stem()?.to_str()?;
+    match name {
+        "updater" => Some(super::updater::main()),
+        "demo_host" => Some(host::main()),
+        _ => None,
+    }
+}

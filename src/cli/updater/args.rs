@@ -1,0 +1,142 @@
+//! The arguments of `updater`.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand};
+
+use crate::host::Handover;
+use crate::platform::ProcessId;
+use crate::settings::Fragment;
+
+/// Keeps the program it lies beside up to date.
+///
+/// Without a command it looks for a newer version, asks, updates and starts the program: what a double-click
+/// does. Exit codes: 0 done or nothing to do, 10 an update is available (check), 11 it is required, 20
+/// cancelled, 30 network, 40 trust, 50 disk or permission, 60 the program or another updater is busy, 64 usage,
+/// 70 rolled back.
+#[derive(Debug, Parser)]
+#[command(name = "updater", version, max_term_width = 100, args_conflicts_with_subcommands = false)]
+pub struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// Where and how.
+    #[command(flatten)]
+    pub common: Common,
+    /// Who handed over.
+    #[command(flatten)]
+    pub handover: HandoverArgs,
+}
+
+/// What to do.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Command {
+    /// Say whether there is a newer version, and end.
+    Check,
+    /// Update to the newest version.
+    Update,
+    /// Show what an update would do to each file.
+    Plan,
+    /// Bring back the files of the installed version as they were signed.
+    Repair,
+    /// Bring back the version before; works without network.
+    Rollback,
+    /// Say what is installed.
+    Status,
+    /// Say that the program is well after an update.
+    Confirm,
+    /// Show the settings and where each comes from.
+    Config,
+}
+
+/// Where and how.
+#[derive(Debug, Clone, Default, ClapArgs)]
+pub struct Common {
+    /// The folder of the program; the one above the updater's if not given.
+    #[arg(long, global = true, value_name = "FOLDER")]
+    pub install: Option<PathBuf>,
+    /// The settings file; updater.json beside the updater if not given.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// No window, text on the terminal.
+    #[arg(long, global = true)]
+    pub headless: bool,
+    /// No window, one JSON object a line on standard output.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Take an optional version without asking.
+    #[arg(long, global = true)]
+    pub accept: bool,
+    /// Do not start the program afterwards.
+    #[arg(long, global = true)]
+    pub no_start: bool,
+    /// Where releases come from; may be given several times.
+    #[arg(long = "source", global = true, value_name = "URL")]
+    pub sources: Vec<String>,
+    /// The stream of releases to follow.
+    #[arg(long, global = true)]
+    pub channel: Option<String>,
+    /// The platform, if it is not that of this machine.
+    #[arg(long, global = true)]
+    pub platform: Option<String>,
+    /// The language of the window: en, zh-CN.
+    #[arg(long, global = true, value_name = "TAG")]
+    pub language: Option<String>,
+    /// A proxy for http and https.
+    #[arg(long, global = true, value_name = "URL")]
+    pub proxy: Option<String>,
+    /// Most bytes to fetch a second.
+    #[arg(long, global = true, value_name = "BYTES")]
+    pub limit: Option<u64>,
+    /// Seconds a check may take.
+    #[arg(long, global = true, value_name = "SECONDS")]
+    pub timeout: Option<u64>,
+}
+
+/// Who handed over; set by the program through the library.
+#[derive(Debug, Clone, Default, ClapArgs)]
+pub struct HandoverArgs {
+    /// The process to wait for.
+    #[arg(long, global = true, value_name = "PID")]
+    pub wait_pid: Option<u32>,
+    /// When that process started, in the system's own unit.
+    #[arg(long, global = true, hide = true, requires = "wait_pid")]
+    pub wait_started: Option<u64>,
+    /// The folder to start the program in.
+    #[arg(long, global = true, value_name = "FOLDER")]
+    pub cwd: Option<PathBuf>,
+    /// The arguments to start the program with.
+    #[arg(last = true, value_name = "ARGUMENT")]
+    pub args: Vec<OsString>,
+}
+
+impl HandoverArgs {
+    /// What these arguments say.
+    #[must_use]
+    pub fn handover(&self) -> Handover {
+        let process = self.wait_pid.map(|pid| match self.wait_started {
+            Some(started) => ProcessId { pid, started },
+            None => crate::platform::process::find(pid).unwrap_or(ProcessId { pid, started: 0 }),
+        });
+        Handover { process, folder: self.cwd.clone(), args: self.args.clone() }
+    }
+}
+
+impl Common {
+    /// What these arguments say about settings.
+    #[must_use]
+    pub fn fragment(&self) -> Fragment {
+        let mut said = Fragment {
+            sources: (!self.sources.is_empty()).then(|| self.sources.clone()),
+            channel: self.channel.clone(),
+            platform: self.platform.clone(),
+            language: self.language.clone(),
+            proxy: self.proxy.clone(),
+            limit: self.limit,
+            ..Fragment::default()
+        };
+        said.check.timeout = self.timeout;
+        said
+    }
+}

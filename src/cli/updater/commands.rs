@@ -1,0 +1,179 @@
+//! The commands that change nothing of the program: check, plan, status, confirm, config.
+
+use serde_json::json;
+
+use crate::engine::{self, Asking, CheckResult, Task};
+use crate::host;
+use crate::plan::{Action, Way};
+use crate::release::Urgency;
+use crate::report::{Control, ErrorCode, Failure};
+
+use super::args::Args;
+use super::session::{Session, fail};
+
+/// Exit code of a check that found an optional release.
+const AVAILABLE: u8 = 10;
+/// Exit code of a check that found a forced release.
+const FORCED: u8 = 11;
+
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|source| Failure {
+        code: ErrorCode::Internal,
+        message: format!("the system gives no event queue: {source}"),
+        hint: None,
+    })
+}
+
+pub(super) fn check(args: &Args) -> Result<u8, Failure> {
+    let session = Session::open(&args.common)?;
+    session.start_log();
+    let result = if session.settings.enabled {
+        let setup = session.setup(args, Task::Update, Asking::Nobody)?;
+        let control = Control::new();
+        runtime()?.block_on(engine::check(&setup, &control, &|_event| {})).map_err(|error| fail(&error))?
+    } else {
+        CheckResult::Disabled
+    };
+    let code = match &result {
+        CheckResult::Disabled | CheckResult::UpToDate(_) => 0,
+        CheckResult::Available(offer) if offer.urgency == Urgency::Forced => FORCED,
+        CheckResult::Available(_) => AVAILABLE,
+    };
+    if args.common.json {
+        println!("{}", check_json(&result));
+    } else {
+        println!("{}", check_text(&result));
+    }
+    Ok(code)
+}
+
+/// A check as JSON: `status` is `disabled`, `up-to-date` or `available`.
+pub(crate) fn check_json(result: &CheckResult) -> serde_json::Value {
+    match result {
+        CheckResult::Disabled => json!({"status": "disabled"}),
+        CheckResult::UpToDate(installed) => json!({"status": "up-to-date", "installed": installed}),
+        CheckResult::Available(offer) => json!({
+            "status": "available", "installed": offer.installed, "release": offer.release,
+            "urgency": offer.urgency, "download_bytes": offer.download_bytes,
+        }),
+    }
+}
+
+fn check_text(result: &CheckResult) -> String {
+    let name = |release: &crate::report::ReleaseRef| match &release.version {
+        Some(version) => format!("{version} ({})", release.number),
+        None => "nothing".to_owned(),
+    };
+    match result {
+        CheckResult::Disabled => "Updates are turned off in the settings.".to_owned(),
+        CheckResult::UpToDate(installed) => format!("Up to date: {}.", name(installed)),
+        CheckResult::Available(offer) => {
+            let must = if offer.urgency == Urgency::Forced { "required" } else { "optional" };
+            format!(
+                "{} is available ({must}); installed is {}.",
+                name(&offer.release),
+                name(&offer.installed)
+            )
+        }
+    }
+}
+
+pub(super) fn plan(args: &Args) -> Result<u8, Failure> {
+    let session = Session::open(&args.common)?;
+    session.start_log();
+    let setup = session.setup(args, Task::Update, Asking::Nobody)?;
+    let control = Control::new();
+    let plan =
+        runtime()?.block_on(engine::preview(&setup, &control, &|_event| {})).map_err(|error| fail(&error))?;
+    let Some(plan) = plan else {
+        println!(
+            "{}",
+            if args.common.json { "{\"status\":\"up-to-date\"}" } else { "Nothing to do: up to date." }
+        );
+        return Ok(0);
+    };
+    let bytes = |way: &Way| match way {
+        Way::Whole(content) => content.size,
+        Way::Nothing | Way::Local(_) => 0,
+    };
+    if args.common.json {
+        let items = plan.items.iter().map(|item| {
+            json!({"path": item.path, "action": item.action, "bytes": bytes(&item.way), "keep_beside": item.keep_beside})
+        });
+        println!(
+            "{}",
+            json!({"from": plan.from, "to": plan.to, "totals": plan.totals(), "items": items.collect::<Vec<_>>()})
+        );
+        return Ok(0);
+    }
+    for item in plan.changes() {
+        let verb = match item.action {
+            Action::Add => "add   ",
+            Action::Update => "update",
+            Action::Remove => "remove",
+            Action::Keep => "keep  ",
+        };
+        let beside = if item.keep_beside { "  (your changed copy is kept beside)" } else { "" };
+        println!("{verb} {:>12} {}{beside}", bytes(&item.way), item.path);
+    }
+    let t = plan.totals();
+    println!(
+        "{} add, {} update, {} remove, {} keep; {} bytes to fetch",
+        t.add, t.update, t.remove, t.keep, t.fetch_bytes
+    );
+    Ok(0)
+}
+
+pub(super) fn status(args: &Args) -> Result<u8, Failure> {
+    let session = Session::open(&args.common)?;
+    let record = session.install.read_record().map_err(|error| fail(&error))?.record;
+    let open = session.install.is_swap_open();
+    if args.common.json {
+        println!(
+            "{}",
+            json!({
+                "app": session.settings.app, "folder": session.install.root(), "installed": record.receipt.release(),
+                "files": record.receipt.files.len(), "interrupted": open, "skipped": record.skip,
+                "quarantined": record.quarantine.iter().map(|(number, _)| number).collect::<Vec<_>>(),
+            })
+        );
+        return Ok(0);
+    }
+    let version =
+        record.receipt.version.as_ref().map_or("no recorded version".to_owned(), ToString::to_string);
+    println!(
+        "{} in {}: {version} ({}), {} files",
+        session.settings.app,
+        session.install.root().display(),
+        record.receipt.number,
+        record.receipt.files.len()
+    );
+    if open {
+        println!("An update was interrupted; the next start of the updater or the program ends it.");
+    }
+    if let Some(skipped) = &record.skip {
+        println!("Version {skipped} was skipped.");
+    }
+    Ok(0)
+}
+
+pub(super) fn confirm(args: &Args) -> Result<u8, Failure> {
+    let session = Session::open(&args.common)?;
+    host::confirm(&session.install.state_dir().join("confirmed")).map_err(|error| fail(&error))?;
+    Ok(0)
+}
+
+pub(super) fn config(args: &Args) -> Result<u8, Failure> {
+    let session = Session::open(&args.common)?;
+    let value = serde_json::to_value(&session.merged).unwrap_or_default();
+    if args.common.json {
+        println!("{value}");
+        return Ok(0);
+    }
+    println!("settings file: {}", session.config.display());
+    for (key, said) in value.as_object().into_iter().flatten() {
+        let shown = if said["value"].is_null() { "(not set)".to_owned() } else { said["value"].to_string() };
+        println!("{key:24} {shown:40} {}", said["origin"].as_str().unwrap_or_default());
+    }
+    Ok(0)
+}

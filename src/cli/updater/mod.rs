@@ -1,0 +1,53 @@
+//! `updater`: the program beside every installed copy.
+
+mod args;
+mod commands;
+mod session;
+mod stub;
+mod work;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::report::{ErrorCode, Failure};
+
+pub(in crate::cli) use stub::stand_in;
+
+pub use args::{Args, Command, Common, HandoverArgs};
+
+/// Runs the updater with the arguments of this process.
+#[must_use]
+pub fn main() -> ExitCode {
+    crate::platform::process::attach_console();
+    if let Some(code) = stand_in() {
+        return code;
+    }
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => return super::usage(&error),
+    };
+    let json = args.common.json;
+    match run(&args) {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => super::complain(&failure, json),
+    }
+}
+
+fn run(args: &Args) -> Result<u8, Failure> {
+    match &args.command {
+        Some(Command::Check) => commands::check(args),
+        Some(Command::Plan) => commands::plan(args),
+        Some(Command::Status) => commands::status(args),
+        Some(Command::Confirm) => commands::confirm(args),
+        Some(Command::Config) => commands::config(args),
+        Some(Command::Rollback) => work::rollback(args),
+        Some(Command::Repair) => work::update(args, crate::engine::Task::Repair),
+        Some(Command::Update) | None => work::update(args, crate::engine::Task::Update),
+    }
+}
+
+/// The exit code of an update that ended with `code`.
+fn exit_code(code: ErrorCode) -> u8 {
+    code.exit()
+}

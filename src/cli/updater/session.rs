@@ -1,0 +1,145 @@
+//! From arguments to everything an update needs: folders, settings, log.
+
+use std::path::{Path, PathBuf};
+
+use crate::engine::{Asking, Launch, Setup, Task};
+use crate::fsx;
+use crate::install::Install;
+use crate::report::{ErrorCode, Failure, Fault};
+use crate::settings::{FILE_NAME, Merged, Settings};
+use crate::source::{Mirrors, NetOptions, Proxy};
+
+use super::args::{Args, Common};
+
+/// What the arguments lead to.
+pub(super) struct Session {
+    /// The install.
+    pub(super) install: Install,
+    /// Its settings.
+    pub(super) settings: Settings,
+    /// Where each setting comes from.
+    pub(super) merged: Merged,
+    /// The settings file.
+    pub(super) config: PathBuf,
+}
+
+/// The folder of the program and the settings file that the arguments name.
+pub(super) fn places(common: &Common) -> Result<(PathBuf, PathBuf), Failure> {
+    let exe = std::env::current_exe().ok().and_then(|exe| fsx::canonical(&exe).ok());
+    let own_folder = exe.as_deref().and_then(Path::parent).map(Path::to_path_buf).unwrap_or_default();
+    let config = match (&common.config, &common.install) {
+        (Some(config), _) => config.clone(),
+        (None, Some(install)) => install.join("updater").join(FILE_NAME),
+        (None, None) => own_folder.join(FILE_NAME),
+    };
+    let folder = config.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = fsx::canonical(folder).map_err(|_absent| no_settings(&config))?;
+    let config = folder.join(config.file_name().unwrap_or_default());
+    let root = match &common.install {
+        Some(install) => fsx::canonical(install).map_err(|error| Failure::of(&error))?,
+        None => folder.parent().map(Path::to_path_buf).unwrap_or_else(|| folder.clone()),
+    };
+    Ok((root, config))
+}
+
+fn no_settings(config: &Path) -> Failure {
+    Failure {
+        code: ErrorCode::Config,
+        message: format!("there is no settings file {}", config.display()),
+        hint: Some(
+            "The updater needs an updater.json beside it; name another place with --config.".to_owned(),
+        ),
+    }
+}
+
+impl Session {
+    /// Reads the settings the arguments lead to.
+    pub(super) fn open(common: &Common) -> Result<Self, Failure> {
+        let (root, config) = places(common)?;
+        let (settings, merged) =
+            Settings::load(&config, common.fragment()).map_err(|error| Failure::of(&error))?;
+        let folder = config.parent().unwrap_or(&root);
+        let inside = folder
+            .strip_prefix(&root)
+            .ok()
+            .and_then(|inside| crate::release::RelPath::from_native(inside).ok());
+        let updater = inside.ok_or_else(|| Failure {
+            code: ErrorCode::Config,
+            message: format!(
+                "the settings file {} is not in a folder below {}",
+                config.display(),
+                root.display()
+            ),
+            hint: Some("Put the updater in a folder of its own inside the program's folder.".to_owned()),
+        })?;
+        Ok(Self { install: Install::at(root, updater), settings, merged, config })
+    }
+
+    /// The setup of an update.
+    pub(super) fn setup(&self, args: &Args, task: Task, asking: Asking) -> Result<Setup, Failure> {
+        let settings = &self.settings;
+        let net = NetOptions {
+            proxy: settings.proxy.clone().map_or(Proxy::System, Proxy::Url),
+            no_proxy: settings.no_proxy.clone(),
+            ca: settings.ca.clone(),
+            ..NetOptions::default()
+        };
+        let mirrors = Mirrors::new(&settings.sources, &net).map_err(|error| Failure::of(&error))?;
+        let headless_default = args.common.headless || args.common.json || args.command.is_some();
+        let launch = match (args.common.no_start, headless_default) {
+            (true, _) => Launch::Never,
+            (false, true) => Launch::AfterHandover,
+            (false, false) => Launch::Always,
+        };
+        let stub = std::env::current_exe()
+            .map_err(|source| crate::fsx::FsError::new("find", Path::new("the updater's own file"), source))
+            .map_err(|error| Failure::of(&error))?;
+        Ok(Setup {
+            install: self.install.clone(),
+            mirrors,
+            channel: settings.channel.clone(),
+            platforms: settings.platforms.clone(),
+            start: settings.start.clone(),
+            handover: args.handover.handover(),
+            task,
+            asking,
+            launch,
+            by_hand: args.handover.wait_pid.is_none(),
+            check_timeout: settings.check_timeout,
+            wait_for_program: settings.policy.wait_for_program,
+            limit: settings.limit,
+            start_anyway: settings.policy.start_anyway,
+            stub,
+            log: Some(self.log_file()),
+        })
+    }
+
+    /// Where this install's log is.
+    pub(super) fn log_file(&self) -> PathBuf {
+        self.install.log_dir().join("updater.log")
+    }
+
+    /// Sends what is traced to the log, which is begun anew when it has grown over a megabyte. An install we
+    /// may not write to is worked on without a log.
+    pub(super) fn start_log(&self) {
+        let path = self.log_file();
+        let old = fsx::sibling(&path, ".1");
+        if fsx::stat(&path).is_ok_and(|metadata| metadata.len() > 1024 * 1024) {
+            fsx::rename(&path, &old).ok();
+        }
+        let opened = path.parent().map(fsx::make_dirs).transpose().and_then(|_made| fsx::append(&path));
+        let Ok(file) = opened else { return };
+        let subscriber = tracing_subscriber::fmt()
+            .with_writer(std::sync::Mutex::new(file))
+            .with_ansi(false)
+            .with_max_level(tracing::Level::INFO)
+            .finish();
+        // Only the first session of a process can set the log.
+        tracing::subscriber::set_global_default(subscriber).ok();
+    }
+}
+
+/// A failure from any fault.
+pub(super) fn fail(fault: &dyn Fault) -> Failure {
+    Failure::of(fault)
+}

@@ -1,0 +1,207 @@
+//! "Is there something new?": the metadata brought up to date and one release chosen.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use crate::fsx::{self, Absent as _};
+use crate::install::{Install, LockError, Record};
+use crate::plan::{self, Choice, Mode, Plan, Seen, choose};
+use crate::release::{ReleaseNumber, Stamp, Urgency};
+use crate::report::{Control, Event, Offer, ReleaseRef};
+use crate::transfer::{Patience, fetch_small};
+use crate::trust::{
+    Answer, MAX_ROOT, Refresh, ReleaseTarget, Store, TrustedRelease, TrustedRepository, Versions,
+};
+
+use super::{EngineError, Setup};
+
+/// Where an update says what it does.
+pub(super) type Events<'a> = &'a (dyn Fn(Event) + Sync);
+
+/// The answer of a check.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CheckResult {
+    /// The settings say that nothing is looked for.
+    Disabled,
+    /// Nothing new.
+    UpToDate(ReleaseRef),
+    /// Something new, maybe one that was skipped.
+    Available(Offer),
+}
+
+/// Brings the metadata in `store` up to date and gives what it says.
+///
+/// # Errors
+/// If no source answers in the time `patience` gives, or the metadata can't be trusted.
+pub async fn refresh(
+    setup: &Setup,
+    store: Store,
+    floor: Versions,
+    patience: Patience,
+    control: &Control,
+    events: Events<'_>,
+) -> Result<TrustedRepository, EngineError> {
+    let mut refresh = Refresh::begin(store, Stamp::now(), floor)?;
+    while let Some(want) = refresh.wants() {
+        let found = fetch_small(&setup.mirrors, &want.path, want.limit, patience, control, events).await?;
+        refresh.supply(found.map_or(Answer::Missing, Answer::Found))?;
+    }
+    Ok(refresh.finish()?)
+}
+
+/// The releases of the best platform that has any.
+#[must_use]
+pub fn releases(setup: &Setup, repository: &TrustedRepository) -> Vec<ReleaseTarget> {
+    let of_platform = |platform| repository.releases(&setup.channel, std::slice::from_ref(platform));
+    setup.platforms.iter().map(of_platform).find(|releases| !releases.is_empty()).unwrap_or_default()
+}
+
+pub(super) fn decide(setup: &Setup, repository: &TrustedRepository, record: &Record) -> Choice {
+    let seen = Seen {
+        installed: record.receipt.number,
+        skipped: record.skip.clone(),
+        quarantined: record.quarantine.clone(),
+        by_hand: setup.by_hand,
+    };
+    let targets = releases(setup, repository);
+    choose(targets.iter().map(|target| (&target.summary, target.digest)), &seen)
+}
+
+/// Asks the repository once and changes nothing but what is known of it.
+///
+/// Beside a running updater this works on a copy of the metadata, so that neither disturbs the other.
+///
+/// # Errors
+/// If no source answers within the check's time, or the metadata can't be trusted.
+pub async fn check(setup: &Setup, control: &Control, events: Events<'_>) -> Result<CheckResult, EngineError> {
+    let patience = Patience::Until(Instant::now() + setup.check_timeout);
+    let choice_and_record = match setup.install.lock("check") {
+        Ok(guard) => {
+            let mut record = guard.record()?.record;
+            let store = open_store(setup)?;
+            let repository = refresh(setup, store, record.versions, patience, control, events).await?;
+            record.versions = repository.versions();
+            guard.save(&mut record)?;
+            (decide(setup, &repository, &record), record)
+        }
+        Err(LockError::Held { .. }) => {
+            let record = setup.install.read_record()?.record;
+            let copy = TrustedCopy::make(&setup.install)?;
+            let store = Store::open(copy.folder())?;
+            let repository = refresh(setup, store, record.versions, patience, control, events).await?;
+            (decide(setup, &repository, &record), record)
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let (choice, record) = choice_and_record;
+    let offer = |release: crate::release::Summary, urgency| Offer {
+        installed: record.receipt.release(),
+        release: ReleaseRef { number: release.number, version: Some(release.version) },
+        urgency,
+        download_bytes: release.download_bytes,
+        notes: Default::default(),
+    };
+    Ok(match choice {
+        Choice::UpToDate => CheckResult::UpToDate(record.receipt.release()),
+        Choice::Skipped(_) => CheckResult::UpToDate(record.receipt.release()),
+        Choice::New(release, urgency) => CheckResult::Available(offer(release, urgency)),
+    })
+}
+
+/// The plan an update would have now; nothing if there is nothing newer. Changes nothing of the program.
+///
+/// # Errors
+/// As for a check, and if the install can't be read or the plan not be made.
+pub async fn preview(
+    setup: &Setup,
+    control: &Control,
+    events: Events<'_>,
+) -> Result<Option<Plan>, EngineError> {
+    let patience = Patience::Until(Instant::now() + setup.check_timeout);
+    let guard = setup.install.lock("plan")?;
+    let mut record = guard.record()?.record;
+    let store = open_store(setup)?;
+    let repository = refresh(setup, store, record.versions, patience, control, events).await?;
+    record.versions = repository.versions();
+    guard.save(&mut record)?;
+    let (Choice::New(summary, _) | Choice::Skipped(summary)) = decide(setup, &repository, &record) else {
+        return Ok(None);
+    };
+    let release = open_release(setup, &repository, summary.number, patience, control, events).await?;
+    let found = setup.install.scan(&record, release.manifest(), &|_, _, _| {})?;
+    Ok(Some(plan::make(
+        &found.inventory,
+        &record.receipt,
+        release.manifest(),
+        release.digest(),
+        Mode::Update,
+    )?))
+}
+
+/// Fetches the manifest of release `number` and checks it against what was signed.
+///
+/// # Errors
+/// If there is no such release, it can't be fetched, or it is not what was signed.
+pub(super) async fn open_release(
+    setup: &Setup,
+    repository: &TrustedRepository,
+    number: ReleaseNumber,
+    patience: Patience,
+    control: &Control,
+    events: Events<'_>,
+) -> Result<TrustedRelease, EngineError> {
+    let target = releases(setup, repository).into_iter().find(|target| target.summary.number == number);
+    let target = target.ok_or(EngineError::NothingToRepair(number))?;
+    let found =
+        fetch_small(&setup.mirrors, &target.fetch_path, target.length, patience, control, events).await?;
+    let bytes = found.ok_or_else(|| EngineError::NoManifest(target.fetch_path.clone()))?;
+    Ok(repository.open_release(&target, &bytes)?)
+}
+
+/// The metadata of the install; on its first use it begins with the root key file beside the updater.
+pub(super) fn open_store(setup: &Setup) -> Result<Store, EngineError> {
+    let store = Store::open(&setup.install.trusted_dir())?;
+    let shipped = setup.install.updater_folder().join("root.json");
+    if let Some(bytes) = fsx::read(&shipped, MAX_ROOT).if_present()? {
+        store.plant_root(&bytes)?;
+    }
+    Ok(store)
+}
+
+/// Whether the metadata last seen, however old, forces an update on what is installed.
+pub(super) fn is_forced_offline(setup: &Setup, record: &Record) -> bool {
+    let known = Store::open(&setup.install.trusted_dir()).and_then(|store| TrustedRepository::load(&store));
+    known
+        .is_ok_and(|repository| matches!(decide(setup, &repository, record), Choice::New(_, Urgency::Forced)))
+}
+
+/// Whether an offer must be taken.
+pub(super) fn is_forced(offer: &Offer) -> bool {
+    offer.urgency == Urgency::Forced
+}
+
+/// A copy of the trusted metadata for a check beside a running updater; gone when dropped.
+struct TrustedCopy(PathBuf);
+
+impl TrustedCopy {
+    fn make(install: &Install) -> Result<Self, EngineError> {
+        let from = install.trusted_dir();
+        let to = install.state_dir().join(format!("check-{}", std::process::id()));
+        fsx::make_dirs(&to)?;
+        for name in fsx::list(&from).if_present()?.unwrap_or_default() {
+            fsx::copy(&from.join(&name), &to.join(&name))?;
+        }
+        Ok(Self(to))
+    }
+
+    fn folder(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for TrustedCopy {
+    fn drop(&mut self) {
+        // A copy left behind harms nothing.
+        fsx::remove_tree(&self.0).ok();
+    }
+}

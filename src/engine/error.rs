@@ -1,0 +1,109 @@
+//! Any failure of an update: the failure of one of its steps.
+
+use crate::fsx::FsError;
+use crate::host::RestartError;
+use crate::install::{
+    LockError, PreflightError, RecordError, RecoverError, RollbackError, ScanError, StageError, SwapError,
+};
+use crate::plan::PlanError;
+use crate::platform::ProcessId;
+use crate::report::{ErrorCode, Fault};
+use crate::transfer::TransferError;
+use crate::trust::TrustError;
+
+/// Why an update ended before its goal. Each variant is the error of one step.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each variant is named after the step it comes from")]
+pub enum EngineError {
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    #[error(transparent)]
+    Recover(#[from] RecoverError),
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    #[error(transparent)]
+    Trust(#[from] TrustError),
+    #[error(transparent)]
+    Transfer(#[from] TransferError),
+    #[error(transparent)]
+    Scan(#[from] ScanError),
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    #[error(transparent)]
+    Preflight(#[from] PreflightError),
+    #[error(transparent)]
+    Stage(#[from] StageError),
+    #[error(transparent)]
+    Swap(#[from] SwapError),
+    #[error(transparent)]
+    Rollback(#[from] RollbackError),
+    #[error(transparent)]
+    Restart(#[from] RestartError),
+    #[error(transparent)]
+    File(#[from] FsError),
+    /// The program did not close in time.
+    #[error("the program still runs (process {}); nothing was changed", .0.pid)]
+    HostRuns(ProcessId),
+    /// There is no program to start.
+    #[error("neither the release nor the settings say which program to start")]
+    NothingToStart,
+    /// The release to repair to is no longer offered.
+    #[error(
+        "the installed release {0} is not in the repository any more, so there is nothing to repair from"
+    )]
+    NothingToRepair(crate::release::ReleaseNumber),
+    /// The manifest of a signed release is on no source.
+    #[error("the manifest {0} is on none of the sources")]
+    NoManifest(String),
+    /// The person cancelled.
+    #[error("cancelled, nothing was changed")]
+    Cancelled,
+}
+
+impl EngineError {
+    fn inner(&self) -> Option<&dyn Fault> {
+        Some(match self {
+            Self::Lock(error) => error,
+            Self::Recover(error) => error,
+            Self::Record(error) => error,
+            Self::Trust(error) => error,
+            Self::Transfer(error) => error,
+            Self::Scan(error) => error,
+            Self::Plan(error) => error,
+            Self::Preflight(error) => error,
+            Self::Stage(error) => error,
+            Self::Swap(error) => error,
+            Self::Rollback(error) => error,
+            Self::Restart(error) => error,
+            Self::File(error) => error,
+            Self::HostRuns(_)
+            | Self::NothingToStart
+            | Self::NothingToRepair(_)
+            | Self::NoManifest(_)
+            | Self::Cancelled => return None,
+        })
+    }
+}
+
+impl Fault for EngineError {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::HostRuns(_) => ErrorCode::HostRuns,
+            Self::NothingToStart => ErrorCode::Start,
+            Self::NothingToRepair(_) | Self::NoManifest(_) => ErrorCode::Missing,
+            Self::Cancelled => ErrorCode::Cancelled,
+            _ => self.inner().map_or(ErrorCode::Internal, Fault::code),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        let own = match self {
+            Self::HostRuns(_) => "Close the program and try again; what was downloaded is kept.",
+            Self::NothingToStart => "Set `start` in updater.json, or publish with --start.",
+            Self::NoManifest(_) => "Tell the vendor; the repository was not copied in full.",
+            Self::NothingToRepair(_) => "Update to the newest release instead.",
+            _ => return self.inner().and_then(Fault::hint),
+        };
+        Some(own.to_owned())
+    }
+}

@@ -1,0 +1,19 @@
+//! One update from check to confirm, as a state machine by value.
+//!
+//! Each state is a struct with exactly that state's data; `State` in `state.rs` names them all and
+//! `docs/architecture.md` draws them. [`Control`](crate::report::Control) goes in, events come out; nothing is
+//! printed, drawn or exited here.
+
+mod apply;
+mod check;
+mod error;
+mod prepare;
+mod restart;
+mod run;
+mod setup;
+mod state;
+
+pub use check::{CheckResult, check, preview, refresh, releases};
+pub use error::EngineError;
+pub use run::{Outcome, recover, rollback, run, start_program};
+pub use setup::{Asking, Launch, Setup, Task};

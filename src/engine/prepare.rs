@@ -1,0 +1,231 @@
+//! From an open install to a complete stage: check, offer, plan, fetch, stage. Nothing of the program changes.
+
+use std::time::{Duration, Instant};
+
+use crate::install::Job;
+use crate::plan::{self, Choice, Mode};
+use crate::release::{ReleaseNumber, Summary};
+use crate::report::{Answer, Event, Installed as Done, Offer, Progress, ProgressPhase, ReleaseRef, Step};
+use crate::transfer::{Depot, Options, Patience, Request, fetch_all};
+use crate::trust::TrustedRelease;
+
+use super::check::{decide, is_forced, open_release, open_store, refresh};
+use super::run::{Context, Outcome};
+use super::state::{Accepted, Checked, Desk, Fetched, Offered, Opened, Planned, Staged, State};
+use super::{Asking, EngineError, Task};
+
+impl Opened {
+    pub(super) async fn check(self, cx: &Context<'_>) -> Result<State, EngineError> {
+        let Desk { guard, mut record } = self.desk;
+        cx.step(Step::Checking { source: cx.setup.mirrors.describe() });
+        let store = open_store(cx.setup)?;
+        let repository =
+            refresh(cx.setup, store, record.versions, cx.check_patience(), cx.control, cx.events).await?;
+        record.versions = repository.versions();
+        guard.save(&mut record)?;
+        let choice = decide(cx.setup, &repository, &record);
+        Ok(State::Checked(Box::new(Checked { desk: Desk { guard, record }, repository, choice })))
+    }
+}
+
+impl Checked {
+    pub(super) async fn choose(self, cx: &Context<'_>) -> Result<State, EngineError> {
+        if cx.setup.task == Task::Repair {
+            return self.repair(cx).await;
+        }
+        let (summary, urgency) = match self.choice.clone() {
+            Choice::New(summary, urgency) => (summary, urgency),
+            Choice::UpToDate | Choice::Skipped(_) => return self.nothing_new(cx).await,
+        };
+        let release = self.open(cx, summary.number).await?;
+        let offer = Offer {
+            installed: self.desk.record.receipt.release(),
+            release: ReleaseRef { number: summary.number, version: Some(summary.version.clone()) },
+            urgency,
+            download_bytes: self.estimate(&release, &summary),
+            notes: notes_between(&release, self.desk.record.receipt.number),
+        };
+        Ok(State::Offered(Box::new(Offered { desk: self.desk, release, offer })))
+    }
+
+    async fn nothing_new(self, cx: &Context<'_>) -> Result<State, EngineError> {
+        let installed = self.desk.record.receipt.release();
+        cx.step(Step::UpToDate { installed: installed.clone() });
+        let start = cx.wait_before_start().await;
+        super::restart::start_current(cx, &self.desk.record, start)?;
+        Ok(State::Ended(Outcome::UpToDate(installed)))
+    }
+
+    async fn repair(self, cx: &Context<'_>) -> Result<State, EngineError> {
+        let number = self.desk.record.receipt.number;
+        let release = self.open(cx, number).await?;
+        Ok(State::Accepted(Box::new(Accepted { desk: self.desk, release })))
+    }
+
+    async fn open(&self, cx: &Context<'_>, number: ReleaseNumber) -> Result<TrustedRelease, EngineError> {
+        open_release(cx.setup, &self.repository, number, cx.check_patience(), cx.control, cx.events).await
+    }
+
+    /// Bytes to fetch if the install is as its receipt says; the plan will know for certain.
+    fn estimate(&self, release: &TrustedRelease, summary: &Summary) -> u64 {
+        let laid = self.desk.record.receipt.files.iter().map(|(path, laid)| (path.clone(), laid.as_found()));
+        let inventory = laid.collect();
+        let plan = plan::make(
+            &inventory,
+            &self.desk.record.receipt,
+            release.manifest(),
+            release.digest(),
+            Mode::Update,
+        );
+        plan.map_or(summary.download_bytes, |plan| plan.totals().fetch_bytes)
+    }
+}
+
+fn notes_between(release: &TrustedRelease, installed: ReleaseNumber) -> crate::release::Notes {
+    let notes = &release.manifest().notes;
+    notes.iter().filter(|(number, _)| **number > installed).map(|(n, texts)| (*n, texts.clone())).collect()
+}
+
+impl Offered {
+    pub(super) async fn ask(self, cx: &Context<'_>) -> Result<State, EngineError> {
+        cx.control.clear_answers().await;
+        cx.step(Step::Offered(self.offer.clone()));
+        let forced = is_forced(&self.offer);
+        let answer = match cx.setup.asking {
+            Asking::Nobody => Answer::Update,
+            Asking::Person => cx.answer_or_cancel().await,
+        };
+        match answer {
+            Answer::Update => {
+                cx.step(Step::Accepted);
+                let Self { desk, release, offer: _ } = self;
+                Ok(State::Accepted(Box::new(Accepted { desk, release })))
+            }
+            _ if forced => {
+                cx.step(Step::Declined { skip: false });
+                Ok(State::Ended(Outcome::Declined))
+            }
+            answer => self.decline(cx, answer == Answer::Skip),
+        }
+    }
+
+    fn decline(self, cx: &Context<'_>, skip: bool) -> Result<State, EngineError> {
+        let Desk { guard, mut record } = self.desk;
+        if skip {
+            record.skip = self.offer.release.version.clone();
+            guard.save(&mut record)?;
+        }
+        cx.step(Step::Declined { skip });
+        super::restart::start_current(cx, &record, true)?;
+        Ok(State::Ended(Outcome::Declined))
+    }
+}
+
+impl Accepted {
+    pub(super) fn plan(self, cx: &Context<'_>) -> Result<State, EngineError> {
+        let Self { desk: Desk { guard, mut record }, release } = self;
+        let manifest = release.manifest();
+        let progress = |done, total, file: &crate::release::RelPath| {
+            cx.progress(Progress {
+                phase: ProgressPhase::Scan,
+                done,
+                total,
+                file: Some(file.clone()),
+                ..Progress::default()
+            });
+        };
+        let found = cx.setup.install.scan(&record, manifest, &progress)?;
+        record.marks = found.marks;
+        let mode = if cx.setup.task == Task::Repair { Mode::Repair } else { Mode::Update };
+        let plan = plan::make(&found.inventory, &record.receipt, manifest, release.digest(), mode)?;
+        cx.setup.install.preflight(&plan)?;
+        cx.step(Step::Planned(plan.totals()));
+        Ok(State::Planned(Box::new(Planned { desk: Desk { guard, record }, release, plan })))
+    }
+}
+
+impl Planned {
+    pub(super) async fn fetch(self, cx: &Context<'_>) -> Result<State, EngineError> {
+        let Self { desk, release, plan } = self;
+        let depot = Depot::open(&cx.setup.install.partial_dir())?;
+        let requests = requests(&plan);
+        if !requests.is_empty() {
+            cx.step(Step::Downloading);
+        }
+        let options = Options { limit_bytes_per_second: cx.setup.limit, ..Options::default() };
+        let content = fetch_all(&cx.setup.mirrors, &depot, requests, &options, cx.control, cx.events).await?;
+        Ok(State::Fetched(Box::new(Fetched { desk, release, plan, content })))
+    }
+}
+
+/// One request for each different content.
+fn requests(plan: &plan::Plan) -> Vec<Request> {
+    let mut seen = std::collections::HashSet::new();
+    let wanted = plan.changes().filter_map(|item| match (&item.way, &item.want) {
+        (plan::Way::Whole(content), Some(crate::release::Entry::File(file))) => Some((item, content, file)),
+        _ => None,
+    });
+    let fresh = wanted.filter(|(_, _, file)| seen.insert(file.sha256));
+    let request =
+        |(item, content, file): (&plan::Item, &crate::release::Content, &crate::release::FileEntry)| {
+            Request {
+                file: item.path.clone(),
+                sha256: file.sha256,
+                size: file.size,
+                content: content.clone(),
+            }
+        };
+    fresh.map(request).collect()
+}
+
+impl Fetched {
+    pub(super) fn stage(self, cx: &Context<'_>) -> Result<State, EngineError> {
+        let Self { desk: Desk { guard, record }, release, plan, content } = self;
+        let done = Done { from: plan.from.clone(), to: plan.to.clone(), totals: plan.totals() };
+        let fetched =
+            |digest: &crate::release::Digest| content.file(digest).map(std::path::Path::to_path_buf);
+        let progress = |done, total, file: &crate::release::RelPath| {
+            let file = Some(file.clone());
+            cx.progress(Progress { phase: ProgressPhase::Stage, done, total, file, ..Progress::default() });
+        };
+        let job = Job { plan: &plan, manifest: release.manifest(), record: &record, stub: &cx.setup.stub };
+        let stage = cx.setup.install.stage(&guard, &job, &fetched, &progress)?;
+        cx.step(Step::Staged);
+        Ok(State::Staged(Box::new(Staged { desk: Desk { guard, record }, stage, done })))
+    }
+}
+
+impl Context<'_> {
+    pub(super) fn check_patience(&self) -> Patience {
+        Patience::Until(Instant::now() + self.setup.check_timeout)
+    }
+
+    /// The person's answer; a cancel is a "later".
+    pub(super) async fn answer_or_cancel(&self) -> Answer {
+        tokio::select! {
+            answer = self.control.next_answer() => answer,
+            () = self.control.cancelled() => Answer::Later,
+        }
+    }
+
+    /// With a person before the screen: a moment to read, and the choice not to start. Says whether to start.
+    pub(super) async fn wait_before_start(&self) -> bool {
+        if self.setup.asking == Asking::Nobody {
+            return true;
+        }
+        self.control.clear_answers().await;
+        tokio::select! {
+            answer = self.control.next_answer() => answer == Answer::Start,
+            () = self.control.cancelled() => false,
+            () = tokio::time::sleep(Duration::from_secs(3)) => true,
+        }
+    }
+
+    pub(super) fn step(&self, step: Step) {
+        (self.events)(Event::Step(step));
+    }
+
+    pub(super) fn progress(&self, progress: Progress) {
+        (self.events)(Event::Progress(progress));
+    }
+}

@@ -1,0 +1,74 @@
+//! What an update needs to know before it begins.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::host::Handover;
+use crate::install::Install;
+use crate::release::{Channel, Platform, RelPath};
+use crate::source::Mirrors;
+
+/// What is to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Task {
+    /// To the newest release.
+    Update,
+    /// Back to the installed release as it was signed.
+    Repair,
+}
+
+/// Who decides on an optional release.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asking {
+    /// A person, through [`Control`](crate::report::Control).
+    Person,
+    /// Nobody: every release is taken.
+    Nobody,
+}
+
+/// Whether the program is started in the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Launch {
+    /// Yes.
+    Always,
+    /// If it handed over.
+    AfterHandover,
+    /// No.
+    Never,
+}
+
+/// Everything an update is told.
+pub struct Setup {
+    /// The install.
+    pub install: Install,
+    /// Where bytes come from.
+    pub mirrors: Mirrors,
+    /// The stream of releases followed.
+    pub channel: Channel,
+    /// The platforms whose releases fit, best first.
+    pub platforms: Vec<Platform>,
+    /// The program to start if the release does not say.
+    pub start: Option<RelPath>,
+    /// The program that handed over.
+    pub handover: Handover,
+    /// What is to be done.
+    pub task: Task,
+    /// Who decides.
+    pub asking: Asking,
+    /// Whether the program is started in the end.
+    pub launch: Launch,
+    /// Whether a person asked, and so sees what was skipped before.
+    pub by_hand: bool,
+    /// How long the check may take.
+    pub check_timeout: Duration,
+    /// How long the program may take to close.
+    pub wait_for_program: Duration,
+    /// Most bytes fetched a second.
+    pub limit: Option<u64>,
+    /// Whether the program may be started when a forced update can't be had.
+    pub start_anyway: bool,
+    /// The running updater's program file, which guards an open swap.
+    pub stub: PathBuf,
+    /// The log, for people who want details.
+    pub log: Option<PathBuf>,
+}
