@@ -22,7 +22,7 @@ struct Args {
     target_name: Vec<String>,
     #[arg(long, default_value = "")]
     target_base_url: String,
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = ".")]
     target_dir: PathBuf,
     #[command(subcommand)]
     command: Command,

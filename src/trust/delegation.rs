@@ -78,6 +78,8 @@ impl<'a> Search<'a> {
         path: &str,
     ) -> Result<Self, TrustError> {
         let (root, snapshot, targets) = repository.parts();
+        let missing = || TrustError::Missing { file: "snapshot.json".to_owned() };
+        let snapshot = snapshot.ok_or_else(missing)?;
         let mut search = Self {
             store,
             snapshot,

@@ -126,7 +126,7 @@ impl Refresh {
         match self.stage {
             Stage::Done(parts) => {
                 let (timestamp, snapshot, targets) = *parts;
-                Ok(TrustedRepository::new(self.root, &timestamp, snapshot, targets))
+                Ok(TrustedRepository::new(self.root, Some(&timestamp), Some(snapshot), targets))
             }
             _ => Err(TrustError::OutOfTurn),
         }

@@ -1,7 +1,7 @@
 //! What has been verified: the repository's releases, and a release with its manifest.
 
 use super::limits::{MAX_SNAPSHOT, MAX_TARGETS, MAX_TIMESTAMP};
-use super::metadata::{Root, Snapshot, Targets, Timestamp, hashes_match};
+use super::metadata::{Head, Root, Snapshot, Targets, Timestamp, hashes_match};
 use super::target::{self, ReleaseTarget};
 use super::{Store, TrustError, Versions};
 use crate::release::{Channel, Digest, Manifest, Platform, Stamp};
@@ -12,7 +12,7 @@ pub struct TrustedRepository {
     #[cfg(feature = "conformance")]
     root: Root,
     #[cfg(feature = "conformance")]
-    snapshot: Snapshot,
+    snapshot: Option<Snapshot>,
     targets: Targets,
     versions: Versions,
     expires: Stamp,
@@ -27,15 +27,22 @@ pub struct TrustedRelease {
 }
 
 impl TrustedRepository {
-    pub(super) fn new(root: Root, timestamp: &Timestamp, snapshot: Snapshot, targets: Targets) -> Self {
-        let heads = [&root.head, &timestamp.head, &snapshot.head, &targets.head];
-        let expires = heads.map(|head| head.expires).into_iter().min().unwrap_or(timestamp.head.expires);
+    pub(super) fn new(
+        root: Root,
+        timestamp: Option<&Timestamp>,
+        snapshot: Option<Snapshot>,
+        targets: Targets,
+    ) -> Self {
+        let version = |head: Option<&Head>| head.map_or(0, |head| head.version);
+        let (stamped, bound) = (timestamp.map(|t| &t.head), snapshot.as_ref().map(|s| &s.head));
         let versions = Versions {
             root: root.head.version,
-            timestamp: timestamp.head.version,
-            snapshot: snapshot.head.version,
+            timestamp: version(stamped),
+            snapshot: version(bound),
             targets: targets.head.version,
         };
+        let others = [Some(&root.head), stamped, bound].into_iter().flatten().map(|head| head.expires);
+        let expires = others.fold(targets.head.expires, Stamp::min);
         let releases = target::releases(&targets);
         Self {
             #[cfg(feature = "conformance")]
@@ -49,32 +56,31 @@ impl TrustedRepository {
         }
     }
 
-    /// What was verified last, without asking the repository. Signatures and hashes are checked, times are not.
+    /// What was verified last, without asking the repository. Signatures are checked, times are not.
+    ///
+    /// A refresh that was cut off leaves a timestamp or snapshot newer than the targets; these targets went
+    /// through the whole chain once, so they still count.
     ///
     /// # Errors
-    /// If a part is missing, damaged, or does not belong to the rest.
+    /// If root or targets are missing, damaged, or signed by keys that count no more.
     pub fn load(store: &Store) -> Result<Self, TrustError> {
         let root = store.root()?;
-        let missing = |name: &str| TrustError::Missing { file: format!("{name}.json") };
-        let (timestamp, _) = store
-            .signed::<Timestamp>("timestamp", MAX_TIMESTAMP, &root, &root.roles.timestamp)?
-            .ok_or_else(|| missing("timestamp"))?;
-        let (snapshot, bytes) = store
-            .signed::<Snapshot>("snapshot", MAX_SNAPSHOT, &root, &root.roles.snapshot)?
-            .ok_or_else(|| missing("snapshot"))?;
-        let meta = &timestamp.meta.snapshot;
-        belongs("snapshot.json", snapshot.head.version, meta.version)?;
-        meta.check("snapshot.json", &bytes)?;
-        let (targets, bytes) = store
-            .signed::<Targets>("targets", MAX_TARGETS, &root, &root.roles.targets)?
-            .ok_or_else(|| missing("targets"))?;
-        let meta = snapshot.meta.get("targets.json").ok_or_else(|| missing("targets"))?;
-        belongs("targets.json", targets.head.version, meta.version)?;
-        meta.check("targets.json", &bytes)?;
-        Ok(Self::new(root, &timestamp, snapshot, targets))
+        let timestamp =
+            store.signed::<Timestamp>("timestamp", MAX_TIMESTAMP, &root, &root.roles.timestamp)?;
+        let snapshot = store.signed::<Snapshot>("snapshot", MAX_SNAPSHOT, &root, &root.roles.snapshot)?;
+        let targets = store.signed::<Targets>("targets", MAX_TARGETS, &root, &root.roles.targets)?;
+        let missing = || TrustError::Missing { file: "targets.json".to_owned() };
+        let (targets, bytes) = targets.ok_or_else(missing)?;
+        let (timestamp, snapshot) = (timestamp.map(|(t, _)| t), snapshot.map(|(s, _)| s));
+        let meta = snapshot.as_ref().and_then(|snapshot| snapshot.meta.get("targets.json"));
+        if let Some(meta) = meta.filter(|meta| meta.version == targets.head.version) {
+            meta.check("targets.json", &bytes)?;
+        }
+        Ok(Self::new(root, timestamp.as_ref(), snapshot, targets))
     }
 
-    /// The versions of its parts, to be kept as the floor of the next refresh.
+    /// The versions of its parts. After a refresh they replace the floor in the install's record, also where
+    /// they are lower: the keys have changed then. What [`load`](Self::load) gives is no floor.
     #[must_use]
     pub fn versions(&self) -> Versions {
         self.versions
@@ -129,8 +135,8 @@ impl TrustedRepository {
     }
 
     #[cfg(feature = "conformance")]
-    pub(super) fn parts(&self) -> (&Root, &Snapshot, &Targets) {
-        (&self.root, &self.snapshot, &self.targets)
+    pub(super) fn parts(&self) -> (&Root, Option<&Snapshot>, &Targets) {
+        (&self.root, self.snapshot.as_ref(), &self.targets)
     }
 }
 
@@ -146,8 +152,4 @@ impl TrustedRelease {
     pub fn digest(&self) -> Digest {
         self.digest
     }
-}
-
-fn belongs(file: &str, found: u64, wanted: u64) -> Result<(), TrustError> {
-    if found == wanted { Ok(()) } else { Err(TrustError::Version { file: file.to_owned(), found, wanted }) }
 }

@@ -1,2 +1,5 @@
 //! The promises of the product, end to end.
 mod support;
+mod trust_attacks;
+mod trust_keys;
+mod trust_world;
