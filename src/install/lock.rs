@@ -2,6 +2,7 @@
 
 use std::fs::{File, TryLockError};
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -96,6 +97,24 @@ impl Install {
             std::io::Write::write_all(&mut file, &text).ok();
         }
         Ok(Guard { install: self.clone(), _lock: lock })
+    }
+}
+
+impl Install {
+    /// Locks as [`lock`](Self::lock), but waits `limit` at most for another updater to finish.
+    ///
+    /// # Errors
+    /// As `lock`, when the time is over.
+    pub fn lock_within(&self, purpose: &str, limit: Duration) -> Result<Guard, LockError> {
+        let end = Instant::now() + limit;
+        loop {
+            match self.lock(purpose) {
+                Err(LockError::Held { .. }) if Instant::now() < end => {
+                    std::thread::sleep(Duration::from_millis(50));
+                }
+                other => return other,
+            }
+        }
     }
 }
 

@@ -69,10 +69,7 @@ impl Install {
         }
         self.add_folders(plan, &mut draft)?;
         draft.journal.start = draft.journal.after.start.clone();
-        if draft.sources.is_empty()
-            && draft.journal.make_folders.is_empty()
-            && draft.journal.drop_folders.is_empty()
-        {
+        if draft.journal.is_empty() {
             return Ok(draft);
         }
         let mut entries: BTreeSet<RelPath> = record.entries.iter().chain(&manifest.entries).cloned().collect();

@@ -31,7 +31,7 @@ use crate::report::{ErrorCode, Fault};
 use super::checkpoint::checkpoint;
 use super::journal::{Journal, Operation};
 use super::lay::Marks;
-use super::look::{self, Thing};
+use super::look::{self, Ground, Thing};
 use super::record::{Marked, Record, RecordError};
 use super::{Guard, Install, Watch, scan, tools};
 
@@ -160,6 +160,10 @@ impl<'a> Txn<'a> {
     pub(super) fn state(&self, i: usize) -> fsx::Result<State> {
         let operation = &self.journal.operations[i];
         let target = self.target(operation);
+        if !Ground::new(self.install.root()).holds(&operation.path)? {
+            // Missing, or behind a link that this swap takes away: nothing of ours is there yet.
+            return Ok(self.judge(operation, &Thing::Absent));
+        }
         if let Some(marks) = self.marks
             && let Some(mark) = look::mark(&target)?
         {

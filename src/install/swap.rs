@@ -118,7 +118,7 @@ impl Install {
         match begun {
             // Once `commit` has its name there is no way back, whatever was reported after that.
             Err(cause) if !txn.is_decided("commit").unwrap_or(true) => Err(undo(&txn, cause)),
-            _ => end(|| txn.finish(guard)).map(installed).map_err(|cause| forward_left(cause)),
+            _ => end(|| txn.finish(guard)).map(installed).map_err(forward_left),
         }
     }
 

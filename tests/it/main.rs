@@ -1,2 +1,6 @@
 //! The promises of the product, end to end.
+#[cfg(feature = "checkpoints")]
+mod install_crash;
+mod install_swap;
+mod install_tree;
 mod support;
