@@ -204,6 +204,18 @@ impl<'a> Txn<'a> {
         }
     }
 
+    /// R8: looked at before anything is done. A foreign file where the old version has nothing is in the way
+    /// of going forward only.
+    pub(super) fn check_foreign(&self, forward: bool) -> Result<(), StepError> {
+        for (i, operation) in self.operations() {
+            let matters = forward || operation.old.is_content();
+            if matters && self.state(i)?.is_foreign() {
+                return Err(StepError::Foreign(operation.path.clone()));
+            }
+        }
+        Ok(())
+    }
+
     fn tell(&self, i: usize, operation: &Operation) {
         (self.watch)(i as u64, self.journal.operations.len() as u64, &operation.path);
     }
@@ -258,6 +270,10 @@ impl<'a> Txn<'a> {
                 return Err(StepError::Foreign(operation.path.clone()));
             }
             if !state.stub {
+                // Nothing is ever replaced that could not be brought back.
+                if !fsx::exists(&self.backup(i))? {
+                    return Err(StepError::Backup(operation.path.clone()));
+                }
                 self.put(&self.file("stub"), &target, &self.aside(i))?;
             }
             folders.extend(target.parent().map(Path::to_path_buf));

@@ -377,7 +377,7 @@ mod any_pair {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+        #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]
         fn becomes_the_target(one in some_tree(), two in some_tree(), own in 0_u8..3) {

@@ -104,7 +104,8 @@ pub fn release(tree: &Tree, number: u64) -> (Manifest, Digest) {
     let is_program = |(name, node): &(&String, &Node)| {
         name.starts_with("bin/") && matches!(node, Node::File(bytes, _) if !bytes.is_empty())
     };
-    let app = tree.get("bin/app").map(|_| Start { path: path(&"bin/app".to_owned()), args: Vec::new() });
+    let app = tree.get_key_value("bin/app").filter(is_program);
+    let app = app.map(|_| Start { path: path(&"bin/app".to_owned()), args: Vec::new() });
     let manifest = Manifest {
         app: "Test".parse().expect("name"),
         channel: "stable".parse().expect("name"),
