@@ -281,8 +281,7 @@ pub(super) fn name_beside(
     taken: &mut HashSet<String>,
 ) -> Result<RelPath, StageError> {
     for number in 1_u32..10_000 {
-        let suffix =
-            if number == 1 { format!(".user-{date}") } else { format!(".user-{date}-{number}") };
+        let suffix = if number == 1 { format!(".user-{date}") } else { format!(".user-{date}-{number}") };
         // A name near the limit is cut rather than lost.
         let mut name = path.name();
         while name.len() + suffix.len() > 255 {

@@ -72,14 +72,14 @@ impl Install {
         if draft.journal.is_empty() {
             return Ok(draft);
         }
-        let mut entries: BTreeSet<RelPath> = record.entries.iter().chain(&manifest.entries).cloned().collect();
+        let mut entries: BTreeSet<RelPath> =
+            record.entries.iter().chain(&manifest.entries).cloned().collect();
         entries.extend(record.start.iter().map(|start| start.path.clone()));
         entries.extend(manifest.start.iter().map(|start| start.path.clone()));
         self.add_entries(&entries, plan, &mut draft);
         self.mark_updater(stub, &mut draft);
         if record.receipt.number != ReleaseNumber::NONE {
-            let Previous { number, version } =
-                Previous { number: record.receipt.number, version: record.receipt.version.clone() };
+            let (number, version) = (record.receipt.number, record.receipt.version.clone());
             draft.journal.after.previous = Some(Previous { number, version });
         }
         self.check_ground(&draft.journal)?;

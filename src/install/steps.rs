@@ -377,7 +377,8 @@ impl<'a> Txn<'a> {
 
     pub(super) fn flush_touched(&self) -> fsx::Result<()> {
         let root = self.install.root();
-        let above = |path: &RelPath| path.parent().map_or_else(|| root.to_path_buf(), |path| path.under(root));
+        let above =
+            |path: &RelPath| path.parent().map_or_else(|| root.to_path_buf(), |path| path.under(root));
         let plain = self.operations().filter(|(_, operation)| !operation.entry);
         let mut folders: BTreeSet<PathBuf> = plain.map(|(_, operation)| above(&operation.path)).collect();
         for folder in self.journal.make_folders.iter().chain(&self.journal.drop_folders) {

@@ -1,5 +1,9 @@
 //! What a swap leaves behind when nothing goes wrong, and what it refuses before anything is touched.
-#![expect(clippy::disallowed_methods, reason = "tests look at the disk with their own eyes")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "tests look at the disk with their own eyes"
+)]
 
 use std::fs;
 use std::path::PathBuf;
@@ -176,11 +180,8 @@ fn a_file_and_a_folder_may_change_places() {
 #[test]
 fn modes_and_links_are_kept() {
     let bench = Bench::new();
-    let one = tree(&[
-        ("run", file("script")),
-        ("v1/lib", file("1")),
-        ("current", Node::Link("v1/lib".to_owned())),
-    ]);
+    let one =
+        tree(&[("run", file("script")), ("v1/lib", file("1")), ("current", Node::Link("v1/lib".to_owned()))]);
     let two = tree(&[
         ("run", program("script")),
         ("v1/lib", file("1")),
@@ -252,8 +253,7 @@ fn rollback_brings_back_the_release_before() {
     it::write(&bench.root(), &tree(&[("plugins/mine", file("mine"))]));
     let install = bench.install();
     let guard = install.lock("rollback").unwrap();
-    let done =
-        install.rollback(&guard, HostGone::nobody(), &bench.stub(), true, &|_, _, _| {}).unwrap();
+    let done = install.rollback(&guard, HostGone::nobody(), &bench.stub(), true, &|_, _, _| {}).unwrap();
     assert_eq!(done.to.number, ReleaseNumber(1));
     let mut wanted = before;
     wanted.insert("plugins/mine".to_owned(), file("mine"));

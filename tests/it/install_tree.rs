@@ -1,6 +1,11 @@
 //! Folders as values, manifests from them, and a whole update between two of them in this process. Shared by
 //! the tests of the install and by the program that they kill.
-#![allow(dead_code, reason = "each of its users needs another part")]
+#![allow(
+    clippy::allow_attributes,
+    dead_code,
+    unreachable_pub,
+    reason = "each of its users needs another part"
+)]
 #![expect(clippy::disallowed_methods, reason = "tests look at the disk with their own eyes")]
 
 use std::collections::BTreeMap;
@@ -119,11 +124,7 @@ pub fn release(tree: &Tree, number: u64) -> (Manifest, Digest) {
         entries: tree.iter().filter(is_program).map(|(name, _)| path(name)).collect(),
         health: Health::default(),
         files: tree.iter().filter_map(entry).collect(),
-        folders: tree
-            .iter()
-            .filter(|(_, node)| **node == Node::Folder)
-            .map(|(name, _)| path(name))
-            .collect(),
+        folders: tree.iter().filter(|(_, node)| **node == Node::Folder).map(|(name, _)| path(name)).collect(),
         notes: Notes::new(),
     };
     let digest = Digest::of(&manifest.to_bytes().expect("manifest"));
@@ -138,8 +139,7 @@ pub fn install(root: &Path) -> Install {
 /// Scans and plans.
 pub fn plan_for(guard: &Guard, manifest: &Manifest, digest: Digest) -> Result<Plan, Failure> {
     let record = guard.record().map_err(|error| Failure::of(&error))?.record;
-    let scan =
-        guard.install().scan(&record, manifest, &|_, _, _| {}).map_err(|error| Failure::of(&error))?;
+    let scan = guard.install().scan(&record, manifest, &|_, _, _| {}).map_err(|error| Failure::of(&error))?;
     plan::make(&scan.inventory, &record.receipt, manifest, digest, plan::Mode::Update)
         .map_err(|error| Failure::of(&error))
 }
@@ -157,9 +157,6 @@ pub fn update(root: &Path, from: &Path, number: u64, stub: &Path) -> Result<Inst
         manifest.regular().map(|file| (file.sha256, file.path.under(from))).collect();
     let fetched = |digest: &Digest| places.get(digest).cloned();
     let job = Job { plan: &plan, manifest: &manifest, record: &record, stub };
-    let stage =
-        install.stage(&guard, &job, &fetched, &|_, _, _| {}).map_err(|error| Failure::of(&error))?;
-    install
-        .swap(&guard, stage, HostGone::nobody(), &|_, _, _| {})
-        .map_err(|error| Failure::of(&error))
+    let stage = install.stage(&guard, &job, &fetched, &|_, _, _| {}).map_err(|error| Failure::of(&error))?;
+    install.swap(&guard, stage, HostGone::nobody(), &|_, _, _| {}).map_err(|error| Failure::of(&error))
 }
