@@ -4,14 +4,10 @@
 //! `UPDRAFT_CHECKPOINT=name|#n` ends the process there, as a kill would; `UPDRAFT_FAULT=name=EIO`, `#n=EIO` or
 //! `#n+=ENOSPC` (from there on) returns that error; `UPDRAFT_CHECKPOINT_LIST=file` writes the names passed.
 
-use std::path::Path;
-
-use crate::fsx;
-
 /// Passes the place `name`, where the next thing done is to `path`.
 #[cfg(not(feature = "checkpoints"))]
 #[inline]
-pub(super) fn checkpoint(_name: &'static str, _path: &Path) -> fsx::Result<()> {
+pub(super) fn checkpoint(_name: &'static str, _path: &std::path::Path) -> crate::fsx::Result<()> {
     Ok(())
 }
 

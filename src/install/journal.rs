@@ -113,6 +113,11 @@ struct Head {
 }
 
 impl Journal {
+    /// Whether nothing changes but the record.
+    pub(super) fn is_empty(&self) -> bool {
+        self.operations.is_empty() && self.make_folders.is_empty() && self.drop_folders.is_empty()
+    }
+
     /// The bytes of the file.
     pub(super) fn to_bytes(&self, path: &Path) -> Result<Vec<u8>, JournalError> {
         let wrong = |why: serde_json::Error| FsError::new("write", path, io::Error::other(why));

@@ -32,8 +32,7 @@ impl Stage {
     /// Whether no file or folder changes; a swap then only saves the record.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        let journal = &self.journal;
-        journal.operations.is_empty() && journal.make_folders.is_empty() && journal.drop_folders.is_empty()
+        self.journal.is_empty()
     }
 
     /// What will be installed.
@@ -169,7 +168,7 @@ pub(super) fn lay(
     let (new, old) = (txn.join("new"), txn.join("old"));
     fsx::make_dirs(&new)?;
     fsx::make_dirs(&old)?;
-    if sources.is_empty() {
+    if journal.is_empty() {
         return Ok(Stage { journal, marks: Marks::default() });
     }
     let layer = Layer { install, new: &new, fetched };

@@ -29,7 +29,7 @@ pub struct Owner {
 #[derive(Debug)]
 pub struct Guard {
     install: Install,
-    _lock: File,
+    lock: File,
 }
 
 /// Why an install can't be locked.
@@ -96,7 +96,25 @@ impl Install {
         if let (Ok(text), Ok(mut file)) = (serde_json::to_vec(&owner), fsx::create(&owner_file)) {
             std::io::Write::write_all(&mut file, &text).ok();
         }
-        Ok(Guard { install: self.clone(), _lock: lock })
+        Ok(Guard { install: self.clone(), lock })
+    }
+}
+
+impl Install {
+    /// Locks as [`lock`](Self::lock), but waits `limit` at most for another updater to finish.
+    ///
+    /// # Errors
+    /// As `lock`, when the time is over.
+    pub fn lock_within(&self, purpose: &str, limit: Duration) -> Result<Guard, LockError> {
+        let end = Instant::now() + limit;
+        loop {
+            match self.lock(purpose) {
+                Err(LockError::Held { .. }) if Instant::now() < end => {
+                    std::thread::sleep(Duration::from_millis(50));
+                }
+                other => return other,
+            }
+        }
     }
 }
 
@@ -123,5 +141,13 @@ impl Guard {
     #[must_use]
     pub fn install(&self) -> &Install {
         &self.install
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        // Closing alone would leave the lock with any child that is just being started and still has a copy
+        // of the handle. If this fails, closing is what is left.
+        self.lock.unlock().ok();
     }
 }

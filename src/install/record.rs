@@ -156,19 +156,14 @@ impl Record {
     /// belongs to the release is new.
     #[must_use]
     pub fn after(&self, manifest: &Manifest, receipt: Receipt) -> Self {
-        let HealthWanted { confirm, seconds } =
-            HealthWanted { confirm: manifest.health.confirm, seconds: manifest.health.seconds };
+        let health = HealthWanted { confirm: manifest.health.confirm, seconds: manifest.health.seconds };
         let start = manifest.start.as_ref();
         Self {
             format: FORMAT,
             receipt,
             entries: manifest.entries.clone(),
             start: start.map(|start| StartAs { path: start.path.clone(), args: start.args.clone() }),
-            unconfirmed: Some(Unconfirmed {
-                since: Stamp::now(),
-                starts: 0,
-                health: HealthWanted { confirm, seconds },
-            }),
+            unconfirmed: Some(Unconfirmed { since: Stamp::now(), starts: 0, health }),
             ..self.clone()
         }
     }

@@ -94,6 +94,7 @@ impl Install {
         }
         let failure = if txn.is_decided("rollback")? {
             // R4.
+            txn.check_foreign(false)?;
             None
         } else {
             // R5.
@@ -130,6 +131,7 @@ impl Install {
             let tired = std::io::Error::other(format!("it was tried {ATTEMPTS} times"));
             return Err(FsError::new("finish the update in", self.root(), tired).into());
         };
+        txn.check_foreign(true)?;
         checkpoint("recover.try", &name)?;
         drop(fsx::create(&name)?);
         fsx::sync_dir(&self.txn_dir())?;

@@ -69,10 +69,7 @@ impl Install {
         }
         self.add_folders(plan, &mut draft)?;
         draft.journal.start = draft.journal.after.start.clone();
-        if draft.sources.is_empty()
-            && draft.journal.make_folders.is_empty()
-            && draft.journal.drop_folders.is_empty()
-        {
+        if draft.journal.is_empty() {
             return Ok(draft);
         }
         let mut entries: BTreeSet<RelPath> =
@@ -82,8 +79,7 @@ impl Install {
         self.add_entries(&entries, plan, &mut draft);
         self.mark_updater(stub, &mut draft);
         if record.receipt.number != ReleaseNumber::NONE {
-            let Previous { number, version } =
-                Previous { number: record.receipt.number, version: record.receipt.version.clone() };
+            let (number, version) = (record.receipt.number, record.receipt.version.clone());
             draft.journal.after.previous = Some(Previous { number, version });
         }
         self.check_ground(&draft.journal)?;

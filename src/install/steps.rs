@@ -31,7 +31,7 @@ use crate::report::{ErrorCode, Fault};
 use super::checkpoint::checkpoint;
 use super::journal::{Journal, Operation};
 use super::lay::Marks;
-use super::look::{self, Thing};
+use super::look::{self, Ground, Thing};
 use super::record::{Marked, Record, RecordError};
 use super::{Guard, Install, Watch, scan, tools};
 
@@ -160,6 +160,10 @@ impl<'a> Txn<'a> {
     pub(super) fn state(&self, i: usize) -> fsx::Result<State> {
         let operation = &self.journal.operations[i];
         let target = self.target(operation);
+        if !Ground::new(self.install.root()).holds(&operation.path)? {
+            // Missing, or behind a link that this swap takes away: nothing of ours is there yet.
+            return Ok(self.judge(operation, &Thing::Absent));
+        }
         if let Some(marks) = self.marks
             && let Some(mark) = look::mark(&target)?
         {
@@ -198,6 +202,18 @@ impl<'a> Txn<'a> {
             }
             _ => alike,
         }
+    }
+
+    /// R8: looked at before anything is done. A foreign file where the old version has nothing is in the way
+    /// of going forward only.
+    pub(super) fn check_foreign(&self, forward: bool) -> Result<(), StepError> {
+        for (i, operation) in self.operations() {
+            let matters = forward || operation.old.is_content();
+            if matters && self.state(i)?.is_foreign() {
+                return Err(StepError::Foreign(operation.path.clone()));
+            }
+        }
+        Ok(())
     }
 
     fn tell(&self, i: usize, operation: &Operation) {
@@ -254,6 +270,10 @@ impl<'a> Txn<'a> {
                 return Err(StepError::Foreign(operation.path.clone()));
             }
             if !state.stub {
+                // Nothing is ever replaced that could not be brought back.
+                if !fsx::exists(&self.backup(i))? {
+                    return Err(StepError::Backup(operation.path.clone()));
+                }
                 self.put(&self.file("stub"), &target, &self.aside(i))?;
             }
             folders.extend(target.parent().map(Path::to_path_buf));

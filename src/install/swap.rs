@@ -114,11 +114,18 @@ impl Install {
         }
         let txn = Txn::new(self, journal, Some(marks), watch);
         self.prepare(&stage).inspect_err(|_why| self.discard())?;
-        let begun = self.open_journal().map_err(StepError::Fs).and_then(|()| txn.forward());
+        let begun = match self.open_journal() {
+            // Without its name the journal is nothing: there is nothing to undo.
+            Err(error) if !self.is_swap_open() => {
+                self.discard();
+                return Err(SwapError::Before(error.into()));
+            }
+            opened => opened.map_err(StepError::Fs).and_then(|()| txn.forward()),
+        };
         match begun {
             // Once `commit` has its name there is no way back, whatever was reported after that.
             Err(cause) if !txn.is_decided("commit").unwrap_or(true) => Err(undo(&txn, cause)),
-            _ => end(|| txn.finish(guard)).map(installed).map_err(|cause| forward_left(cause)),
+            _ => end(|| txn.finish(guard)).map(installed).map_err(forward_left),
         }
     }
 

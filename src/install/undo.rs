@@ -42,9 +42,9 @@ impl Txn<'_> {
                 return Ok(true);
             }
         }
-        let made = |folder: &crate::release::RelPath| fsx::exists(&folder.under(self.install.root()));
         for folder in &self.journal.make_folders {
-            if made(folder)? {
+            let found = fsx::stat(&folder.under(self.install.root())).if_present()?;
+            if found.is_some_and(|found| found.is_dir()) {
                 return Ok(true);
             }
         }

@@ -1,4 +1,8 @@
 //! The promises of the product, end to end.
+#[cfg(feature = "checkpoints")]
+mod install_crash;
+mod install_swap;
+mod install_tree;
 mod support;
 mod trust_attacks;
 mod trust_keys;
