@@ -14,6 +14,6 @@ pub mod report;
 pub mod platform;
 
 pub mod fsx;
-pub mod plan;
 #[cfg(feature = "gui")]
 pub mod gui;
+pub mod plan;

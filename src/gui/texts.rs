@@ -55,7 +55,8 @@ impl Texts {
     /// The text `key` with its blanks filled.
     #[must_use]
     pub fn with(&self, key: &str, blanks: &[(&str, &str)]) -> String {
-        let args: FluentArgs<'_> = blanks.iter().map(|(name, value)| (*name, FluentValue::from(*value))).collect();
+        let args: FluentArgs<'_> =
+            blanks.iter().map(|(name, value)| (*name, FluentValue::from(*value))).collect();
         self.find(key, Some(&args)).unwrap_or_else(|| key.to_owned())
     }
 
@@ -117,7 +118,10 @@ fn choose(wanted: &str) -> &'static str {
 }
 
 /// Which of the languages in `offered` is nearest to `wanted`; English, then the first, if none is.
-pub(super) fn nearest<'a>(wanted: &str, offered: impl Iterator<Item = &'a String> + Clone) -> Option<&'a String> {
+pub(super) fn nearest<'a>(
+    wanted: &str,
+    offered: impl Iterator<Item = &'a String> + Clone,
+) -> Option<&'a String> {
     let primary = |tag: &str| tag.split(['-', '_']).next().unwrap_or_default().to_ascii_lowercase();
     let find = |test: &dyn Fn(&str) -> bool| offered.clone().find(|tag| test(tag));
     find(&|tag| tag.eq_ignore_ascii_case(wanted))

@@ -1,6 +1,8 @@
 //! Colours and measures of the window, light and dark. Every text is at least 4.5:1 on what it stands on.
 
-use eframe::egui::{self, Color32, CornerRadius, FontFamily, FontId, Stroke, TextStyle, Theme, Visuals, vec2};
+use eframe::egui::{
+    self, Color32, CornerRadius, FontFamily, FontId, Stroke, TextStyle, Theme, Visuals, vec2,
+};
 
 /// The colours of one theme.
 #[derive(Debug, Clone, Copy)]
@@ -9,6 +11,8 @@ pub(super) struct Palette {
     pub(super) ground: Color32,
     /// Text.
     pub(super) text: Color32,
+    /// Text between words that matter more.
+    pub(super) soft: Color32,
     /// Text of second rank.
     pub(super) quiet: Color32,
     /// Links.
@@ -45,6 +49,7 @@ const fn rgb(hex: u32) -> Color32 {
 const LIGHT: Palette = Palette {
     ground: rgb(0x00f7_f8fa),
     text: rgb(0x001b_2028),
+    soft: rgb(0x003d_4652),
     quiet: rgb(0x0055_5f6d),
     link: rgb(0x000b_5cc4),
     accent: rgb(0x0014_60c0),
@@ -63,6 +68,7 @@ const LIGHT: Palette = Palette {
 const DARK: Palette = Palette {
     ground: rgb(0x001d_2025),
     text: rgb(0x00ea_ecef),
+    soft: rgb(0x00c4_cad2),
     quiet: rgb(0x00aa_b3be),
     link: rgb(0x008a_bcff),
     accent: rgb(0x0082_b4fa),
@@ -108,12 +114,9 @@ impl Palette {
         widgets.noninteractive.fg_stroke = Stroke::new(1.0, self.text);
         widgets.noninteractive.bg_stroke = Stroke::new(1.0, self.line);
         let states = [&mut widgets.inactive, &mut widgets.hovered, &mut widgets.active, &mut widgets.open];
-        for (state, fill) in states.into_iter().zip([
-            self.button,
-            self.button_hover,
-            self.button_hover,
-            self.button_hover,
-        ]) {
+        for (state, fill) in
+            states.into_iter().zip([self.button, self.button_hover, self.button_hover, self.button_hover])
+        {
             state.weak_bg_fill = fill;
             state.bg_fill = fill;
             state.bg_stroke = Stroke::new(1.0, self.line);
@@ -185,6 +188,8 @@ mod tests {
                 (p.link, p.ground),
                 (p.error, p.ground),
                 (p.text, p.sheet),
+                (p.soft, p.sheet),
+                (p.soft, p.button_hover),
                 (p.quiet, p.sheet),
                 (p.link, p.sheet),
                 (p.text, p.button),
