@@ -22,6 +22,7 @@ checking-title = Checking for updates
 checking-below = This takes a moment.
 
 offer-title = Version { $version } is available
+offer-facts = You have { $version }. Download size: { $size }.
 offer-have = You have { $version }.
 offer-size = Download size: { $size }.
 offer-forced = This update is required to keep using { $app }.
@@ -54,7 +55,7 @@ waiting-process = Process { $pid }
 
 installing-title = Installing { $version }
 installing-title-plain = Installing the update
-installing-below = This takes a moment. Please do not turn off the computer.
+installing-below = Please do not turn off the computer.
 installing-files = { $done } of { $total } files
 installing-close = The window closes by itself when the files are in place.
 
@@ -65,8 +66,7 @@ done-updated = { $count ->
 }
 done-removed = { $shown } removed
 done-nothing = No files had to change
-done-kept = Your settings were kept.
-stop = .
+done-below = { $counts }. Your settings were kept.
 starts-in = { $app } starts by itself in { $span }.
 
 current-title = { $app } is up to date

@@ -21,6 +21,7 @@ checking-title = 正在检查更新
 checking-below = 请稍候。
 
 offer-title = 发现新版本 { $version }
+offer-facts = 当前版本 { $version }，下载大小 { $size }。
 offer-have = 当前版本 { $version }。
 offer-size = 下载大小 { $size }。
 offer-forced = 此更新为必需更新，更新后才能继续使用 { $app }。
@@ -61,8 +62,7 @@ done-title = { $app } { $version } 安装完成
 done-updated = 已更新 { $shown } 个文件
 done-removed = 已移除 { $shown } 个
 done-nothing = 没有需要更改的文件
-done-kept = 您的设置已保留。
-stop = 。
+done-below = { $counts }。您的设置已保留。
 starts-in = { $app } 将在 { $span }后自动启动。
 
 current-title = { $app } 已是最新版本

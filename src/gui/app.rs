@@ -288,7 +288,10 @@ fn heading(ui: &mut Ui, page: &Page) {
     let palette = Palette::now(ui);
     let color = if page.bad { palette.error } else { palette.text };
     let title = ui.add(Label::new(RichText::new(&page.title).heading().color(color)).wrap());
-    ui.ctx().accesskit_node_builder(title.id, |node| node.set_role(accesskit::Role::Heading));
+    ui.ctx().accesskit_node_builder(title.id, |node| {
+        node.set_role(accesskit::Role::Heading);
+        node.set_label(page.title.as_str());
+    });
     if !page.below.is_empty() {
         ui.add(Label::new(RichText::new(&page.below).weak()).wrap());
     }

@@ -4,7 +4,7 @@
 //! must not load anything or run anything.
 
 use eframe::egui::text::LayoutJob;
-use eframe::egui::{Color32, FontFamily, FontId, Hyperlink, Label, RichText, Stroke, TextFormat, Ui, vec2};
+use eframe::egui::{Color32, FontFamily, FontId, Hyperlink, Label, RichText, TextFormat, Ui, vec2};
 use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 
 use super::texts::nearest;
@@ -202,7 +202,7 @@ fn draw(ui: &mut Ui, block: &Block) {
             ui.horizontal_top(|ui| {
                 ui.spacing_mut().item_spacing.x = 6.0;
                 ui.add_space(14.0 * depth.saturating_sub(1).min(4) as f32);
-                ui.label(mark);
+                ui.label(RichText::new(mark).color(Palette::now(ui).soft));
                 ui.vertical(|ui| line(ui, &block.runs, BODY, false));
             });
         }
@@ -216,6 +216,8 @@ fn line(ui: &mut Ui, runs: &[Run], size: f32, heading: bool) {
         ui.add(Label::new(job(runs, size, heading, &palette)).wrap());
         return;
     }
+    let height = std::mem::replace(&mut ui.spacing_mut().interact_size.y, 0.0);
+    // A row as high as a button would set the link higher than the words around it.
     ui.horizontal_wrapped(|ui| {
         ui.spacing_mut().item_spacing = vec2(0.0, 2.0);
         for part in runs.chunk_by(|a, b| a.link == b.link) {
@@ -231,6 +233,7 @@ fn line(ui: &mut Ui, runs: &[Run], size: f32, heading: bool) {
             }
         }
     });
+    ui.spacing_mut().interact_size.y = height;
 }
 
 fn job(runs: &[Run], size: f32, heading: bool, palette: &Palette) -> LayoutJob {
@@ -238,13 +241,11 @@ fn job(runs: &[Run], size: f32, heading: bool, palette: &Palette) -> LayoutJob {
     for run in runs {
         let family = if run.code { FontFamily::Monospace } else { FontFamily::Proportional };
         let size = if run.code { SMALL } else { size };
-        let mut format = TextFormat::simple(FontId::new(size, family), palette.text);
+        // The one font has no bold face: what is not strong steps back instead.
+        let color = if run.strong || heading { palette.text } else { palette.soft };
+        let mut format = TextFormat::simple(FontId::new(size, family), color);
         format.italics = run.italic;
         format.background = if run.code { palette.button_hover } else { Color32::TRANSPARENT };
-        if run.strong && !heading {
-            // The one font has no bold face; a line under the words says the same.
-            format.underline = Stroke::new(1.0, palette.quiet);
-        }
         job.append(&run.text, 0.0, format);
     }
     job

@@ -11,6 +11,8 @@ pub(super) struct Palette {
     pub(super) ground: Color32,
     /// Text.
     pub(super) text: Color32,
+    /// Text between words that matter more.
+    pub(super) soft: Color32,
     /// Text of second rank.
     pub(super) quiet: Color32,
     /// Links.
@@ -47,6 +49,7 @@ const fn rgb(hex: u32) -> Color32 {
 const LIGHT: Palette = Palette {
     ground: rgb(0x00f7_f8fa),
     text: rgb(0x001b_2028),
+    soft: rgb(0x003d_4652),
     quiet: rgb(0x0055_5f6d),
     link: rgb(0x000b_5cc4),
     accent: rgb(0x0014_60c0),
@@ -65,6 +68,7 @@ const LIGHT: Palette = Palette {
 const DARK: Palette = Palette {
     ground: rgb(0x001d_2025),
     text: rgb(0x00ea_ecef),
+    soft: rgb(0x00c4_cad2),
     quiet: rgb(0x00aa_b3be),
     link: rgb(0x008a_bcff),
     accent: rgb(0x0082_b4fa),
@@ -184,6 +188,8 @@ mod tests {
                 (p.link, p.ground),
                 (p.error, p.ground),
                 (p.text, p.sheet),
+                (p.soft, p.sheet),
+                (p.soft, p.button_hover),
                 (p.quiet, p.sheet),
                 (p.link, p.sheet),
                 (p.text, p.button),

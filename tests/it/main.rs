@@ -7,3 +7,5 @@ mod support;
 mod trust_attacks;
 mod trust_keys;
 mod trust_world;
+#[cfg(feature = "gui")]
+mod window;

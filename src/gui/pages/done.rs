@@ -7,12 +7,12 @@ use crate::report::{Answer, Installed};
 pub(super) fn page(view: &View<'_>, installed: &Installed) -> Page {
     let version = format::release(&installed.to);
     let mut page = Page::new(Name::Done, view.with("done-title", &[("version", &version)]));
-    page.below = format!("{} {}", counts(view, installed), view.text("done-kept")).trim().to_owned();
+    page.below = view.with("done-below", &[("counts", &counts(view, installed))]);
     closing_buttons(view, &mut page);
     page
 }
 
-/// What was done, as one sentence.
+/// What was done.
 fn counts(view: &View<'_>, installed: &Installed) -> String {
     let comma = view.text("progress-comma");
     let totals = installed.totals;
@@ -27,8 +27,7 @@ fn counts(view: &View<'_>, installed: &Installed) -> String {
     if parts.is_empty() {
         parts.push(view.text("done-nothing"));
     }
-    let stop = view.text("stop");
-    parts.join(&comma) + &stop
+    parts.join(&comma)
 }
 
 /// Close and Start, for pages after which the program runs.

@@ -70,7 +70,7 @@ fn body(ui: &mut Ui, view: &View<'_>) -> Option<Command> {
     widgets::plain(ui, &hint(view, failure));
     widgets::fact(ui, &failure.message);
     if let Some(log) = log {
-        widgets::fact(ui, &view.with("failed-log", &[("path", &log.display().to_string())]));
+        widgets::path(ui, &view.with("failed-log", &[("path", &log.display().to_string())]));
     }
     details(ui, view)
 }
@@ -79,6 +79,7 @@ fn body(ui: &mut Ui, view: &View<'_>) -> Option<Command> {
 pub(super) fn details(ui: &mut Ui, view: &View<'_>) -> Option<Command> {
     let mut command = None;
     ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = 16.0;
         let details = if view.details { "button-hide-details" } else { "button-details" };
         if widgets::link(ui, &view.text(details)) {
             command = Some(Command::Details(!view.details));

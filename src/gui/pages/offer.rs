@@ -35,14 +35,13 @@ pub(super) fn page(view: &View<'_>) -> Page {
 /// What is installed and how much is to be fetched.
 fn facts(view: &View<'_>) -> String {
     let Some(offer) = &view.board.offer else { return String::new() };
-    let mut facts = Vec::new();
-    if offer.installed.version.is_some() {
-        facts.push(view.with("offer-have", &[("version", &format::release(&offer.installed))]));
+    let (version, size) = (format::release(&offer.installed), format::bytes(offer.download_bytes));
+    match (offer.installed.version.is_some(), offer.download_bytes > 0) {
+        (true, true) => view.with("offer-facts", &[("version", &version), ("size", &size)]),
+        (true, false) => view.with("offer-have", &[("version", &version)]),
+        (false, true) => view.with("offer-size", &[("size", &size)]),
+        (false, false) => String::new(),
     }
-    if offer.download_bytes > 0 {
-        facts.push(view.with("offer-size", &[("size", &format::bytes(offer.download_bytes))]));
-    }
-    facts.join(" ")
 }
 
 fn body(ui: &mut Ui, view: &View<'_>) -> Option<Command> {

@@ -1,5 +1,6 @@
 //! The few things pages are made of, each with its name and value for a screen reader.
 
+use eframe::egui::text::LayoutJob;
 use eframe::egui::{
     self, CornerRadius, Frame, Label, Margin, ProgressBar, RichText, ScrollArea, Sense, Stroke, TextStyle,
     Ui, accesskit, vec2,
@@ -45,6 +46,15 @@ pub(super) fn fact(ui: &mut Ui, text: &str) {
     ui.add(Label::new(RichText::new(text).weak().small()).wrap().selectable(true));
 }
 
+/// A path people may want to select and copy, broken wherever the line ends.
+pub(super) fn path(ui: &mut Ui, text: &str) {
+    let font = TextStyle::Small.resolve(ui.style());
+    let color = ui.visuals().weak_text_color();
+    let mut job = LayoutJob::simple(text.to_owned(), font, color, ui.available_width());
+    job.wrap.break_anywhere = true;
+    ui.add(Label::new(job).wrap().selectable(true));
+}
+
 /// A word to press.
 pub(super) fn link(ui: &mut Ui, text: &str) -> bool {
     ui.link(text).clicked()
@@ -54,10 +64,10 @@ pub(super) fn link(ui: &mut Ui, text: &str) -> bool {
 pub(super) fn bar(ui: &mut Ui, label: &str, percent: Option<u64>) {
     let palette = Palette::now(ui);
     ui.horizontal(|ui| {
-        let room = 48.0;
+        let room = if percent.is_some() { 48.0 } else { 0.0 };
         let value = percent.unwrap_or(0);
-        #[expect(clippy::cast_precision_loss, reason = "at most 100")]
-        let part = value as f32 / 100.0;
+        let whole = u8::try_from(value).unwrap_or(100);
+        let part = f32::from(whole) / 100.0;
         let width = (ui.available_width() - room).max(40.0);
         ui.scope(|ui| {
             // The crate paints a full cap for nothing at all.
@@ -69,7 +79,10 @@ pub(super) fn bar(ui: &mut Ui, label: &str, percent: Option<u64>) {
                 node.set_min_numeric_value(0.0);
                 node.set_max_numeric_value(100.0);
                 match percent {
-                    Some(percent) => node.set_value(format!("{percent}%")),
+                    Some(percent) => {
+                        node.set_numeric_value(f64::from(whole));
+                        node.set_value(format!("{percent}%"));
+                    }
                     None => node.clear_numeric_value(),
                 }
             });

@@ -1,0 +1,617 @@
+//! The window, state by state: which buttons there are, what they say to the update, and what is to be read.
+//! Driven through the accessibility tree, as a screen reader would.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use eframe::egui::{self, Event as Input, Key, Modifiers, Theme};
+use egui_kittest::Harness;
+use egui_kittest::kittest::{NodeT, Queryable};
+use updraft::gui::{Clock, Feed, Texts, Window, WindowSetup};
+use updraft::release::{ReleaseNumber, Urgency};
+use updraft::report::{
+    Answer, Control, ErrorCode, Event, Failure, Installed, Offer, Progress, ProgressPhase, ReleaseRef,
+    Reporter, Step, Totals,
+};
+
+/// A window without a system around it, and a clock that stands until it is turned.
+struct Bench {
+    harness: Harness<'static, Option<Window>>,
+    feed: Feed,
+    control: Control,
+    passed: Arc<AtomicU64>,
+}
+
+struct Look {
+    lang: &'static str,
+    theme: Theme,
+    size: [f32; 2],
+    scale: f32,
+}
+
+impl Default for Look {
+    fn default() -> Self {
+        Self { lang: "en", theme: Theme::Light, size: [400.0, 330.0], scale: 1.0 }
+    }
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self::with(&Look::default())
+    }
+
+    fn with(look: &Look) -> Self {
+        let passed = Arc::new(AtomicU64::new(0));
+        let (start, turned) = (Instant::now(), Arc::clone(&passed));
+        let clock = Clock::of(move || start + Duration::from_millis(turned.load(Ordering::Relaxed)));
+        let control = Control::new();
+        let setup = WindowSetup {
+            language: Some(look.lang.to_owned()),
+            ..WindowSetup::new("MyApp", control.clone())
+        };
+        let harness = Harness::builder()
+            .with_size(look.size)
+            .with_pixels_per_point(look.scale)
+            .with_theme(look.theme)
+            .with_max_steps(20)
+            .build_ui_state(
+                |ui, window: &mut Option<Window>| {
+                    if let Some(window) = window {
+                        window.logic(ui.ctx());
+                        window.ui(ui);
+                    }
+                },
+                None,
+            );
+        let (window, feed) = Window::new(setup, &harness.ctx, clock);
+        harness.ctx.set_theme(look.theme);
+        let mut bench = Self { harness, feed, control, passed };
+        *bench.harness.state_mut() = Some(window);
+        bench
+    }
+
+    /// The window at `state`, taken in and ready to be pressed.
+    fn at(state: &str) -> Self {
+        let mut bench = Self::new();
+        bench.play(state);
+        bench.pass(600);
+        bench
+    }
+
+    fn play(&mut self, state: &str) {
+        for event in script(state) {
+            self.feed.report(&event);
+        }
+        self.paint();
+    }
+
+    fn step(&mut self, step: Step) {
+        self.feed.report(&Event::Step(step));
+        self.paint();
+    }
+
+    fn paint(&mut self) {
+        self.harness.run_steps(3);
+    }
+
+    fn pass(&mut self, ms: u64) {
+        self.passed.fetch_add(ms, Ordering::Relaxed);
+        self.paint();
+    }
+
+    fn click(&mut self, label: &str) {
+        self.harness.get_by_role_and_label(egui::accesskit::Role::Button, label).click();
+        self.paint();
+    }
+
+    fn key(&mut self, key: Key) {
+        for pressed in [true, false] {
+            self.harness.event(Input::Key {
+                key,
+                physical_key: None,
+                pressed,
+                repeat: false,
+                modifiers: Modifiers::NONE,
+            });
+        }
+        self.paint();
+    }
+
+    /// Presses the window's close button. Returns whether the window stays.
+    fn close(&mut self) -> bool {
+        let root = egui::ViewportId::ROOT;
+        let viewport = self.harness.input_mut().viewports.entry(root).or_default();
+        viewport.events.push(egui::ViewportEvent::Close);
+        self.harness.step();
+        let commands = &self.harness.output().viewport_output[&root].commands;
+        let stays = commands.contains(&egui::ViewportCommand::CancelClose);
+        let viewport = self.harness.input_mut().viewports.entry(root).or_default();
+        viewport.events.clear();
+        self.paint();
+        stays
+    }
+
+    /// All buttons of the page that can be pressed, from left to right.
+    fn buttons(&self) -> Vec<String> {
+        let mut found: Vec<(f32, String)> = self
+            .harness
+            .query_all_by_role(egui::accesskit::Role::Button)
+            .filter(|node| !node.accesskit_node().is_disabled())
+            .map(|node| (node.rect().left(), node.accesskit_node().label().unwrap_or_default()))
+            .collect();
+        found.sort_by(|a, b| a.0.total_cmp(&b.0));
+        found.into_iter().map(|(_, label)| label).collect()
+    }
+
+    fn reads(&self, text: &str) -> bool {
+        self.harness.query_all_by_label(text).next().is_some()
+    }
+
+    /// The answers given since the last call.
+    fn answers(&self) -> Vec<Answer> {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let mut found = Vec::new();
+            loop {
+                tokio::select! {
+                    biased;
+                    answer = self.control.next_answer() => found.push(answer),
+                    () = std::future::ready(()) => return found,
+                }
+            }
+        })
+    }
+}
+
+fn release(number: u64, version: &str) -> ReleaseRef {
+    ReleaseRef { number: ReleaseNumber(number), version: Some(version.parse().unwrap()) }
+}
+
+fn offer(urgency: Urgency) -> Step {
+    let by = |pairs: &[(&str, &str)]| {
+        pairs.iter().map(|(tag, text)| ((*tag).to_owned(), (*text).to_owned())).collect()
+    };
+    Step::Offered(Offer {
+        installed: release(1, "2.0"),
+        release: release(3, "2.1"),
+        urgency,
+        download_bytes: 48_300_000,
+        notes: [
+            (ReleaseNumber(2), by(&[("en", "Older news")])),
+            (ReleaseNumber(3), by(&[("en", "## Fresh news"), ("zh-CN", "\u{66f4}\u{65b0}")])),
+        ]
+        .into(),
+    })
+}
+
+fn failure(code: ErrorCode, may_start: bool) -> Step {
+    Step::Failed {
+        failure: Failure { code, message: "the reason in full".into(), hint: Some("the way out".into()) },
+        installed: release(1, "2.0"),
+        log: Some("/var/log/update.log".into()),
+        may_start,
+    }
+}
+
+const TOTALS: Totals =
+    Totals { add: 2, update: 10, remove: 2, keep: 90, fetch_files: 12, fetch_bytes: 48_300_000 };
+
+fn download() -> Event {
+    Event::Progress(Progress {
+        phase: ProgressPhase::Download,
+        done: 20_100_000,
+        total: 48_300_000,
+        file: "bin/module05.dll".parse().ok(),
+        file_index: 5,
+        file_count: 12,
+        speed: 13_200_000,
+        seconds_left: Some(3),
+        ..Progress::default()
+    })
+}
+
+fn interrupted() -> Step {
+    Step::Interrupted { attempt: 2, retry_in: 3, reason: "reset".to_owned() }
+}
+
+const STATES: &[&str] = &[
+    "checking",
+    "optional",
+    "forced",
+    "progress",
+    "paused",
+    "reconnecting",
+    "continued",
+    "waiting",
+    "installing",
+    "done",
+    "current",
+    "back",
+    "failed",
+    "ended",
+];
+
+/// The events that lead to `state`.
+fn script(state: &str) -> Vec<Event> {
+    let mut steps = vec![Step::Checking { source: "https://u.example".to_owned() }];
+    let urgency = if state == "forced" { Urgency::Forced } else { Urgency::Optional };
+    match state {
+        "checking" => {}
+        "current" => steps.push(Step::UpToDate { installed: release(3, "2.1") }),
+        "optional" | "forced" => steps.push(offer(urgency)),
+        _ => steps.extend([offer(urgency), Step::Accepted, Step::Planned(TOTALS), Step::Downloading]),
+    }
+    let mut events: Vec<Event> = steps.into_iter().map(Event::Step).collect();
+    if events.len() > 3 {
+        events.push(download());
+    }
+    let more = match state {
+        "paused" => vec![Step::Paused],
+        "reconnecting" => vec![interrupted()],
+        "continued" => vec![interrupted(), Step::Continued],
+        "waiting" => vec![Step::WaitingForHost { pid: 7 }],
+        "installing" => vec![Step::Installing],
+        "done" => vec![Step::Installed(Installed {
+            from: release(1, "2.0"),
+            to: release(3, "2.1"),
+            totals: TOTALS,
+        })],
+        "back" => vec![Step::RolledBack {
+            from: release(3, "2.1"),
+            to: release(1, "2.0"),
+            reason: "it ended".to_owned(),
+        }],
+        "failed" => vec![failure(ErrorCode::Corrupt, true)],
+        "ended" => vec![Step::Declined { skip: false }],
+        _ => Vec::new(),
+    };
+    events.extend(more.into_iter().map(Event::Step));
+    events
+}
+
+/// A90: "checking" first; then counts, current file, file and total bytes, speed, time left.
+#[test]
+fn progress_tells_file_counts_bytes_speed_and_time() {
+    let mut bench = Bench::at("checking");
+    assert!(bench.reads("Checking for updates"));
+    assert_eq!(bench.buttons(), ["Cancel"]);
+    bench.play("progress");
+    assert!(bench.reads("Updating to 2.1"));
+    assert!(bench.reads("Downloading bin/module05.dll (5 of 12)"));
+    assert!(bench.reads("20.1 MB of 48.3 MB, 13.2 MB/s, 3 s left"));
+    let bar = bench.harness.get_by_label("Progress of the update");
+    assert_eq!(bar.accesskit_node().numeric_value(), Some(41.0));
+    assert_eq!(bar.value().as_deref(), Some("41%"));
+    assert_eq!(bench.buttons(), ["Cancel", "Pause"]);
+}
+
+#[test]
+fn pause_resume_and_cancel_reach_the_update() {
+    let mut bench = Bench::at("progress");
+    bench.click("Pause");
+    assert!(bench.control.is_paused());
+    bench.step(Step::Paused);
+    bench.pass(600);
+    assert!(bench.reads("Paused"));
+    bench.click("Resume");
+    assert!(!bench.control.is_paused());
+    bench.step(Step::Unpaused);
+    bench.pass(600);
+    bench.click("Cancel");
+    assert!(bench.control.is_cancelled());
+    assert!(bench.reads("Cancelling. Nothing will be changed."));
+    assert!(bench.buttons().is_empty(), "nothing is left to press");
+    bench.control.rearm();
+    bench.paint();
+    assert_eq!(bench.buttons(), ["Cancel", "Pause"]);
+}
+
+/// A93: a drop shows "connection lost, retrying in n s" and "try now"; then "continued"; then clears.
+#[test]
+fn a_drop_counts_down_and_its_end_is_told_and_clears() {
+    let mut bench = Bench::at("reconnecting");
+    assert_eq!(bench.buttons(), ["Cancel", "Retry now"]);
+    assert!(bench.reads("Connection lost. Retrying in 3 s") && bench.reads("Attempt 2"));
+    bench.pass(500);
+    assert!(bench.reads("Connection lost. Retrying in 2 s"));
+    assert!(bench.reads("20.1 MB of 48.3 MB"), "no speed is told while nothing moves");
+    bench.pass(2000);
+    assert!(bench.reads("Connection lost. Retrying now"));
+    bench.step(Step::Interrupted { attempt: 3, retry_in: 60, reason: "reset".to_owned() });
+    assert!(bench.reads("Connection lost. Retrying in 1 min 0 s") && bench.reads("Attempt 3"));
+    bench.step(Step::Continued);
+    assert!(bench.reads("Connected again, continuing"));
+    assert!(!bench.reads("Attempt 3"));
+    bench.pass(3100);
+    assert!(!bench.reads("Connected again, continuing"));
+    assert_eq!(bench.buttons(), ["Cancel", "Pause"]);
+}
+
+#[test]
+fn retry_now_ends_the_wait_before_the_next_try() {
+    let bench = std::cell::RefCell::new(Bench::at("reconnecting"));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let control = bench.borrow().control.clone();
+    runtime.block_on(async {
+        let wait = control.wait_to_retry(Duration::from_secs(600));
+        let press = async { bench.borrow_mut().key(Key::Enter) };
+        tokio::time::timeout(Duration::from_secs(60), futures_util::future::join(wait, press)).await.unwrap();
+    });
+}
+
+/// A94: optional: Update / Later / Skip this version; closing and Esc mean Later.
+#[test]
+fn an_optional_release_can_be_taken_postponed_or_skipped() {
+    let bench = Bench::at("optional");
+    assert_eq!(bench.buttons(), ["Skip this version", "Later", "Update now"]);
+    assert!(bench.reads("Version 2.1 is available"));
+    assert!(bench.reads("You have 2.0. Download size: 48.3 MB."));
+    for (label, answer) in
+        [("Skip this version", Answer::Skip), ("Later", Answer::Later), ("Update now", Answer::Update)]
+    {
+        let mut bench = Bench::at("optional");
+        bench.click(label);
+        assert_eq!(bench.answers(), [answer]);
+        assert!(bench.buttons().is_empty(), "one answer is enough");
+    }
+    let mut bench = Bench::at("optional");
+    assert!(bench.close(), "the window stays until the update ends it");
+    assert_eq!(bench.answers(), [Answer::Later]);
+    for (key, answer) in [(Key::Escape, Answer::Later), (Key::Enter, Answer::Update)] {
+        let mut bench = Bench::at("optional");
+        bench.key(key);
+        assert_eq!(bench.answers(), [answer]);
+    }
+}
+
+/// A96: forced: Update / Quit only; closing and Esc mean Quit.
+#[test]
+fn a_forced_release_is_taken_or_the_program_is_left() {
+    let bench = Bench::at("forced");
+    assert_eq!(bench.buttons(), ["Quit", "Update now"]);
+    assert!(bench.reads("This update is required to keep using MyApp."));
+    for (label, answer) in [("Quit", Answer::Quit), ("Update now", Answer::Update)] {
+        let mut bench = Bench::at("forced");
+        bench.click(label);
+        assert_eq!(bench.answers(), [answer]);
+    }
+    let mut bench = Bench::at("forced");
+    assert!(bench.close());
+    assert_eq!(bench.answers(), [Answer::Quit]);
+    let mut bench = Bench::at("forced");
+    bench.key(Key::Escape);
+    assert_eq!(bench.answers(), [Answer::Quit]);
+}
+
+/// A97: forced and unreachable: Retry / Quit, and no start.
+#[test]
+fn a_failure_that_bars_the_start_offers_only_retry_and_quit() {
+    let mut bench = Bench::at("forced");
+    bench.step(failure(ErrorCode::Unreachable, false));
+    assert_eq!(bench.buttons(), ["Quit", "Try again"]);
+    assert!(bench.reads("Nothing was changed."));
+}
+
+/// A98, A90: nothing new says so, and shows that the program starts.
+#[test]
+fn nothing_new_says_so_and_starts_the_program() {
+    let mut bench = Bench::at("current");
+    assert!(bench.reads("MyApp is up to date"));
+    assert!(bench.reads("You have the newest version, 2.1."));
+    assert!(bench.reads("MyApp starts by itself in 3 s."));
+    assert_eq!(bench.buttons(), ["Close", "Start MyApp"]);
+    bench.click("Start MyApp");
+    assert_eq!(bench.answers(), [Answer::Start]);
+}
+
+#[test]
+fn done_counts_and_counts_down() {
+    let mut bench = Bench::at("done");
+    assert!(bench.reads("MyApp 2.1 is installed"));
+    assert!(bench.reads("12 files updated, 2 removed. Your settings were kept."));
+    bench.pass(1000);
+    assert!(bench.reads("MyApp starts by itself in 2 s."));
+    assert!(bench.close());
+    assert_eq!(bench.answers(), [Answer::Quit]);
+}
+
+#[test]
+fn waiting_asks_the_program_to_close_more_than_once() {
+    let mut bench = Bench::at("waiting");
+    assert!(bench.reads("Waiting for MyApp to close"));
+    assert_eq!(bench.buttons(), ["Cancel", "Close MyApp"]);
+    bench.click("Close MyApp");
+    bench.click("Close MyApp");
+    assert_eq!(bench.answers(), [Answer::CloseHost, Answer::CloseHost]);
+    bench.key(Key::Escape);
+    assert!(bench.control.is_cancelled());
+}
+
+#[test]
+fn installing_has_no_way_back_and_the_window_stays() {
+    let mut bench = Bench::at("installing");
+    assert!(bench.buttons().is_empty());
+    assert!(bench.close() && bench.close());
+    bench.pass(10_000);
+    assert!(bench.close());
+    bench.key(Key::Escape);
+    bench.key(Key::Enter);
+    assert!(bench.reads("The window closes by itself when the files are in place."));
+    assert!(!bench.control.is_cancelled());
+    assert!(bench.answers().is_empty());
+}
+
+/// A100: a failure: cause, what to do, log path, copy button; Retry / Start current version / Quit.
+#[test]
+fn a_failure_tells_cause_remedy_and_log_and_can_be_copied() {
+    let mut bench = Bench::at("failed");
+    assert_eq!(bench.buttons(), ["Close", "Start MyApp", "Try again"]);
+    for text in [
+        "The update could not be installed",
+        "Nothing was changed: MyApp 2.0 still works.",
+        "A downloaded file is not what the publisher signed.",
+        "the way out",
+        "the reason in full",
+        "Log: /var/log/update.log",
+    ] {
+        assert!(bench.reads(text), "{text}");
+    }
+    bench.harness.get_by_label("Copy log").click_accesskit();
+    bench.harness.step();
+    let copied = bench.harness.output().platform_output.commands.iter().find_map(|command| match command {
+        egui::OutputCommand::CopyText(text) => Some(text.clone()),
+        _ => None,
+    });
+    let copied = copied.unwrap_or_default();
+    bench.harness.get_by_label("Details").click();
+    bench.paint();
+    assert!(bench.reads("Error code: trust.content"));
+    assert!(bench.reads("Copied"));
+    assert!(copied.contains("trust.content") && copied.contains("/var/log/update.log"), "{copied}");
+    assert!(copied.contains("Checking https://u.example"), "the remarks are part of the log");
+    for (label, answer) in
+        [("Close", Answer::Quit), ("Start MyApp", Answer::Start), ("Try again", Answer::Update)]
+    {
+        let mut bench = Bench::at("failed");
+        bench.click(label);
+        assert_eq!(bench.answers(), [answer]);
+    }
+    let mut bench = Bench::at("failed");
+    assert!(bench.close());
+    assert_eq!(bench.answers(), [Answer::Quit]);
+}
+
+#[test]
+fn a_second_try_starts_with_fresh_buttons() {
+    let mut bench = Bench::at("failed");
+    bench.click("Try again");
+    bench.play("progress");
+    bench.pass(600);
+    assert_eq!(bench.buttons(), ["Cancel", "Pause"]);
+}
+
+#[test]
+fn rolled_back_tells_what_runs_now() {
+    let mut bench = Bench::at("back");
+    assert!(bench.reads("2.1 did not start, 2.0 is back"));
+    assert_eq!(bench.buttons(), ["Close", "Start MyApp"]);
+    bench.key(Key::Enter);
+    assert_eq!(bench.answers(), [Answer::Start]);
+}
+
+#[test]
+fn a_press_within_half_a_second_of_a_new_page_is_ignored() {
+    let mut bench = Bench::new();
+    bench.play("optional");
+    bench.pass(400);
+    bench.click("Update now");
+    bench.key(Key::Enter);
+    assert!(bench.answers().is_empty());
+    bench.pass(200);
+    bench.click("Update now");
+    assert_eq!(bench.answers(), [Answer::Update]);
+    bench.play("progress");
+    bench.click("Pause");
+    assert!(!bench.control.is_paused(), "the second half of a double click paused the update");
+    bench.pass(600);
+    bench.click("Pause");
+    assert!(bench.control.is_paused());
+}
+
+/// A102: Tab goes through the buttons in reading order and Space presses the one in focus.
+#[test]
+fn the_keyboard_alone_is_enough() {
+    let mut bench = Bench::at("forced");
+    for _ in 0..2 {
+        bench.key(Key::Tab);
+        let focused =
+            bench.buttons().into_iter().find(|label| bench.harness.get_by_label(label).is_focused());
+        if focused.as_deref() == Some("Quit") {
+            bench.key(Key::Space);
+            break;
+        }
+    }
+    assert_eq!(bench.answers(), [Answer::Quit]);
+}
+
+#[test]
+fn a_feed_works_before_the_first_frame_and_its_end_is_the_windows() {
+    let mut bench = Bench::new();
+    let mut early = bench.feed.clone();
+    early.report(&Event::Step(offer(Urgency::Optional)));
+    bench.paint();
+    assert!(bench.reads("Version 2.1 is available"));
+    drop(early);
+    bench.paint();
+    let is_over = |bench: &Bench| bench.harness.state().as_ref().unwrap().is_over();
+    assert!(!is_over(&bench));
+    bench.feed.close();
+    bench.paint();
+    assert!(is_over(&bench));
+}
+
+#[test]
+fn what_a_screen_reader_says_changes_in_one_place() {
+    let mut bench = Bench::at("progress");
+    let status = |bench: &Bench| {
+        let node = bench.harness.get_by_role(egui::accesskit::Role::Status);
+        (node.accesskit_node().id(), node.value().unwrap_or_default())
+    };
+    let before = status(&bench);
+    bench.step(interrupted());
+    let after = status(&bench);
+    assert_eq!(before.0, after.0);
+    assert_eq!(after.1, "Updating to 2.1. Connection lost. It is tried again by itself.");
+    bench.pass(1000);
+    assert_eq!(status(&bench), after, "a countdown is not read out every second");
+}
+
+/// A99, A102: every state in every language, light and dark, at 1x and 2x, in the smallest window: no missing glyph
+/// (the harness panics on one), and every button inside the window. Only embedded fonts are used here, as on a
+/// machine without Chinese fonts.
+#[test]
+fn every_state_fits_in_every_language() {
+    for lang in Texts::languages() {
+        for (theme, scale) in [(Theme::Light, 1.0), (Theme::Dark, 2.0)] {
+            for state in STATES {
+                let size = [360.0, 260.0];
+                let mut bench = Bench::with(&Look { lang, theme, size, scale });
+                bench.play(state);
+                // A window a person made small stays so.
+                bench.harness.set_size(size.into());
+                bench.pass(600);
+                let window = bench.harness.ctx.content_rect();
+                assert_eq!(window.size(), egui::Vec2::from(size));
+                for label in bench.buttons() {
+                    let rect = bench.harness.get_by_label(&label).rect();
+                    assert!(window.contains_rect(rect), "{lang} {state}: {label} at {rect:?}");
+                }
+            }
+        }
+    }
+}
+
+/// A99: every character of every text is in the embedded fonts.
+#[test]
+fn every_character_of_every_text_can_be_drawn() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/i18n");
+    let mut all = String::new();
+    for entry in walkdir::WalkDir::new(folder).into_iter().map(Result::unwrap) {
+        if entry.file_type().is_file() {
+            all.push_str(&std::io::read_to_string(open(entry.path())).unwrap());
+        }
+    }
+    let mut characters: Vec<char> = all.chars().filter(|c| !c.is_control()).collect();
+    characters.sort_unstable();
+    characters.dedup();
+    let mut bench = Bench::new();
+    let text: String = characters.into_iter().collect();
+    // The harness panics when a glyph is missing.
+    bench.step(Step::RolledBack { from: release(3, "2.1"), to: release(1, "2.0"), reason: text });
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test reads the source tree")]
+fn open(path: &std::path::Path) -> std::fs::File {
+    std::fs::File::open(path).unwrap()
+}

@@ -1,0 +1,42 @@
+#!/bin/bash
+# Takes a picture of every state of the updater's window, in both languages and themes, for people to look at.
+# Needs Xvfb, openbox, ImageMagick and a software OpenGL (Debian: xvfb openbox imagemagick libgl1-mesa-dri).
+# Usage: tests/screenshots.sh [STATE...]; the pictures land in target/screenshots. SIZE=360x260 sets the window's
+# size, SCALE=2 the pixels per point.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+out=target/screenshots
+mkdir -p "$out"
+cargo build --quiet --example window_states
+program=target/debug/examples/window_states
+states=("$@")
+if [ ${#states[@]} -eq 0 ]; then
+  mapfile -t states < <("$program" --state list | grep -v -e story -e ended)
+fi
+
+export LIBGL_ALWAYS_SOFTWARE=1 DISPLAY=:${SCREEN_NUMBER:-87}
+unset WAYLAND_DISPLAY
+Xvfb "$DISPLAY" -screen 0 1000x1000x24 -dpi 96 >/dev/null 2>&1 &
+server=$!
+trap 'kill "$server" 2>/dev/null || true' EXIT
+for _ in $(seq 50); do xdpyinfo >/dev/null 2>&1 && break; sleep 0.1; done
+openbox >/dev/null 2>&1 &
+
+for lang in ${LANGUAGES:-en zh-CN}; do
+  for theme in ${THEMES:-light dark}; do
+    for state in "${states[@]}"; do
+      WINIT_X11_SCALE_FACTOR=${SCALE:-1} "$program" --state "$state" --lang "$lang" --theme "$theme" >/dev/null &
+      window=$!
+      sleep "${WAIT:-1.6}"
+      id=$(xdotool search --onlyvisible --name '^MyApp$' | tail -1 || true)
+      if [ -n "$id" ] && [ -n "${SIZE:-}" ]; then
+        xdotool windowsize "$id" "${SIZE%x*}" "${SIZE#*x}"
+        sleep 0.5
+      fi
+      import -window "${id:-root}" "$out/$state-$lang-$theme${SIZE:+-$SIZE}${SCALE:+-${SCALE}x}.png"
+      kill "$window" 2>/dev/null || true
+      wait "$window" 2>/dev/null || true
+    done
+  done
+done
+echo "pictures in $out"
