@@ -23,7 +23,7 @@ pub use error::PublishError;
 pub use init::{Init, Initialised, default_keys, init, renew};
 pub use order::{Order, Report, Stage};
 pub use run::{Progress, publish};
-pub use verify::{Flaw, Verified, verify};
+pub use verify::{Flaw, Verified, is_soon, verify};
 
 /// How hard content is compressed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -117,6 +117,8 @@ pub struct Report {
     pub full_download: u64,
     /// What the releases before it download, the newest first.
     pub downloads: Vec<Forecast>,
+    /// When the timestamp of the repository runs out, as it stands after this.
+    pub expires: Stamp,
 }
 
 impl Report {

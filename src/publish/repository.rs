@@ -15,7 +15,7 @@ use super::PublishError;
 /// Holds the lock and objects that are not finished. No server hands it out, no client asks for it.
 pub(super) const WORK: &str = ".work";
 /// Says whose repository it is, for the publisher alone.
-const PROJECT: &str = "project.json";
+pub(super) const PROJECT: &str = "project.json";
 /// The last file written by every publish.
 pub(super) const TIMESTAMP: &str = "metadata/timestamp.json";
 /// Most bytes of a metadata file that are read.

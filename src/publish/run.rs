@@ -54,7 +54,7 @@ pub fn publish(order: &Order, progress: Progress<'_>) -> Result<Report, PublishE
     manifest.to_bytes()?;
     let changes = Changes::between(history.newest(), &manifest);
     if let (Some(newest), true) = (history.newest(), changes.is_empty()) {
-        return Ok(unchanged(order, newest));
+        return Ok(unchanged(order, newest, &state));
     }
     history.refuse_used(order)?;
 
@@ -202,7 +202,7 @@ fn refuse_keys(tree: &Tree, hashes: &[Digest], keys: &Path) -> Result<(), Publis
     Ok(())
 }
 
-fn unchanged(order: &Order, newest: &Manifest) -> Report {
+fn unchanged(order: &Order, newest: &Manifest, state: &RepoState) -> Report {
     Report {
         app: newest.app.clone(),
         channel: newest.channel.clone(),
@@ -219,6 +219,7 @@ fn unchanged(order: &Order, newest: &Manifest) -> Report {
         new_bytes: 0,
         full_download: 0,
         downloads: Vec::new(),
+        expires: state.expiries().timestamp,
     }
 }
 
@@ -322,6 +323,7 @@ fn report(
         new_bytes,
         full_download: full_download(manifest, length),
         downloads,
+        expires: order.now.after(order.lifetimes.timestamp),
     })
 }
 

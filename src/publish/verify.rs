@@ -12,11 +12,19 @@ use crate::report::{ErrorCode, Fault as _};
 use crate::trust::sign::{RepoState, SignError};
 
 use super::object::{self, object_path};
-use super::repository::{Repository, resolve};
+use super::repository::{PROJECT, Repository, WORK, resolve};
 use super::{PublishError, pool};
 
+/// What lies at the top of a repository.
+const KNOWN: [&str; 5] = ["metadata", "targets", "objects", PROJECT, WORK];
 /// Metadata that runs out sooner than this is worth a word.
 const SOON: Duration = Duration::from_secs(14 * 24 * 60 * 60);
+
+/// Whether metadata that holds until `expires` should be signed again.
+#[must_use]
+pub fn is_soon(expires: Stamp, now: Stamp) -> bool {
+    expires <= now.after(SOON)
+}
 
 /// Something that is not as it was signed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -105,7 +113,21 @@ pub fn verify(
         promises = check_manifests(&repository, state, &mut found);
     }
     check_objects(&repository, &promises, state.is_some(), threads, progress, &mut found)?;
+    check_strangers(&repository, &mut found)?;
     Ok(found)
+}
+
+/// What lies in the repository folder is given to everybody.
+fn check_strangers(repository: &Repository, found: &mut Verified) -> Result<(), PublishError> {
+    for name in fsx::list(repository.root())? {
+        let name = name.to_string_lossy().into_owned();
+        if name.ends_with(".key") {
+            found.flaws.push(Flaw::new(ErrorCode::Key, name, "a private key lies in the repository"));
+        } else if !KNOWN.contains(&name.as_str()) {
+            found.warnings.push(format!("{name} does not belong to a repository"));
+        }
+    }
+    Ok(())
 }
 
 fn metadata_flaw(error: &SignError) -> Flaw {
@@ -138,7 +160,7 @@ fn check_expiry(state: &RepoState, now: Stamp, found: &mut Verified) {
         if expires <= now {
             let file = format!("metadata/{name}");
             found.flaws.push(Flaw::new(ErrorCode::Expired, file, format!("it was valid until {expires}")));
-        } else if expires <= now.after(SOON) {
+        } else if is_soon(expires, now) {
             found.warnings.push(format!("{name} is valid until {expires}; renew it before: updraft renew"));
         }
     }

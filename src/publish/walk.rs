@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::fsx;
 use crate::platform::{ChangeMark, file};
-use crate::release::{InvalidPath, LinkEntry, RelPath};
+use crate::release::{LinkEntry, RelPath};
 
 use super::PublishError;
 use super::exclude::Pattern;
@@ -52,10 +52,13 @@ pub(super) fn walk(root: &Path, exclude: &[Pattern]) -> Result<Tree, PublishErro
             if holds_updater && name == UPDATER_STATE {
                 continue;
             }
-            let path = join(folder.as_ref(), &name)?;
-            if exclude.iter().any(|pattern| pattern.matches(path.as_str())) {
+            let path = folder.as_ref().map_or_else(PathBuf::new, |folder| folder.as_str().into()).join(&name);
+            // Held against the patterns first, so that a name which is not allowed can be left out.
+            let text = path.to_string_lossy().replace(std::path::MAIN_SEPARATOR, "/");
+            if exclude.iter().any(|pattern| pattern.matches(&text)) {
                 continue;
             }
+            let path = RelPath::from_native(&path)?;
             is_empty = false;
             if let Some(folder) = take(&mut tree, path, below)? {
                 open.push(Some(folder));
@@ -69,11 +72,6 @@ pub(super) fn walk(root: &Path, exclude: &[Pattern]) -> Result<Tree, PublishErro
     tree.links.sort_by(|a, b| a.path.cmp(&b.path));
     tree.folders.sort();
     Ok(tree)
-}
-
-fn join(folder: Option<&RelPath>, name: &std::ffi::OsStr) -> Result<RelPath, InvalidPath> {
-    let path = folder.map_or_else(PathBuf::new, |folder| PathBuf::from(folder.as_str())).join(name);
-    RelPath::from_native(&path)
 }
 
 /// Takes one entry into the tree; a folder is returned, to be read later.

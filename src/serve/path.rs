@@ -21,6 +21,8 @@ pub(super) enum Refused {
 pub(super) struct Asked {
     /// The file below the root.
     pub(super) path: RelPath,
+    /// The public folder it lies in, below the root.
+    pub(super) within: RelPath,
     /// Whether the content of the file is fixed by its name.
     pub(super) is_immutable: bool,
     /// The digest in the name of an object.
@@ -41,7 +43,10 @@ pub(super) fn parse(raw: &str, is_project: bool) -> Result<Asked, Refused> {
     }
     let object = (folder == "objects").then(|| path.name().to_owned());
     let is_immutable = folder != "metadata";
-    Ok(Asked { path, is_immutable, object })
+    let depth = usize::from(!is_project) + 1;
+    let within = path.parts().take(depth).collect::<Vec<_>>().join("/");
+    let within = within.parse().map_err(|_why| Refused::Malformed)?;
+    Ok(Asked { path, within, is_immutable, object })
 }
 
 /// Undoes percent escapes. An escaped separator is refused: no client of ours needs one.
@@ -64,10 +69,11 @@ fn decode(raw: &str) -> Result<String, Refused> {
     String::from_utf8(bytes).map_err(|_why| Refused::Malformed)
 }
 
-/// The real file at `asked`, if there is one and it lies below `root`, which has no links in it.
+/// The real file at `asked`, if there is one. `root` has no links in it; a link may lead about inside the public
+/// folder of its project, never out of it.
 pub(super) fn locate(root: &Path, asked: &Asked) -> Option<PathBuf> {
     let real = crate::fsx::canonical(&asked.path.under(root)).ok()?;
-    real.starts_with(root).then_some(real)
+    real.starts_with(asked.within.under(root)).then_some(real)
 }
 
 #[cfg(test)]

@@ -9,3 +9,12 @@ mod trust_keys;
 mod trust_world;
 #[cfg(feature = "gui")]
 mod window;
+#[cfg(unix)]
+mod publish;
+mod publish_kill;
+mod repository_formats;
+#[cfg(unix)]
+mod serve;
+mod support;
+mod vendor;
+mod verify;

@@ -33,8 +33,9 @@ pub(super) fn init(args: args::Init) -> Outcome {
 }
 
 pub(super) fn publish(args: args::Publish) -> Outcome {
-    let (json, dry_run) = (args.json, args.dry_run);
+    let (json, dry_run, to) = (args.json, args.dry_run, args.to.display().to_string());
     let order = order(args);
+    let now = order.now;
     let bar = Bar::new();
     let report = publish::publish(&order, &|stage, done, total| {
         let text = match stage {
@@ -52,6 +53,9 @@ pub(super) fn publish(args: args::Publish) -> Outcome {
             list(&report.changes);
         }
         say(&told(&report));
+        if !dry_run && (report.published || publish::is_soon(report.expires, now)) {
+            say(&format!("Signed until {}; before that: updraft renew {to}", report.expires));
+        }
     }
     Ok(0)
 }
