@@ -118,24 +118,6 @@ impl Install {
     }
 }
 
-impl Install {
-    /// Locks as [`lock`](Self::lock), but waits `limit` at most for another updater to finish.
-    ///
-    /// # Errors
-    /// As `lock`, when the time is over.
-    pub fn lock_within(&self, purpose: &str, limit: Duration) -> Result<Guard, LockError> {
-        let end = Instant::now() + limit;
-        loop {
-            match self.lock(purpose) {
-                Err(LockError::Held { .. }) if Instant::now() < end => {
-                    std::thread::sleep(Duration::from_millis(50));
-                }
-                other => return other,
-            }
-        }
-    }
-}
-
 impl Guard {
     /// The install that is locked.
     #[must_use]

@@ -1,4 +1,5 @@
 //! Bad input gets one clear sentence with the file or URL, a stable code, a non-zero exit, and nothing lost.
+#![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests look at the disk with their own eyes")]
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,5 @@
 //! The documentation says what the program does.
+#![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests look at the disk with their own eyes")]
 
 use std::fs;
 use std::path::Path;

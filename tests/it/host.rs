@@ -1,4 +1,5 @@
 //! The program and its updater: handover, waiting, restart, health, two updaters at once.
+#![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests look at the disk with their own eyes")]
 
 use std::fs;
 use std::path::PathBuf;

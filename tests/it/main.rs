@@ -1,20 +1,31 @@
-//! The promises of the product, end to end.
+//! The promises of the product, end to end. A test names the acceptance ids it proves.
+
+mod support;
+
+#[cfg(unix)]
+mod bad_input;
+#[cfg(unix)]
+mod check;
+mod docs;
+#[cfg(unix)]
+mod host;
 #[cfg(feature = "checkpoints")]
 mod install_crash;
 mod install_swap;
 mod install_tree;
-mod support;
-mod trust_attacks;
-mod trust_keys;
-mod trust_world;
-#[cfg(feature = "gui")]
-mod window;
 #[cfg(unix)]
 mod publish;
+#[cfg(unix)]
 mod publish_kill;
 mod repository_formats;
 #[cfg(unix)]
 mod serve;
-mod support;
+mod trust_attacks;
+mod trust_keys;
+mod trust_world;
+#[cfg(unix)]
+mod update;
 mod vendor;
 mod verify;
+#[cfg(feature = "gui")]
+mod window;

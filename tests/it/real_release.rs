@@ -2,6 +2,7 @@
 //!
 //! The wheels come from the Python registry into a cache folder, once. Where there is no Python or no registry the
 //! test says so and proves nothing, unless `UPDRAFT_REAL_RELEASES=1` makes it required, as the checks do.
+#![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests look at the disk with their own eyes")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

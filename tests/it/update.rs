@@ -1,4 +1,5 @@
 //! What an update does to the files of a program, through the real programs.
+#![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests look at the disk with their own eyes")]
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};

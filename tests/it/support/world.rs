@@ -1,4 +1,5 @@
 //! A vendor, a server and an installed copy, through the real programs.
+#![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests look at the disk with their own eyes")]
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,14 +11,14 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// A folder with everything, gone when dropped.
-pub struct World {
-    pub dir: TempDir,
+pub(crate) struct World {
+    pub(crate) dir: TempDir,
     /// What `updater.json` names as its source.
-    pub source: String,
+    pub(crate) source: String,
 }
 
 /// A running program that is killed when dropped.
-pub struct Running(pub Child);
+pub(crate) struct Running(pub(crate) Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -26,27 +27,27 @@ impl Drop for Running {
     }
 }
 
-pub fn updraft() -> Command {
+pub(crate) fn updraft() -> Command {
     Command::new(env!("CARGO_BIN_EXE_updraft"))
 }
 
 /// The example program that takes the library in.
-pub fn demo_host() -> PathBuf {
+pub(crate) fn demo_host() -> PathBuf {
     let deps = Path::new(env!("CARGO_BIN_EXE_updraft")).parent().unwrap();
     deps.join("examples").join(format!("demo_host{}", std::env::consts::EXE_SUFFIX))
 }
 
 /// A port nobody listens on.
-pub fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-pub fn text(output: &Output) -> String {
+pub(crate) fn text(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
 /// Runs a command that must end with `code`.
-pub fn expect(command: &mut Command, code: i32) -> String {
+pub(crate) fn expect(command: &mut Command, code: i32) -> String {
     let output = command.stdin(Stdio::null()).output().unwrap();
     let said = text(&output);
     assert_eq!(output.status.code(), Some(code), "{command:?} said:\n{said}");
@@ -54,7 +55,7 @@ pub fn expect(command: &mut Command, code: i32) -> String {
 }
 
 /// Waits until `done` says so.
-pub fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
+pub(crate) fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
     let end = Instant::now() + Duration::from_secs(60);
     while !done() {
         assert!(Instant::now() < end, "waited a minute for {what}");
@@ -63,7 +64,7 @@ pub fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
 }
 
 /// Everything in a folder but the updater's own: path to content, `None` for a folder, link text for links.
-pub fn tree(root: &Path) -> BTreeMap<String, Option<Vec<u8>>> {
+pub(crate) fn tree(root: &Path) -> BTreeMap<String, Option<Vec<u8>>> {
     let mut found = BTreeMap::new();
     let mut open = vec![root.to_path_buf()];
     while let Some(folder) = open.pop() {
@@ -88,14 +89,14 @@ pub fn tree(root: &Path) -> BTreeMap<String, Option<Vec<u8>>> {
 }
 
 /// Writes a file and the folders above it.
-pub fn write(path: impl AsRef<Path>, content: impl AsRef<[u8]>) {
+pub(crate) fn write(path: impl AsRef<Path>, content: impl AsRef<[u8]>) {
     fs::create_dir_all(path.as_ref().parent().unwrap()).unwrap();
     fs::write(path, content).unwrap();
 }
 
 impl World {
     /// A world with an empty repository for the program `App`.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let source = dir.path().join("www").join("App").to_string_lossy().into_owned();
         let world = Self { dir, source };
@@ -103,41 +104,41 @@ impl World {
         world
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
-    pub fn repo(&self) -> PathBuf {
+    pub(crate) fn repo(&self) -> PathBuf {
         self.path("www").join("App")
     }
 
-    pub fn keys(&self) -> PathBuf {
+    pub(crate) fn keys(&self) -> PathBuf {
         self.path("keys")
     }
 
     /// The vendor's build folder.
-    pub fn build(&self) -> PathBuf {
+    pub(crate) fn build(&self) -> PathBuf {
         self.path("build")
     }
 
     /// The user's copy.
-    pub fn app(&self) -> PathBuf {
+    pub(crate) fn app(&self) -> PathBuf {
         self.path("home").join("App")
     }
 
     /// Publishes the build folder; says what the program said.
-    pub fn publish(&self, version: &str, more: &[&str]) -> String {
+    pub(crate) fn publish(&self, version: &str, more: &[&str]) -> String {
         let mut command = updraft();
         command.arg("publish").arg(self.build()).arg("--to").arg(self.repo()).arg("--keys").arg(self.keys());
         expect(command.args(["--version", version, "--fast", "--platform", "any"]).args(more), 0)
     }
 
     /// Lays the updater beside an empty install, as a setup program would.
-    pub fn lay_updater(&self) {
+    pub(crate) fn lay_updater(&self) {
         self.lay_updater_in(&self.app());
     }
 
-    pub fn lay_updater_in(&self, app: &Path) {
+    pub(crate) fn lay_updater_in(&self, app: &Path) {
         let folder = app.join("updater");
         fs::create_dir_all(&folder).unwrap();
         fs::copy(env!("CARGO_BIN_EXE_updater"), folder.join("updater")).unwrap();
@@ -149,19 +150,19 @@ impl World {
     }
 
     /// The updater of the user's copy.
-    pub fn updater(&self) -> Command {
+    pub(crate) fn updater(&self) -> Command {
         let mut command = Command::new(self.app().join("updater").join("updater"));
         command.env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY");
         command
     }
 
     /// Installs or updates through the real program.
-    pub fn update(&self) -> String {
+    pub(crate) fn update(&self) -> String {
         expect(self.updater().args(["update", "--no-start"]), 0)
     }
 
     /// Serves the repository with the real server, on a given port or a free one.
-    pub fn serve(&mut self, port: Option<u16>) -> Running {
+    pub(crate) fn serve(&mut self, port: Option<u16>) -> Running {
         let port = port.unwrap_or_else(free_port);
         let address = format!("127.0.0.1:{port}");
         let mut command = updraft();
@@ -174,7 +175,7 @@ impl World {
     }
 
     /// The record of the user's copy.
-    pub fn record(&self) -> serde_json::Value {
+    pub(crate) fn record(&self) -> serde_json::Value {
         let path = self.app().join("updater/state/installed.json");
         serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
     }
