@@ -37,7 +37,8 @@ impl Session<'_> {
         let source = self.mirrors.source(mirror).describe();
         let etag = object.parts(|parts| Ok(parts.etag(&source))).map_err(Fall::Final)?;
         let ranged = partial(&bytes);
-        let ask = Ask { tied: ranged && etag.is_some(), bytes, size: object.size, ranged };
+        let ask =
+            Ask { tied: ranged && etag.is_some() && object.is_tied(), bytes, size: object.size, ranged };
         let began = Instant::now();
         let mut received = 0;
         let result = self.converse(object, &ask, etag, mirror, &mut received).await;
@@ -74,7 +75,8 @@ impl Session<'_> {
         });
         let asked = self.mirrors.source(mirror).get(&object.path, range);
         let silent = || Fall::from(SourceError::silent(self.options.idle));
-        let answer: Answer = tokio::time::timeout(self.options.idle, asked).await.map_err(|_| silent())??;
+        let answer: Answer =
+            tokio::time::timeout(self.options.idle, asked).await.map_err(|_late| silent())??;
         let bytes = judge(&answer, ask)?;
         let source = self.mirrors.source(mirror).describe();
         object
@@ -105,16 +107,13 @@ impl Session<'_> {
 
     /// Writes and checks bytes.
     fn take(&self, object: &Object, at: u64, chunk: &[u8]) -> Result<(), Fall> {
-        let (before, fed, after) = object
-            .parts(|parts| Ok((parts.present(), parts.feed(at, chunk)?, parts.present())))
-            .map_err(Fall::Final)?;
-        self.count(object, before, after);
+        let (fed, present) =
+            object.parts(|parts| Ok((parts.feed(at, chunk)?, parts.present()))).map_err(Fall::Final)?;
+        self.count(object, present);
         match fed {
             Fed::Good => Ok(()),
-            Fed::Bad { mixed: true } => Err(Fall::Restart),
-            Fed::Bad { mixed: false } => {
-                Err(Fall::Corrupt("it sends other bytes than were signed".to_owned()))
-            }
+            Fed::Bad { mixed: true } if object.may_restart() => Err(Fall::Restart),
+            Fed::Bad { .. } => Err(Fall::Corrupt("it sends other bytes than were signed".to_owned())),
         }
     }
 }

@@ -1,2 +1,3 @@
 //! The promises of the product, end to end.
 mod support;
+mod transfer;
