@@ -13,6 +13,9 @@ use super::object::Object;
 use super::parts::Fed;
 use super::session::Session;
 
+/// Bytes a second below which a mirror is left for another one.
+const SLOW: u64 = 8 * 1024;
+
 impl Session<'_> {
     /// Asks `mirror` for what is missing in `run`. `Ok` means: bytes came and were taken in, look what is
     /// still missing.
@@ -87,6 +90,7 @@ impl Session<'_> {
             .map_err(Fall::Final)?;
         let mut body: Body = answer.body;
         let mut at = bytes.start;
+        let (mut window, mut in_window) = (Instant::now(), 0);
         while at < bytes.end {
             let chunk = match tokio::time::timeout(self.options.idle, body.next()).await {
                 Err(_) => return Err(silent()),
@@ -100,9 +104,22 @@ impl Session<'_> {
             self.arrived(object, mirror, chunk.len());
             self.take(object, at, chunk)?;
             at += chunk.len() as u64;
+            in_window += chunk.len() as u64;
+            if window.elapsed() >= self.options.idle {
+                if in_window < self.slow() && self.has_another(object, mirror) {
+                    return Err(Fall::transient("it is too slow"));
+                }
+                (window, in_window) = (Instant::now(), 0);
+            }
             self.limit.spend(chunk.len()).await;
         }
         Ok(())
+    }
+
+    /// Fewer bytes than this within the idle limit are called slow; a bandwidth limit of our own lowers it.
+    fn slow(&self) -> u64 {
+        let share = self.options.limit_bytes_per_second.unwrap_or(u64::MAX) / 16;
+        SLOW.min(share).saturating_mul(self.options.idle.as_secs())
     }
 
     /// Writes and checks bytes.

@@ -247,6 +247,12 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
+    /// Whether another mirror could be asked for `object` right now.
+    pub(super) fn has_another(&self, object: &Object, mirror: usize) -> bool {
+        let next = self.mirrors.choose(|other| other != mirror && object.allows(other));
+        matches!(next, Choice::Ask { .. })
+    }
+
     /// Bytes came from `mirror`.
     pub(super) fn arrived(&self, object: &Object, mirror: usize, bytes: usize) {
         self.mirrors.gave(mirror);

@@ -23,39 +23,39 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 
 /// A request as the script sees it.
 #[derive(Debug, Clone)]
-pub struct Asked {
+pub(crate) struct Asked {
     /// Its place among all requests, from 0.
-    pub number: usize,
+    pub(crate) number: usize,
     /// Its place among the requests for this path, from 0.
-    pub again: usize,
+    pub(crate) again: usize,
     /// The path, with its leading `/`.
-    pub path: String,
+    pub(crate) path: String,
     /// The range asked for: first byte, and last byte if told.
-    pub range: Option<(u64, Option<u64>)>,
+    pub(crate) range: Option<(u64, Option<u64>)>,
     /// The entity tag the range is tied to.
-    pub if_range: Option<String>,
+    pub(crate) if_range: Option<String>,
 }
 
 /// A request as it was answered.
 #[derive(Debug, Clone)]
-pub struct Served {
+pub(crate) struct Served {
     /// The path, with its leading `/`.
-    pub path: String,
+    pub(crate) path: String,
     /// The range asked for.
-    pub range: Option<(u64, Option<u64>)>,
+    pub(crate) range: Option<(u64, Option<u64>)>,
     /// The entity tag the range was tied to.
-    pub if_range: Option<String>,
+    pub(crate) if_range: Option<String>,
     /// The status; 0 if the connection was closed without an answer.
-    pub status: u16,
+    pub(crate) status: u16,
     /// Bytes of the body that were sent.
-    pub sent: u64,
+    pub(crate) sent: u64,
     /// The connection it came on, from 0.
-    pub connection: usize,
+    pub(crate) connection: usize,
 }
 
 /// What goes wrong with one request.
 #[derive(Debug, Clone)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// The connection is closed without an answer.
     Refuse,
     /// The connection breaks after so many bytes of the body; the length announced is the right one.
@@ -104,7 +104,7 @@ struct Shared {
 }
 
 /// The server. It stops when dropped.
-pub struct FaultServer {
+pub(crate) struct FaultServer {
     address: SocketAddr,
     shared: Arc<Shared>,
     listener: Mutex<Option<JoinHandle<()>>>,
@@ -112,7 +112,7 @@ pub struct FaultServer {
 
 impl FaultServer {
     /// Serves the files below `folder`, faultless until told otherwise.
-    pub fn serve_folder(folder: &Path) -> Self {
+    pub(crate) fn serve_folder(folder: &Path) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port on loopback");
         let address = listener.local_addr().expect("a bound socket has an address");
         let shared = Arc::new(Shared {
@@ -129,38 +129,38 @@ impl FaultServer {
     }
 
     /// Asks `script` before every answer what shall go wrong with it.
-    pub fn script(self, script: impl FnMut(&Asked) -> Option<Fault> + Send + 'static) -> Self {
+    pub(crate) fn script(self, script: impl FnMut(&Asked) -> Option<Fault> + Send + 'static) -> Self {
         self.rescript(script);
         self
     }
 
     /// The same on a running server.
-    pub fn rescript(&self, script: impl FnMut(&Asked) -> Option<Fault> + Send + 'static) {
+    pub(crate) fn rescript(&self, script: impl FnMut(&Asked) -> Option<Fault> + Send + 'static) {
         *lock(&self.shared.script) = Box::new(script);
     }
 
     /// The address, `http://127.0.0.1:port`.
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
     /// The address and port alone.
-    pub fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// All requests so far, in the order they came. The bytes sent of one still running are those so far.
-    pub fn requests(&self) -> Vec<Served> {
+    pub(crate) fn requests(&self) -> Vec<Served> {
         lock(&self.shared.served).clone()
     }
 
     /// Bytes of bodies sent so far.
-    pub fn bytes_sent(&self) -> u64 {
+    pub(crate) fn bytes_sent(&self) -> u64 {
         lock(&self.shared.served).iter().map(|served| served.sent).sum()
     }
 
     /// Closes the port and every connection.
-    pub fn stop(&self) {
+    pub(crate) fn stop(&self) {
         self.shared.stopping.store(true, Ordering::SeqCst);
         for stream in lock(&self.shared.streams).drain(..) {
             stream.shutdown(Shutdown::Both).ok();
@@ -176,7 +176,7 @@ impl FaultServer {
     }
 
     /// Opens the same port again.
-    pub fn restart(&self) {
+    pub(crate) fn restart(&self) {
         self.shared.stopping.store(false, Ordering::SeqCst);
         let end = Instant::now() + Duration::from_secs(10);
         loop {
@@ -278,27 +278,15 @@ fn answer(
     asked: &Asked,
     fault: Option<Fault>,
 ) -> std::io::Result<bool> {
+    if matches!(fault, Some(Fault::Refuse)) {
+        return Ok(false);
+    }
     let head = |status: u16, more: &str, length: Option<u64>| {
         lock(&shared.served)[at].status = status;
-        let length = length.map(|length| format!("Content-Length: {length}\r\n")).unwrap_or_default();
-        format!("HTTP/1.1 {status} Scripted\r\n{length}{more}\r\n")
+        head(status, more, length)
     };
-    let plain = match &fault {
-        Some(Fault::Refuse) => return Ok(false),
-        Some(Fault::Status(status)) => Some(head(*status, "", Some(0))),
-        Some(Fault::RetryAfter(status, after)) => {
-            Some(head(*status, &format!("Retry-After: {after}\r\n"), Some(0)))
-        }
-        Some(Fault::Redirect(to)) => Some(head(302, &format!("Location: {to}\r\n"), Some(0))),
-        Some(Fault::RedirectLoop) => Some(head(302, &format!("Location: {}\r\n", asked.path), Some(0))),
-        Some(Fault::Page) => {
-            let page = "<html><body>Please log in.</body></html>";
-            let length = Some(page.len() as u64);
-            Some(head(200, "Content-Type: text/html; charset=utf-8\r\n", length) + page)
-        }
-        _ => None,
-    };
-    if let Some(text) = plain {
+    if let Some((status, more, body)) = fault.as_ref().and_then(|fault| bodiless(fault, asked)) {
+        let text = head(status, &more, Some(body.len() as u64)) + body;
         stream.write_all(text.as_bytes())?;
         return Ok(true);
     }
@@ -351,6 +339,26 @@ fn answer(
     stream.write_all(head(status, &more, (!endless).then_some(end - first)).as_bytes())?;
     file.seek(SeekFrom::Start(first))?;
     send(shared, stream, at, &mut file, first..end, fault.as_ref())
+}
+
+fn head(status: u16, more: &str, length: Option<u64>) -> String {
+    let length = length.map(|length| format!("Content-Length: {length}\r\n")).unwrap_or_default();
+    format!("HTTP/1.1 {status} Scripted\r\n{length}{more}\r\n")
+}
+
+/// Status, headers and body of a fault that has nothing to do with the file.
+fn bodiless(fault: &Fault, asked: &Asked) -> Option<(u16, String, &'static str)> {
+    Some(match fault {
+        Fault::Status(status) => (*status, String::new(), ""),
+        Fault::RetryAfter(status, after) => (*status, format!("Retry-After: {after}\r\n"), ""),
+        Fault::Redirect(to) => (302, format!("Location: {to}\r\n"), ""),
+        Fault::RedirectLoop => (302, format!("Location: {}\r\n", asked.path), ""),
+        Fault::Page => {
+            let kind = "Content-Type: text/html; charset=utf-8\r\n".to_owned();
+            (200, kind, "<html><body>Please log in.</body></html>")
+        }
+        _ => return None,
+    })
 }
 
 fn open(folder: &Path, path: &str) -> Option<(File, std::fs::Metadata)> {

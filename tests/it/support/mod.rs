@@ -1,3 +1,3 @@
 //! What the tests share.
 
-pub mod fault_server;
+pub(crate) mod fault_server;

@@ -1,6 +1,8 @@
 //! Several sources of one repository.
 
+use std::time::Duration;
 use updraft::release::Codec;
+
 use updraft::report::{Control, ErrorCode, Fault as _, Step};
 use updraft::transfer::{Options, TransferError};
 
@@ -58,6 +60,19 @@ fn a_lying_mirror_is_left() {
     let (fetched, _) = fetch(&shop, &[&liar.url(), &honest.url()]);
     shop.check(&fetched.unwrap());
     assert!(liar.requests().len() <= 8, "{}", liar.requests().len());
+}
+
+/// A52: a mirror that only drips is left for one that flows.
+#[test]
+fn a_slow_mirror_is_left() {
+    let shop = Shop::with(300_000);
+    let slow = FaultServer::serve_folder(&shop.repository()).script(|_| Some(Fault::Trickle(1000)));
+    let other = FaultServer::serve_folder(&shop.repository());
+    let options = Options { idle: Duration::from_secs(1), ..quick() };
+    let (fetched, tape) = fetch_with(&shop, &[&slow.url(), &other.url()], &options, &Control::new());
+    shop.check(&fetched.unwrap());
+    let left = |step: &Step| matches!(step, Step::MirrorLeft { reason, .. } if reason.contains("slow"));
+    assert!(tape.steps().iter().any(left));
 }
 
 #[test]

@@ -153,6 +153,11 @@ impl Tape {
         self.events().into_iter().filter_map(progress).collect()
     }
 
+    /// Bytes that have come, as last told.
+    pub(super) fn done(&self) -> u64 {
+        self.progress().last().map_or(0, |progress| progress.done)
+    }
+
     /// Whether a line like "interrupted" comes before one like "continued".
     pub(super) fn was_interrupted_and_continued(&self) -> bool {
         let steps = self.steps();
@@ -177,7 +182,16 @@ pub(super) fn fetch_with(
     options: &Options,
     control: &Control,
 ) -> (Result<Fetched, TransferError>, Tape) {
-    let tape = Tape::default();
+    fetch_taped(shop, urls, options, control, &Tape::default())
+}
+
+pub(super) fn fetch_taped(
+    shop: &Shop,
+    urls: &[&str],
+    options: &Options,
+    control: &Control,
+    tape: &Tape,
+) -> (Result<Fetched, TransferError>, Tape) {
     let depot = Depot::open(&shop.depot()).unwrap();
     let report = |event| tape.put(event);
     let mirrors = mirrors(urls);
