@@ -282,6 +282,13 @@ mod tests {
     }
 
     #[test]
+    fn a_client_without_any_certificate_can_be_made() {
+        install_provider();
+        let builder = builder(&NetOptions::default()).unwrap();
+        assert!(builder.tls_certs_only(std::iter::empty()).build().is_ok());
+    }
+
+    #[test]
     fn a_password_is_not_shown() {
         assert_eq!(without_password("http://me:secret@proxy:3128"), "proxy:3128");
     }

@@ -1,7 +1,7 @@
 //! The way of one object: what is on disk, what is missing in runs of pieces, and at last the file.
 
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
@@ -26,7 +26,7 @@ impl Session<'_> {
         }
         if object.state().parts.is_none() {
             if self.is_there(request).await? {
-                self.count(object, 0, object.size);
+                self.count(object, object.size);
                 object.state().done = true;
                 return Ok(());
             }
@@ -84,7 +84,7 @@ impl Session<'_> {
         }
         let present = parts.present();
         object.state().parts = Some(parts);
-        self.count(object, 0, present);
+        self.count(object, present);
         Ok(())
     }
 
@@ -191,7 +191,7 @@ impl Session<'_> {
 }
 
 /// The digest and size of the file at `path`; it is read no further than `size`.
-fn hash(path: &PathBuf, size: u64, stop: &dyn Fn() -> bool) -> Result<Unpacked, UnpackError> {
+fn hash(path: &Path, size: u64, stop: &dyn Fn() -> bool) -> Result<Unpacked, UnpackError> {
     let file = fsx::open(path).map_err(|error| UnpackError::Read(error.source))?;
     unpack(Codec::Raw, file, size, &mut std::io::sink(), stop)
 }

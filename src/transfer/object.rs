@@ -10,6 +10,9 @@ use super::{Request, TransferError};
 
 /// Tries a mirror has to give the right bytes of one object.
 const STRIKES: u32 = 3;
+/// Pieces of one object that may begin again with nobody blamed; more than that many can't be left over from
+/// an earlier run.
+const RESTARTS: u32 = 8;
 
 /// An object on its way.
 pub(super) struct Object {
@@ -34,6 +37,10 @@ pub(super) struct Object {
 pub(super) struct State {
     pub(super) parts: Option<Parts>,
     pub(super) done: bool,
+    /// Bytes of it in the progress told.
+    pub(super) counted: u64,
+    restarts: u32,
+    untied: bool,
     bans: Vec<Ban>,
     /// The source asked last and what was wrong with it.
     last: (String, String),
@@ -62,7 +69,15 @@ impl Object {
     fn new(digest: Digest, size: u64, request: &Request, index: u64, counted: bool, mirrors: usize) -> Self {
         let hex = digest.hex();
         let bans = vec![Ban::default(); mirrors];
-        let state = State { parts: None, done: false, bans, last: (String::new(), String::new()) };
+        let state = State {
+            parts: None,
+            done: false,
+            counted: 0,
+            restarts: 0,
+            untied: false,
+            bans,
+            last: (String::new(), String::new()),
+        };
         Self {
             digest,
             size,
@@ -88,6 +103,24 @@ impl Object {
             Some(parts) => Ok(act(parts)?),
             None => Err(TransferError::Defect(format!("{} is not open", self.path))),
         }
+    }
+
+    /// Whether a piece that came over several connections and is wrong may begin again with nobody blamed.
+    pub(super) fn may_restart(&self) -> bool {
+        let mut state = self.state();
+        state.restarts += 1;
+        state.restarts <= RESTARTS
+    }
+
+    /// Whether a range may be tied to an entity tag.
+    pub(super) fn is_tied(&self) -> bool {
+        !self.state().untied
+    }
+
+    /// Ties no range of this object again: behind one name may be servers with different tags, and the
+    /// digests protect us without them.
+    pub(super) fn untie(&self) {
+        self.state().untied = true;
     }
 
     /// Whether a mirror may still be asked for this object.

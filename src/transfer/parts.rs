@@ -136,7 +136,7 @@ impl Parts {
             let there = (found - start).min(len);
             let hint = told.begun.iter().find(|(begun, _)| *begun == piece).map(|(_, have)| *have);
             let begun = hint.unwrap_or(if there < len { there } else { 0 }).min(there);
-            let (whole, head) = self.hash(start, there, begun, &mut buffer)?;
+            let (whole, head) = self.hash(start, there, begun, &mut buffer, stop)?;
             self.pieces[piece] = if there == len && whole.finish() == self.shape.digests[piece] {
                 Piece::Done
             } else if begun > 0 && begun < len {
@@ -164,11 +164,12 @@ impl Parts {
         there: u64,
         begun: u64,
         buffer: &mut [u8],
+        stop: &dyn Fn() -> bool,
     ) -> Result<(Hasher, Hasher), FsError> {
         self.file.seek(SeekFrom::Start(start)).at("read", &self.path)?;
         let (mut whole, mut done) = (Hasher::new(), 0);
         let mut head = Hasher::new();
-        while done < there {
+        while done < there && !stop() {
             let stop_at = if done < begun { begun } else { there };
             let most = usize::try_from(stop_at - done).unwrap_or(usize::MAX).min(buffer.len());
             let got = self.file.read(&mut buffer[..most]).at("read", &self.path)?;

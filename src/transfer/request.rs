@@ -13,6 +13,9 @@ use super::object::Object;
 use super::parts::Fed;
 use super::session::Session;
 
+/// Bytes a second below which a mirror is left for another one.
+const SLOW: u64 = 8 * 1024;
+
 impl Session<'_> {
     /// Asks `mirror` for what is missing in `run`. `Ok` means: bytes came and were taken in, look what is
     /// still missing.
@@ -37,7 +40,8 @@ impl Session<'_> {
         let source = self.mirrors.source(mirror).describe();
         let etag = object.parts(|parts| Ok(parts.etag(&source))).map_err(Fall::Final)?;
         let ranged = partial(&bytes);
-        let ask = Ask { tied: ranged && etag.is_some(), bytes, size: object.size, ranged };
+        let ask =
+            Ask { tied: ranged && etag.is_some() && object.is_tied(), bytes, size: object.size, ranged };
         let began = Instant::now();
         let mut received = 0;
         let result = self.converse(object, &ask, etag, mirror, &mut received).await;
@@ -74,7 +78,8 @@ impl Session<'_> {
         });
         let asked = self.mirrors.source(mirror).get(&object.path, range);
         let silent = || Fall::from(SourceError::silent(self.options.idle));
-        let answer: Answer = tokio::time::timeout(self.options.idle, asked).await.map_err(|_| silent())??;
+        let answer: Answer =
+            tokio::time::timeout(self.options.idle, asked).await.map_err(|_late| silent())??;
         let bytes = judge(&answer, ask)?;
         let source = self.mirrors.source(mirror).describe();
         object
@@ -85,6 +90,7 @@ impl Session<'_> {
             .map_err(Fall::Final)?;
         let mut body: Body = answer.body;
         let mut at = bytes.start;
+        let (mut window, mut in_window) = (Instant::now(), 0);
         while at < bytes.end {
             let chunk = match tokio::time::timeout(self.options.idle, body.next()).await {
                 Err(_) => return Err(silent()),
@@ -98,23 +104,33 @@ impl Session<'_> {
             self.arrived(object, mirror, chunk.len());
             self.take(object, at, chunk)?;
             at += chunk.len() as u64;
+            in_window += chunk.len() as u64;
+            if window.elapsed() >= self.options.idle {
+                if in_window < self.slow() && self.has_another(object, mirror) {
+                    return Err(Fall::transient("it is too slow"));
+                }
+                (window, in_window) = (Instant::now(), 0);
+            }
             self.limit.spend(chunk.len()).await;
         }
         Ok(())
     }
 
+    /// Fewer bytes than this within the idle limit are called slow; a bandwidth limit of our own lowers it.
+    fn slow(&self) -> u64 {
+        let share = self.options.limit_bytes_per_second.unwrap_or(u64::MAX) / 16;
+        SLOW.min(share).saturating_mul(self.options.idle.as_secs())
+    }
+
     /// Writes and checks bytes.
     fn take(&self, object: &Object, at: u64, chunk: &[u8]) -> Result<(), Fall> {
-        let (before, fed, after) = object
-            .parts(|parts| Ok((parts.present(), parts.feed(at, chunk)?, parts.present())))
-            .map_err(Fall::Final)?;
-        self.count(object, before, after);
+        let (fed, present) =
+            object.parts(|parts| Ok((parts.feed(at, chunk)?, parts.present()))).map_err(Fall::Final)?;
+        self.count(object, present);
         match fed {
             Fed::Good => Ok(()),
-            Fed::Bad { mixed: true } => Err(Fall::Restart),
-            Fed::Bad { mixed: false } => {
-                Err(Fall::Corrupt("it sends other bytes than were signed".to_owned()))
-            }
+            Fed::Bad { mixed: true } if object.may_restart() => Err(Fall::Restart),
+            Fed::Bad { .. } => Err(Fall::Corrupt("it sends other bytes than were signed".to_owned())),
         }
     }
 }

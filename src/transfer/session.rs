@@ -218,12 +218,12 @@ impl<'a> Session<'a> {
                 return Ok(());
             }
             Fall::Changed => {
-                let (before, after) = object.parts(|parts| {
-                    let before = parts.present();
+                object.untie();
+                let present = object.parts(|parts| {
                     parts.restart(run);
-                    Ok((before, parts.present()))
+                    Ok(parts.present())
                 })?;
-                self.count(object, before, after);
+                self.count(object, present);
                 return Ok(());
             }
             Fall::Restart => return Ok(()),
@@ -247,6 +247,12 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
+    /// Whether another mirror could be asked for `object` right now.
+    pub(super) fn has_another(&self, object: &Object, mirror: usize) -> bool {
+        let next = self.mirrors.choose(|other| other != mirror && object.allows(other));
+        matches!(next, Choice::Ask { .. })
+    }
+
     /// Bytes came from `mirror`.
     pub(super) fn arrived(&self, object: &Object, mirror: usize, bytes: usize) {
         self.mirrors.gave(mirror);
@@ -258,15 +264,16 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// The bytes of `object` that are there were `before` and are `after`.
-    pub(super) fn count(&self, object: &Object, before: u64, after: u64) {
+    /// So many bytes of `object` are there now.
+    pub(super) fn count(&self, object: &Object, present: u64) {
         if !object.counted {
             return;
         }
+        let before = std::mem::replace(&mut object.state().counted, present);
         let mut meter = self.meter();
-        meter.add(after.saturating_sub(before));
-        meter.drop_bytes(before.saturating_sub(after));
-        meter.at_file(&object.file, object.index, after, object.size);
+        meter.add(present.saturating_sub(before));
+        meter.drop_bytes(before.saturating_sub(present));
+        meter.at_file(&object.file, object.index, present, object.size);
         drop(meter);
         self.tell_progress();
     }

@@ -139,7 +139,7 @@ impl<'a> Small<'a> {
         let idle: Duration = self.options.idle;
         let silent = || Fall::from(SourceError::silent(idle));
         let asked = self.mirrors.source(mirror).get(self.path, None);
-        let answer = tokio::time::timeout(idle, asked).await.map_err(|_| silent())??;
+        let answer = tokio::time::timeout(idle, asked).await.map_err(|_late| silent())??;
         if let Some(fall) = judge::refused(&answer) {
             return Err(fall);
         }
@@ -154,7 +154,7 @@ impl<'a> Small<'a> {
             return Err(too_long());
         }
         let (mut body, mut bytes) = (answer.body, Vec::new());
-        while let Some(chunk) = tokio::time::timeout(idle, body.next()).await.map_err(|_| silent())? {
+        while let Some(chunk) = tokio::time::timeout(idle, body.next()).await.map_err(|_late| silent())? {
             let chunk = chunk?;
             if bytes.len() as u64 + chunk.len() as u64 > self.limit {
                 return Err(too_long());

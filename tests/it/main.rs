@@ -17,9 +17,11 @@ mod install_tree;
 mod publish;
 #[cfg(unix)]
 mod publish_kill;
-mod repository_formats;
 #[cfg(unix)]
+mod real_release;
+mod repository_formats;
 mod serve;
+mod transfer;
 mod trust_attacks;
 mod trust_keys;
 mod trust_world;

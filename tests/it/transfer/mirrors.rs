@@ -1,0 +1,86 @@
+//! Several sources of one repository.
+
+use std::time::Duration;
+use updraft::release::Codec;
+
+use updraft::report::{Control, ErrorCode, Fault as _, Step};
+use updraft::transfer::{Options, TransferError};
+
+use super::shop::{PIECE, Shop, fetch, fetch_with, noise, quick};
+use crate::support::fault_server::{Fault, FaultServer};
+
+/// A51: an object the first mirror does not have comes from the next; one that none has ends it by name.
+#[test]
+fn a_missing_object_is_looked_for_on_the_next_mirror() {
+    let shop = Shop::with(100_000);
+    let first = FaultServer::serve_folder(&shop.repository()).script(|_| Some(Fault::Status(404)));
+    let second = FaultServer::serve_folder(&shop.repository());
+    let (fetched, tape) = fetch(&shop, &[&first.url(), &second.url()]);
+    shop.check(&fetched.unwrap());
+    assert!(tape.steps().iter().any(|step| matches!(step, Step::MirrorLeft { .. })));
+
+    let shop = Shop::with(200_000);
+    let [first, second] = [404, 410]
+        .map(|gone| FaultServer::serve_folder(&shop.repository()).script(move |_| Some(Fault::Status(gone))));
+    let (fetched, _) = fetch(&shop, &[&first.url(), &second.url()]);
+    let error = fetched.unwrap_err();
+    assert!(matches!(&error, TransferError::Missing { file, .. } if file.as_str() == "dir/file 0"));
+    assert_eq!(
+        (error.code(), shop.left().iter().any(|name| name.ends_with(".file"))),
+        (ErrorCode::Missing, false)
+    );
+}
+
+/// A52: a dead mirror is left for the next at once, and what it gave is not fetched again.
+#[test]
+fn a_file_goes_on_at_its_offset_on_another_mirror() {
+    let shop = Shop::with(4 * PIECE);
+    let path = shop.path(0);
+    let first = FaultServer::serve_folder(&shop.repository()).script(move |asked| {
+        Some(if asked.path == path && asked.again == 0 { Fault::CutAfter(2_500_000) } else { Fault::Refuse })
+    });
+    let second = FaultServer::serve_folder(&shop.repository());
+    let options = Options { streams: 1, ..quick() };
+    let (fetched, tape) = fetch_with(&shop, &[&first.url(), &second.url()], &options, &Control::new());
+    shop.check(&fetched.unwrap());
+    assert!(first.bytes_sent() + second.bytes_sent() <= shop.bytes() + 1024 + 64 * 1024);
+    assert!(tape.steps().iter().any(|step| matches!(step, Step::MirrorLeft { .. })));
+    assert!(second.requests().iter().all(|served| served.if_range.is_none()));
+}
+
+/// A52: a mirror that lies is left for one that does not, for the other files too.
+#[test]
+fn a_lying_mirror_is_left() {
+    let mut shop = Shop::new();
+    for seed in 0..30 {
+        shop.add(Codec::Raw, noise(seed, 20_000));
+    }
+    let liar = FaultServer::serve_folder(&shop.repository()).script(|_| Some(Fault::Flip(5)));
+    let honest = FaultServer::serve_folder(&shop.repository());
+    let (fetched, _) = fetch(&shop, &[&liar.url(), &honest.url()]);
+    shop.check(&fetched.unwrap());
+    assert!(liar.requests().len() <= 8, "{}", liar.requests().len());
+}
+
+/// A52: a mirror that only drips is left for one that flows.
+#[test]
+fn a_slow_mirror_is_left() {
+    let shop = Shop::with(300_000);
+    let slow = FaultServer::serve_folder(&shop.repository()).script(|_| Some(Fault::Trickle(1000)));
+    let other = FaultServer::serve_folder(&shop.repository());
+    let options = Options { idle: Duration::from_secs(1), ..quick() };
+    let (fetched, tape) = fetch_with(&shop, &[&slow.url(), &other.url()], &options, &Control::new());
+    shop.check(&fetched.unwrap());
+    let left = |step: &Step| matches!(step, Step::MirrorLeft { reason, .. } if reason.contains("slow"));
+    assert!(tape.steps().iter().any(left));
+}
+
+#[test]
+fn a_folder_is_a_source_like_any_other() {
+    let mut shop = Shop::with(3 * PIECE + 1);
+    shop.add(Codec::Zstd, noise(5, 100_000));
+    let dead = "127.0.0.1:9";
+    let folder = shop.repository();
+    let (fetched, _) = fetch(&shop, &[dead, folder.to_str().unwrap()]);
+    shop.check(&fetched.unwrap());
+}
