@@ -4,6 +4,7 @@
 //! work; what comes after is another process. `UPDRAFT_PAIRS=all` runs every pair of kills instead of a sample.
 #![expect(
     clippy::disallowed_methods,
+    clippy::print_stdout,
     clippy::unwrap_used,
     reason = "tests look at the disk with their own eyes"
 )]
