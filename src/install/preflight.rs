@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::fsx::{self, Absent as _, Context as _, FsError};
 use crate::plan::{Plan, Way};
@@ -11,6 +11,7 @@ use crate::release::{Entry, RelPath};
 use crate::report::{ErrorCode, Fault};
 
 use super::Install;
+use super::checkpoint::checkpoint;
 
 /// Room for journal, folders and what the file system needs itself.
 const RESERVE: u64 = 4 * 1024 * 1024;
@@ -78,7 +79,8 @@ impl Fault for PreflightError {
 }
 
 impl Install {
-    /// Checks room, rights, volumes and path lengths for `plan`. Leaves nothing behind.
+    /// Checks room, rights, volumes and path lengths for `plan`. Leaves nothing behind; if it is killed, the
+    /// next recovery takes away what it left. Wants the lock to be held, as everything that writes here.
     ///
     /// # Errors
     /// The first thing that would make the update fail.
@@ -98,7 +100,50 @@ impl Install {
             return Err(PreflightError::Space { root: self.root().to_path_buf(), needed, free });
         }
         let folders: BTreeSet<PathBuf> = plan.changes().map(|item| self.folder_above(&item.path)).collect();
-        folders.into_iter().try_for_each(|folder| self.probe(folder))
+        self.probe_all(&folders)
+    }
+
+    /// Probes under names that are written down first, so that whoever comes after a crash can take them away.
+    fn probe_all(&self, folders: &BTreeSet<PathBuf>) -> Result<(), PreflightError> {
+        self.clear_probes()?;
+        let unique = super::record::random_name().map_err(|why| self.no_name(why))?;
+        let name = format!(".updraft-probe-{unique}");
+        let relative = |folder: &PathBuf| {
+            let inner = folder.strip_prefix(self.root()).unwrap_or(folder);
+            inner.join(&name).to_string_lossy().into_owned()
+        };
+        let places: Vec<String> = folders.iter().map(relative).collect();
+        let list = self.probe_list();
+        let bytes = serde_json::to_vec(&places).map_err(io::Error::other).at("write", &list)?;
+        fsx::write_durable(&list, &bytes)?;
+        let probed = folders.iter().try_for_each(|folder| self.probe(folder, &name));
+        let cleared = self.clear_probes();
+        probed.and_then(|()| Ok(cleared?))
+    }
+
+    fn no_name(&self, why: super::RecordError) -> PreflightError {
+        FsError::new("use", self.root(), io::Error::other(why)).into()
+    }
+
+    fn probe_list(&self) -> PathBuf {
+        self.state_dir().join("probes")
+    }
+
+    /// Takes away what a preflight that was killed left behind: empty files under names of its own.
+    pub(super) fn clear_probes(&self) -> Result<(), FsError> {
+        let list = self.probe_list();
+        let Some(bytes) = fsx::read(&list, 64 * 1024 * 1024).if_present()? else { return Ok(()) };
+        // A list that can't be read names nothing that could be taken away.
+        let places: Vec<String> = serde_json::from_slice(&bytes).unwrap_or_default();
+        let is_probe = |path: &RelPath| path.name().starts_with(".updraft-probe-");
+        let places = places.iter().filter_map(|place| RelPath::from_native(Path::new(place)).ok());
+        for place in places.filter(is_probe).map(|path| path.under(self.root())) {
+            let found = fsx::stat(&place).if_present()?;
+            if found.is_some_and(|found| found.is_file() && found.len() == 0) {
+                fsx::remove_file(&place)?;
+            }
+        }
+        fsx::remove_file(&list)
     }
 
     /// The nearest folder above `path` that is there already.
@@ -109,23 +154,22 @@ impl Install {
     }
 
     /// Renames an empty file from the updater's state into the folder and removes it: what a swap does.
-    fn probe(&self, folder: PathBuf) -> Result<(), PreflightError> {
+    fn probe(&self, folder: &Path, name: &str) -> Result<(), PreflightError> {
         let from = self.state_dir().join("probe");
-        let to = folder.join(".updraft-probe");
-        fsx::remove_file(&to).if_present().map_err(|source| self.refuse(&folder, source))?;
+        let to = folder.join(name);
         drop(fsx::create(&from)?);
         let moved = fsx::rename(&from, &to);
         fsx::remove_file(&from).if_present()?;
-        match moved.and_then(|()| fsx::remove_file(&to)) {
+        match moved.and_then(|()| checkpoint("preflight.probe", &to)).and_then(|()| fsx::remove_file(&to)) {
             Err(error) if error.source.kind() == io::ErrorKind::CrossesDevices => {
-                Err(PreflightError::OtherVolume(folder))
+                Err(PreflightError::OtherVolume(folder.to_path_buf()))
             }
-            Err(error) => Err(self.refuse(&folder, error)),
+            Err(error) => Err(self.refuse(folder, error)),
             Ok(()) => Ok(()),
         }
     }
 
-    fn refuse(&self, folder: &std::path::Path, source: FsError) -> PreflightError {
+    fn refuse(&self, folder: &Path, source: FsError) -> PreflightError {
         PreflightError::Folder { folder: folder.to_path_buf(), source }
     }
 

@@ -72,6 +72,7 @@ impl Install {
     pub fn recover(&self, guard: &Guard) -> Result<Option<Recovered>, RecoverError> {
         // R1. Trash is only room: what can't be deleted today is deleted another day.
         self.purge(guard).ok();
+        self.clear_probes()?;
         if !self.is_swap_open() {
             // R2. Nothing had changed.
             fsx::remove_tree(&self.txn_dir())?;
