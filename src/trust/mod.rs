@@ -5,20 +5,30 @@
 //! this room can build one. `docs/trust.md` has the roles, limits and lifetimes.
 
 mod canonical;
+#[cfg(feature = "conformance")]
+mod delegation;
 mod error;
 mod key;
 mod limits;
 mod metadata;
+mod refresh;
+mod repository;
 pub mod sign;
 #[cfg(feature = "conformance")]
 mod spki;
+mod store;
 mod target;
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "conformance")]
+pub use delegation::{Found, Search};
 pub use error::TrustError;
 pub use key::PublicKey;
 pub use limits::{MAX_ROOT, MAX_ROTATIONS, MAX_SNAPSHOT, MAX_TARGETS, MAX_TIMESTAMP};
+pub use refresh::{Answer, Refresh, Want};
+pub use repository::{TrustedRelease, TrustedRepository};
+pub use store::Store;
 pub use target::ReleaseTarget;
 
 /// The highest versions seen. A second copy lies in the install's record, so that a damaged state folder does

@@ -22,7 +22,7 @@ fn element(tag: u8, der: &[u8]) -> Option<(&[u8], &[u8])> {
     let (&found, der) = der.split_first()?;
     let (&first, der) = der.split_first()?;
     let (length, der) = match first {
-        0..0x80 => (usize::from(first), der),
+        ..=0x7f => (usize::from(first), der),
         0x81 | 0x82 => {
             let (length, der) = der.split_at_checked(usize::from(first - 0x80))?;
             (length.iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte)), der)

@@ -6,5 +6,8 @@ mod repository_formats;
 #[cfg(unix)]
 mod serve;
 mod support;
+mod trust_attacks;
+mod trust_keys;
+mod trust_world;
 mod vendor;
 mod verify;
