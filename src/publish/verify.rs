@@ -10,6 +10,7 @@ use crate::fsx::{self, Absent as _};
 use crate::release::{Codec, Content, Digest, FileEntry, Stamp};
 use crate::report::{ErrorCode, Fault as _};
 use crate::trust::sign::{RepoState, SignError};
+use crate::trust::{Answer, Refresh, Store, TrustError, Versions};
 
 use super::object::{self, object_path};
 use super::repository::{PROJECT, Repository, WORK, resolve};
@@ -109,7 +110,7 @@ pub fn verify(
     let mut promises = Vec::new();
     if let Some(state) = &state {
         check_expiry(state, now, &mut found);
-        check_roots(&repository, state, &mut found)?;
+        check_as_client(&repository, state, &mut found)?;
         promises = check_manifests(&repository, state, &mut found);
     }
     check_objects(&repository, &promises, state.is_some(), threads, progress, &mut found)?;
@@ -166,21 +167,54 @@ fn check_expiry(state: &RepoState, now: Stamp, found: &mut Verified) {
     }
 }
 
-/// Every root from the first to the newest must be there, or old installs can't follow.
-fn check_roots(repository: &Repository, state: &RepoState, found: &mut Verified) -> Result<(), PublishError> {
-    let read = |path: &str| fsx::read(&repository.root().join(path), 1024 * 1024).if_present();
+/// Follows the repository from its very first root on, as the oldest install would. Times are left to
+/// [`check_expiry`].
+fn check_as_client(
+    repository: &Repository,
+    state: &RepoState,
+    found: &mut Verified,
+) -> Result<(), PublishError> {
+    let read = |path: &str| fsx::read(&repository.root().join(path), 64 * 1024 * 1024).if_present();
     let newest = state.versions().root;
+    let last = format!("metadata/{newest}.root.json");
     for version in 1..=newest {
         let path = format!("metadata/{version}.root.json");
-        match read(&path)? {
-            None => found.flaws.push(Flaw::new(ErrorCode::Repository, path, "it is missing")),
-            Some(bytes) if version == newest && Some(&bytes) != read("metadata/root.json")?.as_ref() => {
-                found.flaws.push(Flaw::new(ErrorCode::Mismatch, path, "it differs from metadata/root.json"));
-            }
-            Some(_) => {}
+        if read(&path)?.is_none() {
+            found.flaws.push(Flaw::new(ErrorCode::Repository, path, "it is missing"));
         }
     }
-    Ok(())
+    if found.flaws.iter().any(|flaw| flaw.file.ends_with(".root.json")) {
+        return Ok(());
+    }
+    if read(&last)? != read("metadata/root.json")? {
+        found.flaws.push(Flaw::new(ErrorCode::Mismatch, last, "it differs from metadata/root.json"));
+        return Ok(());
+    }
+    let mut serial = [0; 8];
+    getrandom::fill(&mut serial).map_err(|error| SignError::Random(error.to_string()))?;
+    let name = format!("updraft-verify-{}-{:016x}", std::process::id(), u64::from_le_bytes(serial));
+    let place = std::env::temp_dir().join(name);
+    let result = client(&place, &read);
+    fsx::remove_tree(&place)?;
+    match result {
+        Ok(()) => Ok(()),
+        Err(TrustError::Fs(error)) => Err(error.into()),
+        Err(error) => {
+            found.flaws.push(metadata_flaw(&SignError::Repository(error)));
+            Ok(())
+        }
+    }
+}
+
+fn client(place: &Path, read: &dyn Fn(&str) -> fsx::Result<Option<Vec<u8>>>) -> Result<(), TrustError> {
+    let store = Store::open(place)?;
+    store.plant_root(&read("metadata/1.root.json")?.unwrap_or_default())?;
+    let mut refresh = Refresh::begin(store, Stamp::from_unix(0), Versions::default())?;
+    while let Some(want) = refresh.wants() {
+        let answer = read(&want.path)?.map_or(Answer::Missing, Answer::Found);
+        refresh.supply(answer)?;
+    }
+    refresh.finish().map(drop)
 }
 
 fn check_manifests(repository: &Repository, state: &RepoState, found: &mut Verified) -> Vec<Promise> {

@@ -19,8 +19,10 @@ use crate::release::Digest;
 use super::path::{self, Asked, Refused};
 use super::range::{self, Part};
 
-/// Bytes read at once; each connection holds at most two such blocks.
+/// Bytes read at once; each connection holds at most three such blocks.
 const BLOCK: u64 = 256 * 1024;
+/// A file up to this size is read when it is opened, and goes out with its head.
+const SMALL: u64 = 64 * 1024;
 /// For content whose name is its digest.
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
 /// For metadata: may be kept, must be asked for again.
@@ -28,9 +30,15 @@ const ASK_AGAIN: &str = "no-cache";
 
 /// A file opened for an answer.
 struct Opened {
-    file: File,
+    source: Source,
     length: u64,
     tag: String,
+}
+
+/// Where the bytes of an answer come from.
+enum Source {
+    Small(Bytes),
+    Large(File),
 }
 
 /// Answers a request for `raw`, the path as it was sent.
@@ -84,7 +92,12 @@ fn open(root: &Path, asked: &Asked) -> fsx::Result<Option<Opened>> {
             format!("\"{}\"", &Digest::of(text.as_bytes()).hex()[..24])
         }
     };
-    Ok(Some(Opened { file, length: metadata.len(), tag }))
+    if metadata.len() > SMALL {
+        return Ok(Some(Opened { source: Source::Large(file), length: metadata.len(), tag }));
+    }
+    let mut bytes = Vec::new();
+    file.take(SMALL).read_to_end(&mut bytes).map_err(|error| fsx::FsError::new("read", &real, error))?;
+    Ok(Some(Opened { length: bytes.len() as u64, source: Source::Small(bytes.into()), tag }))
 }
 
 fn file_answer(opened: Opened, asked: &Asked, method: &Method, headers: &HeaderMap) -> Response<Body> {
@@ -122,7 +135,10 @@ fn file_answer(opened: Opened, asked: &Asked, method: &Method, headers: &HeaderM
         set(headers, CONTENT_RANGE, &place);
     }
     if method == Method::GET && count > 0 {
-        *answer.body_mut() = Body::from_stream(blocks(opened.file, first, count));
+        *answer.body_mut() = match opened.source {
+            Source::Small(bytes) => Body::from(slice(&bytes, first, count)),
+            Source::Large(file) => Body::from_stream(blocks(file, first, count)),
+        };
     }
     answer
 }
@@ -149,28 +165,44 @@ fn plain(status: StatusCode, text: &'static str) -> Response<Body> {
     answer
 }
 
-/// The bytes of a file in blocks, read on the threads for blocking work, one block ahead of none.
+fn slice(bytes: &Bytes, first: u64, count: u64) -> Bytes {
+    let at = |place: u64| usize::try_from(place).unwrap_or(usize::MAX).min(bytes.len());
+    bytes.slice(at(first)..at(first + count))
+}
+
+/// The bytes of a file in blocks. While one goes out, the next is read on a thread for blocking work.
 fn blocks(
     file: File,
     first: u64,
     count: u64,
 ) -> impl futures_util::Stream<Item = std::io::Result<Bytes>> + Send + 'static {
-    stream::try_unfold((file, first, count), |(mut file, at, left)| async move {
+    let begin = (read(file, first, count), first, count);
+    stream::try_unfold(begin, |(reading, at, left)| async move {
         if left == 0 {
             return Ok(None);
         }
-        let read = tokio::task::spawn_blocking(move || {
-            file.seek(SeekFrom::Start(at))?;
-            let mut block = Vec::with_capacity(usize::try_from(left.min(BLOCK)).unwrap_or_default());
-            (&file).take(left.min(BLOCK)).read_to_end(&mut block)?;
-            Ok::<_, std::io::Error>((file, block))
-        });
-        let (file, block) = read.await.map_err(std::io::Error::other)??;
+        let (file, block) = reading.await.map_err(std::io::Error::other)??;
         if block.is_empty() {
             // The file became shorter: the connection must break, or the client would take it for whole.
             return Err(std::io::ErrorKind::UnexpectedEof.into());
         }
         let taken = block.len() as u64;
-        Ok(Some((Bytes::from(block), (file, at + taken, left - taken))))
+        let (at, left) = (at + taken, left - taken);
+        Ok(Some((Bytes::from(block), (read(file, at, left), at, left))))
+    })
+}
+
+type Reading = tokio::task::JoinHandle<std::io::Result<(File, Vec<u8>)>>;
+
+/// Reads the block at `at`; nothing if nothing is `left`.
+fn read(mut file: File, at: u64, left: u64) -> Reading {
+    tokio::task::spawn_blocking(move || {
+        let size = left.min(BLOCK);
+        let mut block = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
+        if size > 0 {
+            file.seek(SeekFrom::Start(at))?;
+            (&file).take(size).read_to_end(&mut block)?;
+        }
+        Ok((file, block))
     })
 }

@@ -11,6 +11,7 @@ use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::{CONTENT_LENGTH, USER_AGENT};
 use axum::response::Response;
+use axum::serve::ListenerExt as _;
 use tokio::net::TcpListener;
 
 use crate::fsx;
@@ -124,7 +125,11 @@ impl Server {
             asked.send(()).ok();
         };
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
-        let serving = axum::serve(self.listener, service).with_graceful_shutdown(stop).into_future();
+        let listener = self.listener.tap_io(|connection| {
+            // Without this a small answer waits for the client's next packet. If it fails, it only is slow.
+            connection.set_nodelay(true).ok();
+        });
+        let serving = axum::serve(listener, service).with_graceful_shutdown(stop).into_future();
         let too_long = async {
             match heard.await {
                 Ok(()) => tokio::time::sleep(PATIENCE).await,

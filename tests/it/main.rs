@@ -20,6 +20,9 @@ mod publish_kill;
 #[cfg(unix)]
 mod real_release;
 mod repository_formats;
+#[cfg(unix)]
+mod resume;
+#[cfg(unix)]
 mod serve;
 mod transfer;
 mod trust_attacks;

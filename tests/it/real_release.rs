@@ -7,8 +7,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::support::fault_server::FaultServer;
+use super::support::fault_server::{Fault, FaultServer};
 use super::support::world::{World, expect, tree, write};
 
 const OLD: &str = "jupyterlab==4.6.5";
@@ -61,17 +63,26 @@ fn a_real_program_is_updated_over_a_breaking_line() {
     };
     publish(&world, &old, "4.6.5");
     let server = FaultServer::serve_folder(&world.repo());
-    world.source = format!("{}", server.address());
+    world.source = server.address().to_string();
     world.lay_updater();
     world.update();
     assert!(tree(&world.app()) == tree(&old), "the old release is there");
     write(world.app().join("my/notes.txt"), "mine");
     publish(&world, &new, "4.6.6");
-    server.cut_objects_at(&[40_000, 90_000, 10_000]);
+    let cuts = Arc::new(AtomicUsize::new(0));
+    let done = Arc::clone(&cuts);
+    server.rescript(move |asked| {
+        let place = [40_000, 90_000, 10_000].get(done.load(Ordering::SeqCst)).copied()?;
+        // Only an answer longer than that is really cut.
+        asked.path.contains("/objects/").then(|| {
+            done.fetch_add(1, Ordering::SeqCst);
+            Fault::CutAfter(place)
+        })
+    });
     world.update();
     let mut found = tree(&world.app());
     assert_eq!(found.remove("my/notes.txt"), Some(Some(b"mine".to_vec())));
     found.remove("my");
     assert!(found == tree(&new), "the new release is there to the byte");
-    assert_eq!(server.cuts_done(), 3);
+    assert_eq!(cuts.load(Ordering::SeqCst), 3);
 }

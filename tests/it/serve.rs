@@ -1,5 +1,5 @@
 //! Serving: what goes out, what never does, and that any static server does as well.
-#![expect(clippy::disallowed_methods, reason = "a test looks at files by itself")]
+#![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "a test looks at files by itself")]
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};

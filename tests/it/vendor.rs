@@ -1,12 +1,14 @@
 //! The vendor's side for tests: a folder to publish, a repository, the program `updraft`.
 
+#![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests set up by hand")]
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use updraft::publish::{Init, Order, Report, init, publish};
-use updraft::release::{Manifest, Stamp};
-use updraft::trust::ReleaseTarget;
-use updraft::trust::sign::{Lifetimes, RepoState};
+use updraft::release::{Channel, Manifest, Platform, Stamp};
+use updraft::trust::sign::Lifetimes;
+use updraft::trust::{Answer, Refresh, ReleaseTarget, Store, Versions};
 
 /// A vendor's desk: `build/`, `repo/` and `keys/` in a temporary folder.
 pub(crate) struct Vendor {
@@ -107,14 +109,21 @@ impl Vendor {
     }
 }
 
-/// Reads the signed releases of a repository as a client would: verified from its root on.
+/// The signed releases of a repository as a new client sees them: verified from the first root on.
 pub(crate) fn releases(repo: &Path) -> Vec<ReleaseTarget> {
-    let state = RepoState::open(&|path| match std::fs::read(repo.join(path)) {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => panic!("{path}: {error}"),
-    });
-    state.unwrap().unwrap().releases().to_vec()
+    let state = tempfile::tempdir().unwrap();
+    let store = Store::open(state.path()).unwrap();
+    store.plant_root(&std::fs::read(repo.join("metadata/1.root.json")).unwrap()).unwrap();
+    let mut refresh = Refresh::begin(store, Stamp::now(), Versions::default()).unwrap();
+    while let Some(want) = refresh.wants() {
+        let answer = match std::fs::read(repo.join(&want.path)) {
+            Ok(bytes) => Answer::Found(bytes),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Answer::Missing,
+            Err(error) => panic!("{}: {error}", want.path),
+        };
+        refresh.supply(answer).unwrap();
+    }
+    refresh.finish().unwrap().releases(&Channel::stable(), &[Platform::current()])
 }
 
 pub(crate) fn updraft() -> Command {

@@ -1,9 +1,11 @@
 //! `updraft verify`: every kind of damage is found and named.
-#![expect(clippy::disallowed_methods, reason = "a test damages files by itself")]
+#![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "a test damages files by itself")]
 
 use std::path::Path;
 
 use updraft::publish::verify;
+use updraft::release::Stamp;
+use updraft::trust::sign::{KeyPair, Keys, Lifetimes, RepoState, RootChange, rotate};
 
 use crate::vendor::{Ran, Vendor, files, noise, ran, updraft, write};
 
@@ -115,4 +117,34 @@ fn renewing_gives_a_later_date_and_a_valid_repository() {
     assert_eq!(vendor.releases().len(), 2);
     let nowhere = ran(updraft().arg("verify").arg(vendor.path("none")).output().unwrap());
     assert_eq!(nowhere.code, 50);
+}
+
+/// A14, A62: the whole chain of roots is followed, and a broken one in the middle is named.
+#[test]
+fn a_broken_root_in_the_middle_is_found() {
+    let vendor = filled();
+    let keys = Keys::load(&vendor.keys()).unwrap();
+    let change = RootChange {
+        root: keys.root.iter().map(KeyPair::public).collect(),
+        threshold: 1,
+        release: keys.release.public(),
+        online: keys.online.public(),
+    };
+    for _ in 0..2 {
+        let state =
+            RepoState::open(&|path| Ok(std::fs::read(vendor.repo().join(path)).ok())).unwrap().unwrap();
+        for (path, bytes) in rotate(&state, &keys, &[], &change, Stamp::now(), Lifetimes::default()).unwrap()
+        {
+            write(&vendor.repo().join(path), &bytes);
+        }
+    }
+    assert_eq!(vendor.run_verify().code, 0, "{}", vendor.run_verify().out);
+    let middle = "metadata/2.root.json";
+    let ran = with_repository(&vendor, |repo| flip(&repo.join(middle), 700));
+    assert!(ran.code == 40 && ran.out.contains(middle), "{}", ran.out);
+    let ran = with_repository(&vendor, |repo| std::fs::remove_file(repo.join(middle)).unwrap());
+    assert!(ran.code == 50 && ran.out.contains(middle), "{}", ran.out);
+    vendor.put("small", "third");
+    assert_eq!(vendor.publish("3").number.0, 3);
+    assert_eq!(vendor.run_verify().code, 0);
 }
