@@ -75,12 +75,7 @@ impl Window {
 
     /// Takes in what has come, also while the window is hidden.
     pub fn logic(&mut self, ctx: &egui::Context) {
-        while let Ok(note) = self.inbox.try_recv() {
-            match note {
-                Note::Event(when, event) => self.take(when, &event),
-                Note::Over => self.over = true,
-            }
-        }
+        self.drain();
         if ctx.input(|input| input.viewport().close_requested()) && !self.over {
             self.close_requested(ctx);
         }
@@ -93,6 +88,15 @@ impl Window {
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.over
+    }
+
+    fn drain(&mut self) {
+        while let Ok(note) = self.inbox.try_recv() {
+            match note {
+                Note::Event(when, event) => self.take(when, &event),
+                Note::Over => self.over = true,
+            }
+        }
     }
 
     fn take(&mut self, when: Instant, event: &Event) {
@@ -223,13 +227,21 @@ impl Window {
             });
         }
         let ground = Palette::now(ui).ground;
-        let frame =
-            Frame::new().fill(ground).inner_margin(Margin { bottom: 4, ..Margin::same(theme::MARGIN) });
-        CentralPanel::default().frame(frame).show(ui, |ui| {
-            heading(ui, page);
+        // The scroll bar stands in the margin.
+        let bar = 10;
+        let margin = Margin { right: theme::MARGIN - bar, bottom: 4, ..Margin::same(theme::MARGIN) };
+        CentralPanel::default().frame(Frame::new().fill(ground).inner_margin(margin)).show(ui, |ui| {
+            let width = ui.available_width() - f32::from(bar);
+            ui.scope(|ui| {
+                ui.set_max_width(width);
+                heading(ui, page);
+            });
             let scroll = ScrollArea::vertical().auto_shrink([false, false]).id_salt(page.name);
-            let body = scroll.show(ui, |ui| (page.body)(ui, &view)).inner;
-            pressed = pressed.or(body);
+            let body = scroll.show(ui, |ui| {
+                ui.set_max_width(width);
+                (page.body)(ui, &view)
+            });
+            pressed = pressed.or(body.inner);
         });
         pressed
     }
@@ -264,6 +276,21 @@ impl Window {
             let wait = if part.is_zero() { Duration::from_secs(1) } else { part };
             ctx.request_repaint_after(wait + Duration::from_millis(2));
         }
+    }
+}
+
+impl Drop for Window {
+    /// A window that is lost while the update runs can't be asked any more: the update gets the safe answer.
+    fn drop(&mut self) {
+        self.drain();
+        if self.over {
+            return;
+        }
+        let escape = pages::page(&self.view(self.clock.now())).escape;
+        if let Some(Command::Answer(answer)) = escape {
+            self.setup.control.answer(answer);
+        }
+        self.setup.control.cancel();
     }
 }
 

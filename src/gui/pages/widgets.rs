@@ -113,10 +113,13 @@ pub(super) fn path_line(ui: &mut Ui, path: String, line: impl Fn(&str) -> String
         }
         shown = line(&format::shorten(&path, least));
     }
+    let whole = shown == full;
     let response = ui.add(Label::new(shown).truncate());
-    // A screen reader gets the whole path.
-    ui.ctx().accesskit_node_builder(response.id, |node| node.set_value(full.clone()));
-    response.on_hover_text(full);
+    if !whole {
+        // A screen reader gets the whole path.
+        ui.ctx().accesskit_node_builder(response.id, |node| node.set_value(full));
+        response.on_hover_ui(|ui| self::path(ui, &path));
+    }
 }
 
 /// A coloured strip with a sentence, a remark at its right and, on hovering, the reason.
@@ -164,7 +167,7 @@ pub(super) fn sheet(ui: &mut Ui, label: &str, content: impl FnOnce(&mut Ui)) {
 }
 
 const BUTTON_HEIGHT: f32 = 32.0;
-const BUTTON_WIDTH: f32 = 84.0;
+const BUTTON_WIDTH: f32 = 76.0;
 const GAP: f32 = 8.0;
 
 /// The buttons in rows that fit `width`: as a rule one; each with its width.
