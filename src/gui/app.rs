@@ -6,8 +6,8 @@ use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use eframe::egui::{
-    self, CentralPanel, Event as Input, Frame, Key, Label, Margin, Panel, RichText, ScrollArea, Sense, Ui,
-    ViewportCommand, accesskit, vec2,
+    self, Event as Input, Key, Label, RichText, ScrollArea, Sense, Ui, UiBuilder, ViewportCommand, accesskit,
+    vec2,
 };
 
 use super::feed::{Feed, Note};
@@ -204,46 +204,39 @@ impl Window {
         self.wake_for_countdown(&ctx, now);
     }
 
+    /// Paints texts and body, then the buttons below: in the order in which Tab and a screen reader go.
     fn paint(&self, ui: &mut Ui, page: &Page, now: Instant) -> Option<Command> {
         let margin = f32::from(theme::MARGIN);
-        let live = !self.answered && !self.cancelling();
         let view = self.view(now);
-        let rows = widgets::rows(ui, &page.buttons, ui.available_width() - 2.0 * margin);
-        let mut pressed = None;
+        let whole = ui.max_rect();
+        ui.painter().rect_filled(whole, 0.0, Palette::now(ui).ground);
+        let inner = whole.shrink(margin);
+        let rows = widgets::rows(ui, &page.buttons, inner.width());
+        let height = widgets::rows_height(rows.len());
+        let (mut above, below) = inner.split_top_bottom_at_y(inner.bottom() - height);
         if !rows.is_empty() {
-            let height = widgets::rows_height(rows.len());
-            let frame = Frame::new().inner_margin(Margin {
-                left: theme::MARGIN,
-                right: theme::MARGIN,
-                top: 8,
-                bottom: theme::MARGIN,
-            });
-            let panel = Panel::bottom("buttons").resizable(false).show_separator_line(false).frame(frame);
-            panel.exact_size(height + margin + 8.0).show(ui, |ui| {
-                if !live {
-                    ui.disable();
-                }
-                pressed = ui.push_id(page.name, |ui| widgets::buttons(ui, &rows)).inner;
-            });
+            above.max.y -= 12.0;
         }
-        let ground = Palette::now(ui).ground;
-        // The scroll bar stands in the margin.
-        let bar = 10;
-        let margin = Margin { right: theme::MARGIN - bar, bottom: 4, ..Margin::same(theme::MARGIN) };
-        CentralPanel::default().frame(Frame::new().fill(ground).inner_margin(margin)).show(ui, |ui| {
-            let width = ui.available_width() - f32::from(bar);
-            ui.scope(|ui| {
-                ui.set_max_width(width);
-                heading(ui, page);
-            });
+        let content = ui.scope_builder(UiBuilder::new().max_rect(above), |ui| {
+            heading(ui, page);
+            // The scroll bar stands in the margin.
+            let width = ui.available_width();
+            ui.set_max_width(width + 10.0);
             let scroll = ScrollArea::vertical().auto_shrink([false, false]).id_salt(page.name);
             let body = scroll.show(ui, |ui| {
                 ui.set_max_width(width);
                 (page.body)(ui, &view)
             });
-            pressed = pressed.or(body.inner);
+            body.inner
         });
-        pressed
+        let live = !self.answered && !self.cancelling();
+        let buttons = ui.scope_builder(UiBuilder::new().max_rect(below), |ui| {
+            if !live {
+                ui.disable();
+            }
+            ui.push_id(page.name, |ui| widgets::buttons(ui, &rows)).inner
+        });
+        content.inner.or(buttons.inner)
     }
 
     /// Gives the window the height of its page, unless the person has given it one.

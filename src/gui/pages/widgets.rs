@@ -63,6 +63,7 @@ pub(super) fn link(ui: &mut Ui, text: &str) -> bool {
 /// The bar with its percent; empty while nothing is known.
 pub(super) fn bar(ui: &mut Ui, label: &str, percent: Option<u64>) {
     let palette = Palette::now(ui);
+    let height = std::mem::replace(&mut ui.spacing_mut().interact_size.y, 18.0);
     ui.horizontal(|ui| {
         let room = if percent.is_some() { 48.0 } else { 0.0 };
         let value = percent.unwrap_or(0);
@@ -93,6 +94,7 @@ pub(super) fn bar(ui: &mut Ui, label: &str, percent: Option<u64>) {
             });
         }
     });
+    ui.spacing_mut().interact_size.y = height;
 }
 
 /// A line with a path in it, the path's middle left out as far as the window is too narrow.
