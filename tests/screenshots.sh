@@ -14,12 +14,13 @@ if [ ${#states[@]} -eq 0 ]; then
   mapfile -t states < <("$program" --state list | grep -v -e story -e ended)
 fi
 
-export LIBGL_ALWAYS_SOFTWARE=1 DISPLAY=:${SCREEN_NUMBER:-87}
 unset WAYLAND_DISPLAY
-Xvfb "$DISPLAY" -screen 0 1000x1000x24 -dpi 96 >/dev/null 2>&1 &
+number=$(mktemp)
+Xvfb -displayfd 3 -screen 0 1000x1000x24 -dpi 96 3>"$number" >/dev/null 2>&1 &
 server=$!
-trap 'kill "$server" 2>/dev/null || true' EXIT
-for _ in $(seq 50); do xdpyinfo >/dev/null 2>&1 && break; sleep 0.1; done
+trap 'kill "$server" 2>/dev/null || true; rm -f "$number"' EXIT
+for _ in $(seq 100); do [ -s "$number" ] && break; sleep 0.1; done
+export LIBGL_ALWAYS_SOFTWARE=1 DISPLAY=":$(cat "$number")"
 openbox >/dev/null 2>&1 &
 
 for lang in ${LANGUAGES:-en zh-CN}; do

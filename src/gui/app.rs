@@ -6,8 +6,8 @@ use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use eframe::egui::{
-    self, CentralPanel, Event as Input, Frame, Key, Label, Margin, Panel, RichText, ScrollArea, Sense, Ui,
-    ViewportCommand, accesskit, vec2,
+    self, Event as Input, Key, Label, RichText, ScrollArea, Sense, Ui, UiBuilder, ViewportCommand, accesskit,
+    vec2,
 };
 
 use super::feed::{Feed, Note};
@@ -75,12 +75,7 @@ impl Window {
 
     /// Takes in what has come, also while the window is hidden.
     pub fn logic(&mut self, ctx: &egui::Context) {
-        while let Ok(note) = self.inbox.try_recv() {
-            match note {
-                Note::Event(when, event) => self.take(when, &event),
-                Note::Over => self.over = true,
-            }
-        }
+        self.drain();
         if ctx.input(|input| input.viewport().close_requested()) && !self.over {
             self.close_requested(ctx);
         }
@@ -93,6 +88,15 @@ impl Window {
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.over
+    }
+
+    fn drain(&mut self) {
+        while let Ok(note) = self.inbox.try_recv() {
+            match note {
+                Note::Event(when, event) => self.take(when, &event),
+                Note::Over => self.over = true,
+            }
+        }
     }
 
     fn take(&mut self, when: Instant, event: &Event) {
@@ -200,38 +204,39 @@ impl Window {
         self.wake_for_countdown(&ctx, now);
     }
 
+    /// Paints texts and body, then the buttons below: in the order in which Tab and a screen reader go.
     fn paint(&self, ui: &mut Ui, page: &Page, now: Instant) -> Option<Command> {
         let margin = f32::from(theme::MARGIN);
-        let live = !self.answered && !self.cancelling();
         let view = self.view(now);
-        let rows = widgets::rows(ui, &page.buttons, ui.available_width() - 2.0 * margin);
-        let mut pressed = None;
+        let whole = ui.max_rect();
+        ui.painter().rect_filled(whole, 0.0, Palette::now(ui).ground);
+        let inner = whole.shrink(margin);
+        let rows = widgets::rows(ui, &page.buttons, inner.width());
+        let height = widgets::rows_height(rows.len());
+        let (mut above, below) = inner.split_top_bottom_at_y(inner.bottom() - height);
         if !rows.is_empty() {
-            let height = widgets::rows_height(rows.len());
-            let frame = Frame::new().inner_margin(Margin {
-                left: theme::MARGIN,
-                right: theme::MARGIN,
-                top: 8,
-                bottom: theme::MARGIN,
-            });
-            let panel = Panel::bottom("buttons").resizable(false).show_separator_line(false).frame(frame);
-            panel.exact_size(height + margin + 8.0).show(ui, |ui| {
-                if !live {
-                    ui.disable();
-                }
-                pressed = ui.push_id(page.name, |ui| widgets::buttons(ui, &rows)).inner;
-            });
+            above.max.y -= 12.0;
         }
-        let ground = Palette::now(ui).ground;
-        let frame =
-            Frame::new().fill(ground).inner_margin(Margin { bottom: 4, ..Margin::same(theme::MARGIN) });
-        CentralPanel::default().frame(frame).show(ui, |ui| {
+        let content = ui.scope_builder(UiBuilder::new().max_rect(above), |ui| {
             heading(ui, page);
+            // The scroll bar stands in the margin.
+            let width = ui.available_width();
+            ui.set_max_width(width + 10.0);
             let scroll = ScrollArea::vertical().auto_shrink([false, false]).id_salt(page.name);
-            let body = scroll.show(ui, |ui| (page.body)(ui, &view)).inner;
-            pressed = pressed.or(body);
+            let body = scroll.show(ui, |ui| {
+                ui.set_max_width(width);
+                (page.body)(ui, &view)
+            });
+            body.inner
         });
-        pressed
+        let live = !self.answered && !self.cancelling();
+        let buttons = ui.scope_builder(UiBuilder::new().max_rect(below), |ui| {
+            if !live {
+                ui.disable();
+            }
+            ui.push_id(page.name, |ui| widgets::buttons(ui, &rows)).inner
+        });
+        content.inner.or(buttons.inner)
     }
 
     /// Gives the window the height of its page, unless the person has given it one.
@@ -264,6 +269,21 @@ impl Window {
             let wait = if part.is_zero() { Duration::from_secs(1) } else { part };
             ctx.request_repaint_after(wait + Duration::from_millis(2));
         }
+    }
+}
+
+impl Drop for Window {
+    /// A window that is lost while the update runs can't be asked any more: the update gets the safe answer.
+    fn drop(&mut self) {
+        self.drain();
+        if self.over {
+            return;
+        }
+        let escape = pages::page(&self.view(self.clock.now())).escape;
+        if let Some(Command::Answer(answer)) = escape {
+            self.setup.control.answer(answer);
+        }
+        self.setup.control.cancel();
     }
 }
 

@@ -6,21 +6,24 @@ use super::texts::Texts;
 
 /// A size in decimal units: `48.3 MB`.
 pub(super) fn bytes(bytes: u64) -> String {
-    const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
     if bytes < 1000 {
         return format!("{bytes} B");
     }
-    let (mut unit, mut tenths) = (0, bytes.saturating_add(50) / 100);
-    // 999.96 kB would be shown as 1000.0 kB.
-    while tenths >= 10_000 && unit + 1 < UNITS.len() {
-        tenths = (tenths + 500) / 1000;
-        unit += 1;
+    let exact = u128::from(bytes);
+    let mut scale = 1;
+    for unit in ["kB", "MB", "GB", "TB", "PB", "EB"] {
+        scale *= 1000;
+        // Rounded once, from the exact value: 999.96 kB is 1.0 MB and not 1000.0 kB.
+        let (tenths, whole) = ((exact * 10 + scale / 2) / scale, (exact + scale / 2) / scale);
+        if tenths < 1000 {
+            return format!("{}.{} {unit}", tenths / 10, tenths % 10);
+        }
+        if whole < 1000 {
+            return format!("{whole} {unit}");
+        }
     }
-    if tenths >= 1000 {
-        format!("{} {}", (tenths + 5) / 10, UNITS[unit])
-    } else {
-        format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
-    }
+    // Not reachable: 2^64 bytes are 18 EB.
+    format!("{bytes} B")
 }
 
 /// A number with groups of three.

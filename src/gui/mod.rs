@@ -13,11 +13,12 @@ mod pages;
 mod texts;
 mod theme;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use eframe::egui::{IconData, ThemePreference, ViewportBuilder};
+use eframe::egui::{ThemePreference, ViewportBuilder};
 
 use crate::report::{Control, ErrorCode, Fault};
 
@@ -124,24 +125,41 @@ pub fn run(setup: WindowSetup, start: impl FnOnce(Feed) + Send + 'static) -> Res
     let engine = Engine::default();
     let thread = Arc::clone(&engine);
     let (title, options) = (setup.title.clone(), options(&setup));
-    let ended = eframe::run_native(
-        &title,
-        options,
-        Box::new(move |created| {
-            let (window, feed) = Window::new(setup, &created.egui_ctx, Clock::system());
-            let handle = std::thread::Builder::new().name("update".to_owned()).spawn(move || start(feed))?;
-            thread.lock().unwrap_or_else(PoisonError::into_inner).replace(handle);
-            Ok(Box::new(Shell(window)))
-        }),
-    );
+    let create: eframe::AppCreator<'static> = Box::new(move |created| {
+        fonts::install_system(&created.egui_ctx, Texts::new(setup.language.as_deref()).language());
+        let (window, feed) = Window::new(setup, &created.egui_ctx, Clock::system());
+        let handle = std::thread::Builder::new().name("update".to_owned()).spawn(move || start(feed))?;
+        thread.lock().unwrap_or_else(PoisonError::into_inner).replace(handle);
+        Ok(Box::new(Shell(window)))
+    });
+    // A display that goes away makes the toolkit panic. The update has to reach an end all the same.
+    let shown = catch_unwind(AssertUnwindSafe(|| eframe::run_native(&title, options, create)));
+    let trouble = match shown {
+        Ok(Ok(())) => None,
+        Ok(Err(error)) => Some(reason(&error)),
+        Err(_panic) => Some("the display was lost".to_owned()),
+    };
     let handle = engine.lock().unwrap_or_else(PoisonError::into_inner).take();
-    let started = handle.is_some();
-    let whole = handle.is_none_or(|handle| handle.join().is_ok());
-    match ended {
-        Err(error) if started => Err(WindowError::Lost(error.to_string())),
-        Err(error) => Err(WindowError::NotOpened(error.to_string())),
-        Ok(()) if whole => Ok(()),
-        Ok(()) => Err(WindowError::Stopped),
+    match (trouble, handle) {
+        (Some(reason), None) => Err(WindowError::NotOpened(reason)),
+        (trouble, handle) => {
+            if handle.is_some_and(|handle| handle.join().is_err()) {
+                return Err(WindowError::Stopped);
+            }
+            trouble.map_or(Ok(()), |reason| Err(WindowError::Lost(reason)))
+        }
+    }
+}
+
+/// What is missing, without the toolkit's source lines.
+fn reason(error: &eframe::Error) -> String {
+    tracing::debug!(%error, "the window has an error");
+    match error {
+        eframe::Error::Winit(_) | eframe::Error::WinitEventLoop(_) => "there is no display".to_owned(),
+        eframe::Error::Glutin(_) | eframe::Error::NoGlutinConfigs(..) | eframe::Error::OpenGL(_) => {
+            "the display has no usable OpenGL".to_owned()
+        }
+        error => error.to_string(),
     }
 }
 
@@ -153,8 +171,13 @@ fn options(setup: &WindowSetup) -> eframe::NativeOptions {
         .with_inner_size([400.0, 260.0])
         .with_min_inner_size([360.0, 260.0])
         .with_maximize_button(false)
-        .with_icon(icon.unwrap_or_else(IconData::default));
-    eframe::NativeOptions { viewport, centered: true, ..eframe::NativeOptions::default() }
+        .with_icon(icon.unwrap_or_default());
+    eframe::NativeOptions {
+        viewport,
+        centered: true,
+        system_font_fallback: false,
+        ..eframe::NativeOptions::default()
+    }
 }
 
 /// Fits the window into the system's loop of events.

@@ -144,8 +144,9 @@ pub(super) fn install(ctx: &egui::Context) {
         ctx.style_mut_of(theme, |style| {
             style.visuals = visuals;
             style.spacing.item_spacing = vec2(8.0, 6.0);
-            style.spacing.button_padding = vec2(14.0, 5.0);
+            style.spacing.button_padding = vec2(12.0, 5.0);
             style.spacing.interact_size.y = 30.0;
+            style.spacing.tooltip_width = 300.0;
             style.interaction.selectable_labels = false;
             style.text_styles = [
                 (TextStyle::Heading, FontId::new(TITLE, FontFamily::Proportional)),

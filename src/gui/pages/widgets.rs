@@ -63,6 +63,7 @@ pub(super) fn link(ui: &mut Ui, text: &str) -> bool {
 /// The bar with its percent; empty while nothing is known.
 pub(super) fn bar(ui: &mut Ui, label: &str, percent: Option<u64>) {
     let palette = Palette::now(ui);
+    let height = std::mem::replace(&mut ui.spacing_mut().interact_size.y, 18.0);
     ui.horizontal(|ui| {
         let room = if percent.is_some() { 48.0 } else { 0.0 };
         let value = percent.unwrap_or(0);
@@ -93,6 +94,7 @@ pub(super) fn bar(ui: &mut Ui, label: &str, percent: Option<u64>) {
             });
         }
     });
+    ui.spacing_mut().interact_size.y = height;
 }
 
 /// A line with a path in it, the path's middle left out as far as the window is too narrow.
@@ -113,10 +115,13 @@ pub(super) fn path_line(ui: &mut Ui, path: String, line: impl Fn(&str) -> String
         }
         shown = line(&format::shorten(&path, least));
     }
+    let whole = shown == full;
     let response = ui.add(Label::new(shown).truncate());
-    // A screen reader gets the whole path.
-    ui.ctx().accesskit_node_builder(response.id, |node| node.set_value(full.clone()));
-    response.on_hover_text(full);
+    if !whole {
+        // A screen reader gets the whole path.
+        ui.ctx().accesskit_node_builder(response.id, |node| node.set_value(full));
+        response.on_hover_ui(|ui| self::path(ui, &path));
+    }
 }
 
 /// A coloured strip with a sentence, a remark at its right and, on hovering, the reason.
@@ -164,7 +169,7 @@ pub(super) fn sheet(ui: &mut Ui, label: &str, content: impl FnOnce(&mut Ui)) {
 }
 
 const BUTTON_HEIGHT: f32 = 32.0;
-const BUTTON_WIDTH: f32 = 84.0;
+const BUTTON_WIDTH: f32 = 76.0;
 const GAP: f32 = 8.0;
 
 /// The buttons in rows that fit `width`: as a rule one; each with its width.

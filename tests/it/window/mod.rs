@@ -1,274 +1,18 @@
 //! The window, state by state: which buttons there are, what they say to the update, and what is to be read.
 //! Driven through the accessibility tree, as a screen reader would.
+#![expect(clippy::unwrap_used, reason = "a test ends at the first thing that is not as expected")]
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+mod bench;
 
-use eframe::egui::{self, Event as Input, Key, Modifiers, Theme};
-use egui_kittest::Harness;
+use std::time::Duration;
+
+use eframe::egui::{self, Key, Theme};
 use egui_kittest::kittest::{NodeT, Queryable};
-use updraft::gui::{Clock, Feed, Texts, Window, WindowSetup};
-use updraft::release::{ReleaseNumber, Urgency};
-use updraft::report::{
-    Answer, Control, ErrorCode, Event, Failure, Installed, Offer, Progress, ProgressPhase, ReleaseRef,
-    Reporter, Step, Totals,
-};
+use updraft::gui::Texts;
+use updraft::release::Urgency;
+use updraft::report::{Answer, ErrorCode, Event, Reporter, Step};
 
-/// A window without a system around it, and a clock that stands until it is turned.
-struct Bench {
-    harness: Harness<'static, Option<Window>>,
-    feed: Feed,
-    control: Control,
-    passed: Arc<AtomicU64>,
-}
-
-struct Look {
-    lang: &'static str,
-    theme: Theme,
-    size: [f32; 2],
-    scale: f32,
-}
-
-impl Default for Look {
-    fn default() -> Self {
-        Self { lang: "en", theme: Theme::Light, size: [400.0, 330.0], scale: 1.0 }
-    }
-}
-
-impl Bench {
-    fn new() -> Self {
-        Self::with(&Look::default())
-    }
-
-    fn with(look: &Look) -> Self {
-        let passed = Arc::new(AtomicU64::new(0));
-        let (start, turned) = (Instant::now(), Arc::clone(&passed));
-        let clock = Clock::of(move || start + Duration::from_millis(turned.load(Ordering::Relaxed)));
-        let control = Control::new();
-        let setup = WindowSetup {
-            language: Some(look.lang.to_owned()),
-            ..WindowSetup::new("MyApp", control.clone())
-        };
-        let harness = Harness::builder()
-            .with_size(look.size)
-            .with_pixels_per_point(look.scale)
-            .with_theme(look.theme)
-            .with_max_steps(20)
-            .build_ui_state(
-                |ui, window: &mut Option<Window>| {
-                    if let Some(window) = window {
-                        window.logic(ui.ctx());
-                        window.ui(ui);
-                    }
-                },
-                None,
-            );
-        let (window, feed) = Window::new(setup, &harness.ctx, clock);
-        harness.ctx.set_theme(look.theme);
-        let mut bench = Self { harness, feed, control, passed };
-        *bench.harness.state_mut() = Some(window);
-        bench
-    }
-
-    /// The window at `state`, taken in and ready to be pressed.
-    fn at(state: &str) -> Self {
-        let mut bench = Self::new();
-        bench.play(state);
-        bench.pass(600);
-        bench
-    }
-
-    fn play(&mut self, state: &str) {
-        for event in script(state) {
-            self.feed.report(&event);
-        }
-        self.paint();
-    }
-
-    fn step(&mut self, step: Step) {
-        self.feed.report(&Event::Step(step));
-        self.paint();
-    }
-
-    fn paint(&mut self) {
-        self.harness.run_steps(3);
-    }
-
-    fn pass(&mut self, ms: u64) {
-        self.passed.fetch_add(ms, Ordering::Relaxed);
-        self.paint();
-    }
-
-    fn click(&mut self, label: &str) {
-        self.harness.get_by_role_and_label(egui::accesskit::Role::Button, label).click();
-        self.paint();
-    }
-
-    fn key(&mut self, key: Key) {
-        for pressed in [true, false] {
-            self.harness.event(Input::Key {
-                key,
-                physical_key: None,
-                pressed,
-                repeat: false,
-                modifiers: Modifiers::NONE,
-            });
-        }
-        self.paint();
-    }
-
-    /// Presses the window's close button. Returns whether the window stays.
-    fn close(&mut self) -> bool {
-        let root = egui::ViewportId::ROOT;
-        let viewport = self.harness.input_mut().viewports.entry(root).or_default();
-        viewport.events.push(egui::ViewportEvent::Close);
-        self.harness.step();
-        let commands = &self.harness.output().viewport_output[&root].commands;
-        let stays = commands.contains(&egui::ViewportCommand::CancelClose);
-        let viewport = self.harness.input_mut().viewports.entry(root).or_default();
-        viewport.events.clear();
-        self.paint();
-        stays
-    }
-
-    /// All buttons of the page that can be pressed, from left to right.
-    fn buttons(&self) -> Vec<String> {
-        let mut found: Vec<(f32, String)> = self
-            .harness
-            .query_all_by_role(egui::accesskit::Role::Button)
-            .filter(|node| !node.accesskit_node().is_disabled())
-            .map(|node| (node.rect().left(), node.accesskit_node().label().unwrap_or_default()))
-            .collect();
-        found.sort_by(|a, b| a.0.total_cmp(&b.0));
-        found.into_iter().map(|(_, label)| label).collect()
-    }
-
-    fn reads(&self, text: &str) -> bool {
-        self.harness.query_all_by_label(text).next().is_some()
-    }
-
-    /// The answers given since the last call.
-    fn answers(&self) -> Vec<Answer> {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(async {
-            let mut found = Vec::new();
-            loop {
-                tokio::select! {
-                    biased;
-                    answer = self.control.next_answer() => found.push(answer),
-                    () = std::future::ready(()) => return found,
-                }
-            }
-        })
-    }
-}
-
-fn release(number: u64, version: &str) -> ReleaseRef {
-    ReleaseRef { number: ReleaseNumber(number), version: Some(version.parse().unwrap()) }
-}
-
-fn offer(urgency: Urgency) -> Step {
-    let by = |pairs: &[(&str, &str)]| {
-        pairs.iter().map(|(tag, text)| ((*tag).to_owned(), (*text).to_owned())).collect()
-    };
-    Step::Offered(Offer {
-        installed: release(1, "2.0"),
-        release: release(3, "2.1"),
-        urgency,
-        download_bytes: 48_300_000,
-        notes: [
-            (ReleaseNumber(2), by(&[("en", "Older news")])),
-            (ReleaseNumber(3), by(&[("en", "## Fresh news"), ("zh-CN", "\u{66f4}\u{65b0}")])),
-        ]
-        .into(),
-    })
-}
-
-fn failure(code: ErrorCode, may_start: bool) -> Step {
-    Step::Failed {
-        failure: Failure { code, message: "the reason in full".into(), hint: Some("the way out".into()) },
-        installed: release(1, "2.0"),
-        log: Some("/var/log/update.log".into()),
-        may_start,
-    }
-}
-
-const TOTALS: Totals =
-    Totals { add: 2, update: 10, remove: 2, keep: 90, fetch_files: 12, fetch_bytes: 48_300_000 };
-
-fn download() -> Event {
-    Event::Progress(Progress {
-        phase: ProgressPhase::Download,
-        done: 20_100_000,
-        total: 48_300_000,
-        file: "bin/module05.dll".parse().ok(),
-        file_index: 5,
-        file_count: 12,
-        speed: 13_200_000,
-        seconds_left: Some(3),
-        ..Progress::default()
-    })
-}
-
-fn interrupted() -> Step {
-    Step::Interrupted { attempt: 2, retry_in: 3, reason: "reset".to_owned() }
-}
-
-const STATES: &[&str] = &[
-    "checking",
-    "optional",
-    "forced",
-    "progress",
-    "paused",
-    "reconnecting",
-    "continued",
-    "waiting",
-    "installing",
-    "done",
-    "current",
-    "back",
-    "failed",
-    "ended",
-];
-
-/// The events that lead to `state`.
-fn script(state: &str) -> Vec<Event> {
-    let mut steps = vec![Step::Checking { source: "https://u.example".to_owned() }];
-    let urgency = if state == "forced" { Urgency::Forced } else { Urgency::Optional };
-    match state {
-        "checking" => {}
-        "current" => steps.push(Step::UpToDate { installed: release(3, "2.1") }),
-        "optional" | "forced" => steps.push(offer(urgency)),
-        _ => steps.extend([offer(urgency), Step::Accepted, Step::Planned(TOTALS), Step::Downloading]),
-    }
-    let mut events: Vec<Event> = steps.into_iter().map(Event::Step).collect();
-    if events.len() > 3 {
-        events.push(download());
-    }
-    let more = match state {
-        "paused" => vec![Step::Paused],
-        "reconnecting" => vec![interrupted()],
-        "continued" => vec![interrupted(), Step::Continued],
-        "waiting" => vec![Step::WaitingForHost { pid: 7 }],
-        "installing" => vec![Step::Installing],
-        "done" => vec![Step::Installed(Installed {
-            from: release(1, "2.0"),
-            to: release(3, "2.1"),
-            totals: TOTALS,
-        })],
-        "back" => vec![Step::RolledBack {
-            from: release(3, "2.1"),
-            to: release(1, "2.0"),
-            reason: "it ended".to_owned(),
-        }],
-        "failed" => vec![failure(ErrorCode::Corrupt, true)],
-        "ended" => vec![Step::Declined { skip: false }],
-        _ => Vec::new(),
-    };
-    events.extend(more.into_iter().map(Event::Step));
-    events
-}
+use bench::{Bench, Look, STATES, failure, interrupted, offer, release};
 
 /// A90: "checking" first; then counts, current file, file and total bytes, speed, time left.
 #[test]
@@ -522,17 +266,13 @@ fn a_press_within_half_a_second_of_a_new_page_is_ignored() {
 /// A102: Tab goes through the buttons in reading order and Space presses the one in focus.
 #[test]
 fn the_keyboard_alone_is_enough() {
-    let mut bench = Bench::at("forced");
-    for _ in 0..2 {
+    let mut bench = Bench::at("failed");
+    for expected in ["Details", "Copy log", "Close", "Start MyApp"] {
         bench.key(Key::Tab);
-        let focused =
-            bench.buttons().into_iter().find(|label| bench.harness.get_by_label(label).is_focused());
-        if focused.as_deref() == Some("Quit") {
-            bench.key(Key::Space);
-            break;
-        }
+        assert!(bench.harness.get_by_label(expected).is_focused(), "{expected} is next");
     }
-    assert_eq!(bench.answers(), [Answer::Quit]);
+    bench.key(Key::Space);
+    assert_eq!(bench.answers(), [Answer::Start]);
 }
 
 #[test]
@@ -549,6 +289,18 @@ fn a_feed_works_before_the_first_frame_and_its_end_is_the_windows() {
     bench.feed.close();
     bench.paint();
     assert!(is_over(&bench));
+}
+
+#[test]
+fn a_window_that_is_lost_leaves_the_safe_answer() {
+    for (state, answers) in
+        [("optional", vec![Answer::Later]), ("forced", vec![Answer::Quit]), ("progress", vec![])]
+    {
+        let mut bench = Bench::at(state);
+        drop(bench.harness.state_mut().take());
+        assert_eq!(bench.answers(), answers);
+        assert!(bench.control.is_cancelled());
+    }
 }
 
 #[test]
