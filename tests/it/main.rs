@@ -2,4 +2,5 @@
 mod support;
 mod trust_attacks;
 mod trust_keys;
+mod trust_manifests;
 mod trust_world;
