@@ -27,6 +27,7 @@ mod serve;
 mod transfer;
 mod trust_attacks;
 mod trust_keys;
+mod trust_manifests;
 mod trust_world;
 #[cfg(unix)]
 mod update;

@@ -1,4 +1,5 @@
 //! How clients follow a change of keys, and what old keys are worth after it.
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use updraft::fsx;
 use updraft::trust::sign::{self, KeyPair, KeyRole, Keys, Lifetimes, SignError};

@@ -1,4 +1,5 @@
 //! A signed repository in memory, an install that follows it, and an attacker who may hold some of the keys.
+#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
 
 use std::collections::BTreeMap;
 use std::path::Path;
