@@ -79,6 +79,8 @@ pub struct Board {
     pub progress: Progress,
     /// Set when the connection came back; taken away by the next whole second of progress or the next step.
     pub continued: bool,
+    /// What was done when the connection broke, and is done again when it is back.
+    before_drop: Option<Phase>,
     /// The last remarks, newest last, at most 200.
     pub messages: Vec<String>,
     /// Whether the program was started.
@@ -111,9 +113,13 @@ impl Board {
                 Phase::Planning
             }
             Step::Accepted => Phase::Planning,
-            Step::Downloading | Step::Continued | Step::Unpaused => Phase::Downloading,
+            Step::Downloading | Step::Unpaused => Phase::Downloading,
+            Step::Continued => self.before_drop.take().unwrap_or(Phase::Downloading),
             Step::Paused => Phase::Paused,
             Step::Interrupted { attempt, retry_in, reason } => {
+                if !matches!(self.phase, Phase::Reconnecting { .. }) {
+                    self.before_drop = Some(self.phase.clone());
+                }
                 Phase::Reconnecting { attempt: *attempt, retry_in: *retry_in, reason: reason.clone() }
             }
             Step::WaitingForHost { pid } => Phase::WaitingForHost { pid: *pid },

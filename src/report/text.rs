@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{DecimalBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{Event, Progress, ProgressPhase, Reporter, Step};
 
@@ -39,7 +39,7 @@ impl<W: Write + Send> Text<W> {
         self.bar.set_position(progress.done);
         let file = progress.file.as_ref().map(ToString::to_string).unwrap_or_default();
         let speed =
-            if progress.speed > 0 { format!("{}/s ", HumanBytes(progress.speed)) } else { String::new() };
+            if progress.speed > 0 { format!("{}/s ", DecimalBytes(progress.speed)) } else { String::new() };
         let left = progress.seconds_left.map(|left| format!("{left} s left ")).unwrap_or_default();
         self.bar
             .set_message(format!("{speed}{left}{file} ({}/{})", progress.file_index, progress.file_count));
@@ -76,7 +76,7 @@ pub(super) fn sentence(step: &Step) -> Option<String> {
         },
         Step::Offered(offer) => {
             let version = offer.release.version.as_ref().map(ToString::to_string).unwrap_or_default();
-            let bytes = HumanBytes(offer.download_bytes);
+            let bytes = DecimalBytes(offer.download_bytes);
             format!("Version {version} is available, {bytes} to download at most.")
         }
         Step::Planned(t) => format!(
@@ -85,7 +85,7 @@ pub(super) fn sentence(step: &Step) -> Option<String> {
             t.update,
             t.remove,
             t.keep,
-            HumanBytes(t.fetch_bytes),
+            DecimalBytes(t.fetch_bytes),
             t.fetch_files
         ),
         Step::Downloading => "Downloading.".to_owned(),

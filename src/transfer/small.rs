@@ -96,6 +96,7 @@ impl<'a> Small<'a> {
             // A mirror that is down must not keep us from going on with what the others say is not there.
             let missing = self.seen.iter().any(|seen| seen.missing);
             if missing && self.seen.iter().all(|seen| seen.missing || seen.failed) {
+                self.is_back();
                 return Ok(None);
             }
             match self.mirrors.choose(|mirror| self.seen.get(mirror).is_none_or(|seen| !seen.is_out())) {
@@ -162,10 +163,15 @@ impl<'a> Small<'a> {
             bytes.extend_from_slice(&chunk);
         }
         self.mirrors.gave(mirror);
+        self.is_back();
+        Ok(bytes)
+    }
+
+    /// Says that an interruption which was reported is over.
+    fn is_back(&mut self) {
         if std::mem::take(&mut self.lost) {
             (self.report)(Event::Step(Step::Continued));
         }
-        Ok(bytes)
     }
 
     fn fell(&mut self, mirror: usize, falls: u64, fall: Fall) {

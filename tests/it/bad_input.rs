@@ -1,5 +1,9 @@
 //! Bad input gets one clear sentence with the file or URL, a stable code, a non-zero exit, and nothing lost.
-#![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests look at the disk with their own eyes")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "tests look at the disk with their own eyes"
+)]
 
 use std::fs;
 use std::path::Path;
@@ -25,7 +29,10 @@ fn fails(world: &World, exit: i32, code: &str, place: &str) {
     assert!(said.contains(code), "has the code {code}: {said}");
     assert!(!said.contains("panicked"), "{said}");
     let line = expect(world.updater().args(["update", "--no-start", "--json"]), exit);
-    assert!(line.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()), "JSON lines: {line}");
+    assert!(
+        line.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()),
+        "JSON lines: {line}"
+    );
     assert!(line.contains(&format!("\"code\":\"{code}\"")), "{line}");
     assert_eq!(tree(&world.app()), before);
 }
@@ -99,11 +106,18 @@ fn a_wrong_folder_or_repository_is_named_by_the_publisher() {
     let nowhere = world.path("nowhere");
     let publish = |folder: &Path, repo: &Path, code: i32| {
         let mut command = updraft();
-        command.arg("publish").arg(folder).arg("--to").arg(repo).args(["--version", "1"]).arg("--keys").arg(world.keys());
+        command
+            .arg("publish")
+            .arg(folder)
+            .arg("--to")
+            .arg(repo)
+            .args(["--version", "1"])
+            .arg("--keys")
+            .arg(world.keys());
         let said = expect(&mut command, code);
         assert!(said.contains("nowhere"), "{said}");
     };
-    publish(&nowhere, &world.repo(), 50);
+    publish(&nowhere, &world.repo(), 64);
     write(world.build().join("a"), "1");
     publish(&world.build(), &nowhere, 50);
 }

@@ -1,5 +1,9 @@
 //! "Is there something new?", through the updater and through the library.
-#![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests look at the disk with their own eyes")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "tests look at the disk with their own eyes"
+)]
 
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
@@ -62,7 +66,8 @@ fn a_check_without_server_ends_in_time() {
     assert!(begun.elapsed() < Duration::from_secs(20), "took {:?}", begun.elapsed());
     assert!(said.contains("127.0.0.1"), "names the server: {said}");
     assert_eq!(world.record()["receipt"]["number"], 1);
-    let failure = Updater::in_folder(world.app().join("updater")).has_new_version(Asked::ByItself).unwrap_err();
+    let failure =
+        Updater::in_folder(world.app().join("updater")).has_new_version(Asked::ByItself).unwrap_err();
     assert_eq!(failure.code.exit(), 30);
 }
 
@@ -98,7 +103,10 @@ fn updates_turned_off_means_no_request() {
     write(&config, settings.to_string());
     assert_eq!(check(&world, 0)["status"], "disabled");
     expect(world.updater().args(["update", "--no-start"]), 0);
-    assert_eq!(Updater::in_folder(world.app().join("updater")).has_new_version(Asked::ByItself).unwrap(), None);
+    assert_eq!(
+        Updater::in_folder(world.app().join("updater")).has_new_version(Asked::ByItself).unwrap(),
+        None
+    );
     let nobody = listener.accept().map(|_| ()).unwrap_err();
     assert_eq!(nobody.kind(), std::io::ErrorKind::WouldBlock);
 }

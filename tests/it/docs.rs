@@ -1,5 +1,9 @@
 //! The documentation says what the program does.
-#![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests look at the disk with their own eyes")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "tests look at the disk with their own eyes"
+)]
 
 use std::fs;
 use std::path::Path;
@@ -25,7 +29,11 @@ fn every_error_code_is_documented_with_its_exit_code() {
 fn both_readmes_have_the_same_parts() {
     let parts = |name: &str| {
         let text = read(name);
-        (text.lines().filter(|line| line.starts_with('#')).count(), text.matches("```").count(), text.matches("\n| ").count())
+        (
+            text.lines().filter(|line| line.starts_with('#')).count(),
+            text.matches("```").count(),
+            text.matches("\n| ").count(),
+        )
     };
     assert_eq!(parts("README.md"), parts("README.zh-CN.md"));
 }

@@ -1,5 +1,9 @@
 //! The program and its updater: handover, waiting, restart, health, two updaters at once.
-#![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests look at the disk with their own eyes")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "tests look at the disk with their own eyes"
+)]
 
 use std::fs;
 use std::path::PathBuf;
@@ -91,8 +95,11 @@ fn files_are_switched_after_the_program_has_ended() {
     let mut running = Running(program(&world).args(["--no-check", "--linger", "3600"]).spawn().unwrap());
     wait_for("the program", || !starts(&world).is_empty());
     let pid = running.0.id().to_string();
-    let child = updater(&world).args(["update", "--json", "--no-start", "--wait-pid", &pid])
-        .stdout(Stdio::piped()).spawn().unwrap();
+    let child = updater(&world)
+        .args(["update", "--json", "--no-start", "--wait-pid", &pid])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
     let events = world.app().join("updater/state/events.jsonl");
     wait_for("the wait", || fs::read_to_string(&events).unwrap_or_default().contains("waiting-for-host"));
     assert_eq!(fs::read(world.app().join("version.txt")).unwrap(), b"1.0");
@@ -111,7 +118,8 @@ fn a_program_that_stays_stops_the_update() {
     wait_for("the program", || !starts(&world).is_empty());
     let before = tree(&world.app());
     let pid = running.0.id().to_string();
-    let said = expect(updater(&world).args(["update", "--wait-pid", &pid]).env("UPDRAFT_WAIT_FOR_PROGRAM", "1"), 60);
+    let said =
+        expect(updater(&world).args(["update", "--wait-pid", &pid]).env("UPDRAFT_WAIT_FOR_PROGRAM", "1"), 60);
     assert!(said.contains(&pid) && said.contains("busy.program"), "{said}");
     assert_eq!(tree(&world.app()), before);
 }
@@ -123,7 +131,13 @@ fn a_second_updater_says_who_is_at_work() {
     let running = Running(program(&world).args(["--no-check", "--linger", "3600"]).spawn().unwrap());
     wait_for("the program", || !starts(&world).is_empty());
     let pid = running.0.id().to_string();
-    let first = Running(updater(&world).args(["update", "--no-start", "--wait-pid", &pid]).stdout(Stdio::null()).spawn().unwrap());
+    let first = Running(
+        updater(&world)
+            .args(["update", "--no-start", "--wait-pid", &pid])
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap(),
+    );
     let events = world.app().join("updater/state/events.jsonl");
     wait_for("the wait", || fs::read_to_string(&events).unwrap_or_default().contains("waiting-for-host"));
     let said = expect(updater(&world).args(["update", "--no-start"]), 60);
@@ -138,10 +152,24 @@ fn a_second_updater_says_who_is_at_work() {
 fn a_version_that_does_not_live_is_taken_back() {
     let world = world(&[], |world| write(world.build().join("behave.txt"), "crash"));
     let before = tree(&world.app());
-    let said = expect(updater(&world).args(["--headless", "--json", "update"]).args(["--wait-pid", "1", "--wait-started", "1", "--", "--no-check", "--linger", "1"]), 70);
+    let said = expect(
+        updater(&world).args(["--headless", "--json"]).args([
+            "--wait-pid",
+            "1",
+            "--wait-started",
+            "1",
+            "--",
+            "--no-check",
+            "--linger",
+            "1",
+        ]),
+        70,
+    );
     assert!(said.contains("rolled-back"), "{said}");
     assert_eq!(tree(&world.app()), before);
-    wait_for("the old version to start", || starts(&world).last().is_some_and(|start| start["version"] == "1.0"));
+    wait_for("the old version to start", || {
+        starts(&world).last().is_some_and(|start| start["version"] == "1.0")
+    });
     expect(updater(&world).arg("check"), 0);
 }
 
@@ -171,7 +199,15 @@ fn a_missing_program_is_an_error() {
     write(world.build().join("data.txt"), "1");
     world.publish("1.0", &[]);
     world.lay_updater();
-    let said = expect(updater(&world).env("UPDRAFT_START", "bin/none").arg("--headless").args(["--wait-pid", "1", "--wait-started", "1"]), 50);
+    let said = expect(
+        updater(&world).env("UPDRAFT_START", "bin/none").arg("--headless").args([
+            "--wait-pid",
+            "1",
+            "--wait-started",
+            "1",
+        ]),
+        50,
+    );
     assert!(said.contains("none") && said.contains("start"), "{said}");
     assert_eq!(world.record()["receipt"]["number"], 1, "the update itself stands");
 }

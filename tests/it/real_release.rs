@@ -2,7 +2,11 @@
 //!
 //! The wheels come from the Python registry into a cache folder, once. Where there is no Python or no registry the
 //! test says so and proves nothing, unless `UPDRAFT_REAL_RELEASES=1` makes it required, as the checks do.
-#![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests look at the disk with their own eyes")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "tests look at the disk with their own eyes"
+)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -31,7 +35,10 @@ fn wheel(requirement: &str) -> Result<PathBuf, String> {
     let parts = folder.join("wheel");
     fs::remove_dir_all(&folder).ok();
     fs::create_dir_all(&parts).map_err(|error| error.to_string())?;
-    run(Command::new("python3").args(["-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "-q", "-d"]).arg(&parts).arg(requirement))?;
+    run(Command::new("python3")
+        .args(["-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "-q", "-d"])
+        .arg(&parts)
+        .arg(requirement))?;
     let file = fs::read_dir(&parts).unwrap().next().ok_or("pip fetched nothing")?.unwrap().path();
     run(Command::new("python3").args(["-m", "zipfile", "-e"]).arg(file).arg(folder.join("tree")))?;
     write(folder.join("done"), "");

@@ -1,5 +1,9 @@
 //! What an update does to the files of a program, through the real programs.
-#![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests look at the disk with their own eyes")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "tests look at the disk with their own eyes"
+)]
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -23,18 +27,30 @@ fn installed(files: &[(&str, &str)]) -> World {
 /// A01, A30, A34: added, changed, removed and kept files, in sub-folders and empty folders, in one run.
 #[test]
 fn one_update_adds_changes_and_removes() {
-    let world = installed(&[("bin/app", "1"), ("bin/lib/a.dll", "a"), ("keep/me.txt", "k"), ("old/x/gone.txt", "g")]);
+    let world =
+        installed(&[("bin/app", "1"), ("bin/lib/a.dll", "a"), ("keep/me.txt", "k"), ("old/x/gone.txt", "g")]);
     write(world.build().join("bin/app"), "2");
     write(world.build().join("new/deep/file.txt"), "n");
     fs::create_dir_all(world.build().join("empty/inner")).unwrap();
     fs::remove_dir_all(world.build().join("old")).unwrap();
-    assert!(world.publish("2.0", &[]).contains("changed 1, added 1, removed 1"));
+    let said = world.publish("2.0", &[]);
+    assert!(said.contains("changed 1, added 2, removed 1"), "a file and an empty folder: {said}");
     let said = expect(world.updater().args(["plan", "--json"]), 0);
     let plan: serde_json::Value = serde_json::from_str(said.trim()).unwrap();
-    let mut actions: Vec<(String, String)> = plan["items"].as_array().unwrap().iter()
-        .map(|item| (item["path"].as_str().unwrap().to_owned(), item["action"].as_str().unwrap().to_owned())).collect();
+    let mut actions: Vec<(String, String)> = plan["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| (item["path"].as_str().unwrap().to_owned(), item["action"].as_str().unwrap().to_owned()))
+        .collect();
     actions.sort();
-    let expected = [("bin/app", "update"), ("bin/lib/a.dll", "keep"), ("keep/me.txt", "keep"), ("new/deep/file.txt", "add"), ("old/x/gone.txt", "remove")];
+    let expected = [
+        ("bin/app", "update"),
+        ("bin/lib/a.dll", "keep"),
+        ("keep/me.txt", "keep"),
+        ("new/deep/file.txt", "add"),
+        ("old/x/gone.txt", "remove"),
+    ];
     assert_eq!(actions, expected.map(|(path, action)| (path.to_owned(), action.to_owned())));
     world.update();
     assert_eq!(tree(&world.app()), tree(&world.build()));
@@ -115,7 +131,8 @@ fn only_what_changed_is_fetched() {
     let big = fs::File::create({
         fs::create_dir_all(world.build()).unwrap();
         world.build().join("big.bin")
-    }).unwrap();
+    })
+    .unwrap();
     big.set_len(100_000_000).unwrap();
     write(world.build().join("small"), vec![1; 1024]);
     world.publish("1.0", &[]);
@@ -165,7 +182,8 @@ fn modes_and_links_arrive() {
 /// A07 in part, A84 in part: empty files, spaces, Chinese and emoji in names.
 #[test]
 fn unusual_names_and_empty_files_arrive() {
-    let world = installed(&[("空 文件夹/模块 一.dll", "模块"), ("😀.txt", ""), (".hidden", "h"), ("a b/c d", "x")]);
+    let world =
+        installed(&[("空 文件夹/模块 一.dll", "模块"), ("😀.txt", ""), (".hidden", "h"), ("a b/c d", "x")]);
     write(world.build().join("空 文件夹/模块 一.dll"), "新模块");
     world.publish("2.0", &[]);
     world.update();
@@ -181,8 +199,11 @@ fn a_changed_file_is_kept_beside() {
     world.publish("2.0", &[]);
     world.update();
     assert_eq!(fs::read(world.app().join("config.ini")).unwrap(), b"default 2");
-    let kept = fs::read_dir(world.app()).unwrap().map(|entry| entry.unwrap())
-        .find(|entry| entry.file_name().to_string_lossy().starts_with("config.ini.user-")).expect("a copy beside");
+    let kept = fs::read_dir(world.app())
+        .unwrap()
+        .map(|entry| entry.unwrap())
+        .find(|entry| entry.file_name().to_string_lossy().starts_with("config.ini.user-"))
+        .expect("a copy beside");
     assert_eq!(fs::read(kept.path()).unwrap(), b"my setting");
 }
 

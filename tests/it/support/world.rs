@@ -1,5 +1,9 @@
 //! A vendor, a server and an installed copy, through the real programs.
-#![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests look at the disk with their own eyes")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "tests look at the disk with their own eyes"
+)]
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -76,7 +80,10 @@ pub(crate) fn tree(root: &Path) -> BTreeMap<String, Option<Vec<u8>>> {
             }
             let kind = fs::symlink_metadata(&path).unwrap().file_type();
             if kind.is_symlink() {
-                found.insert(name, Some(fs::read_link(&path).unwrap().to_string_lossy().into_owned().into_bytes()));
+                found.insert(
+                    name,
+                    Some(fs::read_link(&path).unwrap().to_string_lossy().into_owned().into_bytes()),
+                );
             } else if kind.is_dir() {
                 found.insert(name, None);
                 open.push(path);
@@ -100,7 +107,10 @@ impl World {
         let dir = tempfile::tempdir().unwrap();
         let source = dir.path().join("www").join("App").to_string_lossy().into_owned();
         let world = Self { dir, source };
-        expect(updraft().arg("init").arg(world.repo()).args(["--app", "App"]).arg("--keys").arg(world.keys()), 0);
+        expect(
+            updraft().arg("init").arg(world.repo()).args(["--app", "App"]).arg("--keys").arg(world.keys()),
+            0,
+        );
         world
     }
 
