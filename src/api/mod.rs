@@ -2,21 +2,18 @@
 //!
 //! The calls never harm the program: whatever goes wrong, it can go on (fail open).
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::engine::{self, Asking, CheckResult, Launch, Setup, Task};
 use crate::fsx;
-use crate::host::{self, ASKED_VARIABLE, CONFIRM_VARIABLE, Handover};
+use crate::host::{self, CONFIRM_VARIABLE, Handover};
 use crate::install::Install;
 use crate::platform::process::exe_name;
 use crate::release::RelPath;
 use crate::report::{Control, ErrorCode, Failure, Offer};
 use crate::settings::{FILE_NAME, Fragment, Settings};
 use crate::source::{Mirrors, NetOptions, Proxy};
-
-/// Whether this process has asked for a new version yet.
-static ASKED_BEFORE: AtomicBool = AtomicBool::new(false);
 
 /// The updater beside a program.
 #[derive(Debug, Clone)]
@@ -61,11 +58,22 @@ impl Updater {
     /// # Errors
     /// If the repository can't be asked or not be trusted. The program goes on as it is.
     pub fn has_new_version(&self, asked: Asked) -> Result<Option<Offer>, Failure> {
-        // Only the first check of a program that the updater started: later ones, by a timer, ask again.
-        let first = !ASKED_BEFORE.swap(true, Ordering::Relaxed);
-        if asked == Asked::ByItself && first && std::env::var_os(ASKED_VARIABLE).is_some() {
+        if asked == Asked::ByItself && host::was_just_asked() {
             return Ok(None);
         }
+        // On a thread of its own: the program may run an event loop in which ours could not be started.
+        let asking = || self.ask(asked);
+        std::thread::scope(|scope| {
+            let thread =
+                std::thread::Builder::new().name("update check".to_owned()).spawn_scoped(scope, asking);
+            thread.map_err(no_queue)?.join().unwrap_or_else(|_panic| {
+                let message = "the check stopped by a defect of the updater".to_owned();
+                Err(Failure { code: ErrorCode::Internal, message, hint: None })
+            })
+        })
+    }
+
+    fn ask(&self, asked: Asked) -> Result<Option<Offer>, Failure> {
         let config = self.folder.join(FILE_NAME);
         let (settings, _) =
             Settings::load(&config, Fragment::default()).map_err(|error| Failure::of(&error))?;
@@ -91,6 +99,7 @@ impl Updater {
         };
         Ok(Setup {
             install: self.install()?,
+            app: settings.app.clone(),
             mirrors: Mirrors::new(&settings.sources, &net).map_err(|error| Failure::of(&error))?,
             channel: settings.channel.clone(),
             platforms: settings.platforms.clone(),
@@ -127,13 +136,15 @@ impl Updater {
         self.folder.join(exe_name("updater".as_ref()))
     }
 
-    /// Starts the updater, which waits for this process to end, updates, and starts the program again with the
-    /// arguments, folder and environment it has now. The caller exits then.
+    /// Starts the updater, which asks the person, waits for this process to end, updates, and starts the program again with the
+    /// arguments, folder and environment it has now. The caller exits then. Asked by hand, the updater also
+    /// offers a version that was skipped before.
     ///
     /// # Errors
     /// If the updater can't be started; the program goes on as it is.
-    pub fn hand_over(&self) -> Result<(), Failure> {
-        let started = Handover::of_this_program().start(&self.program(), &[]);
+    pub fn hand_over(&self, asked: Asked) -> Result<(), Failure> {
+        let first: &[OsString] = if asked == Asked::ByHand { &["--by-hand".into()] } else { &[] };
+        let started = Handover::of_this_program().start(&self.program(), first);
         started.map(|_updater| ()).map_err(|error| Failure::of(&error))
     }
 }
@@ -159,7 +170,7 @@ pub fn has_new_version() -> Result<Option<Offer>, Failure> {
 /// # Errors
 /// If there is no updater or it can't be started.
 pub fn hand_over_to_updater() -> Result<(), Failure> {
-    Updater::beside_this_program()?.hand_over()
+    Updater::beside_this_program()?.hand_over(Asked::ByItself)
 }
 
 /// Says that this version runs well. Called some time after the start, when the program is usable; without an

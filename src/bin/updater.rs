@@ -1,4 +1,6 @@
 //! The updater beside an installed program.
+// A window program: Windows opens no console beside it. Elsewhere this says nothing.
+#![windows_subsystem = "windows"]
 
 use std::process::ExitCode;
 

@@ -21,7 +21,8 @@ impl Staged {
 /// Waits, visibly, until no process runs the program.
 pub(super) async fn host_gone(cx: &Context<'_>) -> Result<HostGone, EngineError> {
     let mut gone = HostGone::nobody();
-    for process in running_programs(cx) {
+    // Asked again after each one has ended: another may have been started meanwhile.
+    while let Some(process) = running_programs(cx).into_iter().next() {
         cx.control.clear_answers().await;
         cx.step(Step::WaitingForHost { pid: process.pid });
         match wait_until_gone(process, cx.setup.wait_for_program, cx.control).await {
@@ -59,6 +60,8 @@ impl HostClosed {
         if cx.control.is_cancelled() {
             return Err(EngineError::Cancelled);
         }
+        // From here there is no cancel; one that comes a moment too late must not end the pages that follow.
+        cx.control.rearm();
         cx.step(Step::Installing);
         let progress = |done, total, file: &crate::release::RelPath| {
             let file = Some(file.clone());

@@ -41,12 +41,13 @@ pub async fn refresh(
     control: &Control,
     events: Events<'_>,
 ) -> Result<TrustedRepository, EngineError> {
+    let from = |error| EngineError::Repository { origin: setup.mirrors.describe(), error };
     let mut refresh = Refresh::begin(store, Stamp::now(), floor)?;
     while let Some(want) = refresh.wants() {
         let found = fetch_small(&setup.mirrors, &want.path, want.limit, patience, control, events).await?;
-        refresh.supply(found.map_or(Answer::Missing, Answer::Found))?;
+        refresh.supply(found.map_or(Answer::Missing, Answer::Found)).map_err(from)?;
     }
-    Ok(refresh.finish()?)
+    refresh.finish().map_err(from)
 }
 
 /// The releases of the best platform that has any.
@@ -127,7 +128,8 @@ pub async fn preview(
     let (Choice::New(summary, _) | Choice::Skipped(summary)) = decide(setup, &repository, &record) else {
         return Ok(None);
     };
-    let release = open_release(setup, &repository, summary.number, patience, control, events).await?;
+    let release =
+        open_release(setup, &repository, summary.number, Patience::Endless, control, events).await?;
     let found = setup.install.scan(&record, release.manifest(), &|_, _, _| {})?;
     Ok(Some(plan::make(
         &found.inventory,
@@ -155,7 +157,16 @@ pub(super) async fn open_release(
     let found =
         fetch_small(&setup.mirrors, &target.fetch_path, target.length, patience, control, events).await?;
     let bytes = found.ok_or_else(|| EngineError::NoManifest(target.fetch_path.clone()))?;
-    Ok(repository.open_release(&target, &bytes)?)
+    let origin = || setup.mirrors.describe();
+    let release = repository
+        .open_release(&target, &bytes)
+        .map_err(|error| EngineError::Repository { origin: origin(), error })?;
+    let found = &release.manifest().app;
+    if *found != setup.app {
+        let (found, wanted) = (found.clone(), setup.app.clone());
+        return Err(EngineError::OtherProgram { origin: origin(), found, wanted });
+    }
+    Ok(release)
 }
 
 /// The metadata of the install; on its first use it begins with the root key file beside the updater.

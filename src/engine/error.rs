@@ -7,6 +7,7 @@ use crate::install::{
 };
 use crate::plan::PlanError;
 use crate::platform::ProcessId;
+use crate::release::App;
 use crate::report::{ErrorCode, Fault};
 use crate::transfer::TransferError;
 use crate::trust::TrustError;
@@ -21,8 +22,27 @@ pub enum EngineError {
     Recover(#[from] RecoverError),
     #[error(transparent)]
     Record(#[from] RecordError),
+    #[error("{origin}: {error}")]
+    Repository {
+        /// Where the metadata came from.
+        origin: String,
+        /// What is wrong with it.
+        #[source]
+        error: TrustError,
+    },
+    /// What is stored beside the updater can't be trusted.
     #[error(transparent)]
     Trust(#[from] TrustError),
+    /// The release is of another program.
+    #[error("{origin} has releases of \u{ab}{found}\u{bb}, but this is \u{ab}{wanted}\u{bb}")]
+    OtherProgram {
+        /// Where it came from.
+        origin: String,
+        /// The program of the release.
+        found: App,
+        /// The program of the install.
+        wanted: App,
+    },
     #[error(transparent)]
     Transfer(#[from] TransferError),
     #[error(transparent)]
@@ -47,6 +67,9 @@ pub enum EngineError {
     /// There is no program to start.
     #[error("neither the release nor the settings say which program to start")]
     NothingToStart,
+    /// A repaired release ends or stays silent all the same.
+    #[error("{} was repaired, but does not live", .0.version.as_ref().map_or_else(|| .0.number.to_string(), ToString::to_string))]
+    DoesNotLive(crate::report::ReleaseRef),
     /// The release to repair to is no longer offered.
     #[error(
         "the installed release {0} is not in the repository any more, so there is nothing to repair from"
@@ -66,7 +89,7 @@ impl EngineError {
             Self::Lock(error) => error,
             Self::Recover(error) => error,
             Self::Record(error) => error,
-            Self::Trust(error) => error,
+            Self::Repository { error, .. } | Self::Trust(error) => error,
             Self::Transfer(error) => error,
             Self::Scan(error) => error,
             Self::Plan(error) => error,
@@ -77,7 +100,9 @@ impl EngineError {
             Self::Restart(error) => error,
             Self::File(error) => error,
             Self::HostRuns(_)
+            | Self::OtherProgram { .. }
             | Self::NothingToStart
+            | Self::DoesNotLive(_)
             | Self::NothingToRepair(_)
             | Self::NoManifest(_)
             | Self::Cancelled => return None,
@@ -89,9 +114,10 @@ impl Fault for EngineError {
     fn code(&self) -> ErrorCode {
         match self {
             Self::HostRuns(_) => ErrorCode::HostRuns,
-            Self::NothingToStart => ErrorCode::Start,
+            Self::NothingToStart | Self::DoesNotLive(_) => ErrorCode::Start,
             Self::NothingToRepair(_) | Self::NoManifest(_) => ErrorCode::Missing,
             Self::Cancelled => ErrorCode::Cancelled,
+            Self::OtherProgram { .. } => ErrorCode::Mismatch,
             _ => self.inner().map_or(ErrorCode::Internal, Fault::code),
         }
     }
@@ -99,6 +125,11 @@ impl Fault for EngineError {
     fn hint(&self) -> Option<String> {
         let own = match self {
             Self::HostRuns(_) => "Close the program and try again; what was downloaded is kept.",
+            Self::OtherProgram { .. } => "Correct `sources` or `app` in updater.json.",
+            Self::Repository { error: TrustError::Missing { .. }, .. } => {
+                "Check that the address is that of the repository folder; if it is, its copy is not complete."
+            }
+            Self::DoesNotLive(_) => "Update to a newer version, or go back with `rollback`.",
             Self::NothingToStart => "Set `start` in updater.json, or publish with --start.",
             Self::NoManifest(_) => "Tell the vendor; the repository was not copied in full.",
             Self::NothingToRepair(_) => "Update to the newest release instead.",

@@ -9,7 +9,7 @@ use crate::report::{Answer, Event, Installed as Done, Offer, Progress, ProgressP
 use crate::transfer::{Depot, Options, Patience, Request, fetch_all};
 use crate::trust::TrustedRelease;
 
-use super::check::{decide, is_forced, open_release, open_store, refresh};
+use super::check::{decide, is_forced, open_release, open_store, refresh, releases};
 use super::run::{Context, Outcome};
 use super::state::{Accepted, Checked, Desk, Fetched, Offered, Opened, Planned, Staged, State};
 use super::{Asking, EngineError, Task};
@@ -50,9 +50,21 @@ impl Checked {
 
     async fn nothing_new(self, cx: &Context<'_>) -> Result<State, EngineError> {
         let installed = self.desk.record.receipt.release();
+        if releases(cx.setup, &self.repository).is_empty() {
+            let platforms: Vec<&str> = cx.setup.platforms.iter().map(|platform| platform.as_str()).collect();
+            let text = format!(
+                "The repository has no release for the channel {} and the platform {}.",
+                cx.setup.channel,
+                platforms.join(" or ")
+            );
+            cx.step(Step::Message { text });
+        }
         cx.step(Step::UpToDate { installed: installed.clone() });
         let start = cx.wait_before_start().await;
-        super::restart::start_current(cx, &self.desk.record, start)?;
+        if self.desk.record.unconfirmed.is_some() && start {
+            return super::restart::start_unconfirmed(cx, self.desk, installed);
+        }
+        super::restart::start_current(cx, &self.desk.record, start).await?;
         Ok(State::Ended(Outcome::UpToDate(installed)))
     }
 
@@ -63,7 +75,7 @@ impl Checked {
     }
 
     async fn open(&self, cx: &Context<'_>, number: ReleaseNumber) -> Result<TrustedRelease, EngineError> {
-        open_release(cx.setup, &self.repository, number, cx.check_patience(), cx.control, cx.events).await
+        open_release(cx.setup, &self.repository, number, Patience::Endless, cx.control, cx.events).await
     }
 
     /// Bytes to fetch if the install is as its receipt says; the plan will know for certain.
@@ -92,7 +104,7 @@ impl Offered {
         cx.step(Step::Offered(self.offer.clone()));
         let forced = is_forced(&self.offer);
         let answer = match cx.setup.asking {
-            Asking::Nobody => Answer::Update,
+            Asking::Nobody | Asking::AgreedPerson => Answer::Update,
             Asking::Person => cx.answer_or_cancel().await,
         };
         match answer {
@@ -105,18 +117,19 @@ impl Offered {
                 cx.step(Step::Declined { skip: false });
                 Ok(State::Ended(Outcome::Declined))
             }
-            answer => self.decline(cx, answer == Answer::Skip),
+            answer => self.decline(cx, answer == Answer::Skip).await,
         }
     }
 
-    fn decline(self, cx: &Context<'_>, skip: bool) -> Result<State, EngineError> {
+    async fn decline(self, cx: &Context<'_>, skip: bool) -> Result<State, EngineError> {
         let Desk { guard, mut record } = self.desk;
         if skip {
             record.skip = self.offer.release.version.clone();
             guard.save(&mut record)?;
         }
         cx.step(Step::Declined { skip });
-        super::restart::start_current(cx, &record, true)?;
+        cx.control.rearm();
+        super::restart::start_current(cx, &record, true).await?;
         Ok(State::Ended(Outcome::Declined))
     }
 }

@@ -1,13 +1,13 @@
 //! Drives the states, and what happens when one of them fails.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::install::{HostGone, Recovered};
+use crate::install::{Guard, HostGone, LockError, Owner, Recovered};
 use crate::report::{Answer, Control, ErrorCode, Failure, Fault as _, Installed as Done, ReleaseRef, Step};
 
 use super::check::Events;
 use super::state::{Desk, Opened, State};
-use super::{Asking, EngineError, Setup};
+use super::{Asking, EngineError, Setup, Task};
 
 /// How an update ended.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,9 +31,6 @@ pub enum Outcome {
     Failed(Failure),
 }
 
-/// A check holds the lock for a moment; an updater at work holds it longer than this.
-const LOCK_PATIENCE: Duration = Duration::from_millis(500);
-
 /// What every state works with.
 pub(super) struct Context<'a> {
     pub setup: &'a Setup,
@@ -50,7 +47,7 @@ pub async fn run(setup: &Setup, control: &Control, events: Events<'_>) -> Outcom
             Err(error) => error,
         };
         if error.code() == ErrorCode::Cancelled {
-            return cancelled(&cx);
+            return cancelled(&cx).await;
         }
         let failure = Failure::of(&error);
         tracing::error!("{failure}");
@@ -59,13 +56,13 @@ pub async fn run(setup: &Setup, control: &Control, events: Events<'_>) -> Outcom
         cx.control.clear_answers().await;
         cx.step(Step::Failed { failure: failure.clone(), installed, log, may_start });
         if setup.asking == Asking::Nobody {
-            start_after_failure(&cx, &error, may_start);
+            start_after_failure(&cx, &error, may_start).await;
             return Outcome::Failed(failure);
         }
         match cx.answer_or_cancel().await {
             Answer::Update => control.rearm(),
             Answer::Start => {
-                start_after_failure(&cx, &error, true);
+                start_after_failure(&cx, &error, may_start).await;
                 return Outcome::Failed(failure);
             }
             Answer::Later | Answer::Skip | Answer::Quit | Answer::CloseHost => {
@@ -76,8 +73,10 @@ pub async fn run(setup: &Setup, control: &Control, events: Events<'_>) -> Outcom
 }
 
 async fn drive(cx: &Context<'_>) -> Result<Outcome, EngineError> {
-    let mut state = open(cx)?;
+    let mut state = open(cx).await?;
     loop {
+        // Lets whoever shares this thread, such as the handler of Ctrl-C, have its turn.
+        tokio::task::yield_now().await;
         if cx.control.is_cancelled() && may_cancel(&state) {
             return Err(EngineError::Cancelled);
         }
@@ -97,15 +96,48 @@ async fn drive(cx: &Context<'_>) -> Result<Outcome, EngineError> {
     }
 }
 
+/// Locks the install. A check holds the lock for as long as its server takes to answer and is waited for; an
+/// updater at work is not.
+async fn lock(cx: &Context<'_>, purpose: &str) -> Result<Guard, EngineError> {
+    let end = Instant::now() + cx.setup.check_timeout + Duration::from_secs(2);
+    loop {
+        match cx.setup.install.lock(purpose) {
+            Err(LockError::Held { owner, .. }) if is_brief(owner.as_ref()) && Instant::now() < end => {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            other => return Ok(other?),
+        }
+    }
+}
+
+fn is_brief(owner: Option<&Owner>) -> bool {
+    owner.is_none_or(|owner| matches!(owner.purpose.as_str(), "check" | "plan" | "look"))
+}
+
+/// Ends an interrupted swap. One that can't be ended is put aside, whole, when a repair is asked for: it
+/// brings every file back from the signed release.
+fn end_open_swap(cx: &Context<'_>, guard: &Guard) -> Result<(), EngineError> {
+    match cx.setup.install.recover(guard) {
+        Ok(None) => {}
+        Ok(Some(Recovered { forward, .. })) => cx.step(Step::Recovered { forward }),
+        Err(error) if cx.setup.task == Task::Repair && error.code() == ErrorCode::Journal => {
+            let aside = cx.setup.install.set_aside(guard)?;
+            let aside = aside.map(|path| path.display().to_string()).unwrap_or_default();
+            let text = format!("{error}. It is kept in {aside}, and every file is brought back as signed.");
+            cx.step(Step::Message { text });
+        }
+        Err(error) => return Err(error.into()),
+    }
+    Ok(())
+}
+
 fn may_cancel(state: &State) -> bool {
     !matches!(state, State::Installed(_) | State::Restarted(_) | State::Ended(_))
 }
 
-fn open(cx: &Context<'_>) -> Result<State, EngineError> {
-    let guard = cx.setup.install.lock_within("update", LOCK_PATIENCE)?;
-    if let Some(Recovered { forward, .. }) = cx.setup.install.recover(&guard)? {
-        cx.step(Step::Recovered { forward });
-    }
+async fn open(cx: &Context<'_>) -> Result<State, EngineError> {
+    let guard = lock(cx, "update").await?;
+    end_open_swap(cx, &guard)?;
     let loaded = guard.record()?;
     if let Some(damage) = loaded.damage {
         let text = format!("The record of this install was damaged and is made anew: {damage}");
@@ -115,28 +147,36 @@ fn open(cx: &Context<'_>) -> Result<State, EngineError> {
     Ok(State::Opened(Box::new(Opened { desk: Desk { guard, record } })))
 }
 
-fn cancelled(cx: &Context<'_>) -> Outcome {
+async fn cancelled(cx: &Context<'_>) -> Outcome {
     cx.step(Step::Cancelled);
-    match cx.setup.install.read_record() {
-        Ok(loaded) => start_after(cx, &loaded.record, true),
-        Err(error) => tracing::warn!("{error}"),
-    }
+    let (_, may_start) = standing(cx.setup);
+    start_after(cx, may_start).await;
     Outcome::Cancelled
 }
 
-fn start_after_failure(cx: &Context<'_>, error: &EngineError, agreed: bool) {
-    // Starting failed already, or the program was never ended.
-    if matches!(error, EngineError::Restart(_) | EngineError::NothingToStart | EngineError::HostRuns(_)) {
-        return;
-    }
-    match cx.setup.install.read_record() {
-        Ok(loaded) => start_after(cx, &loaded.record, agreed),
-        Err(error) => tracing::warn!("{error}"),
+async fn start_after_failure(cx: &Context<'_>, error: &EngineError, agreed: bool) {
+    // Starting failed already, the program was never ended, or another updater is about to switch its files.
+    let is_in_vain = matches!(
+        error,
+        EngineError::Restart(_)
+            | EngineError::NothingToStart
+            | EngineError::HostRuns(_)
+            | EngineError::Rollback(_)
+            | EngineError::Lock(_)
+    );
+    if !is_in_vain {
+        start_after(cx, agreed).await;
     }
 }
 
-fn start_after(cx: &Context<'_>, record: &crate::install::Record, agreed: bool) {
-    if let Err(error) = super::restart::start_current(cx, record, agreed) {
+async fn start_after(cx: &Context<'_>, agreed: bool) {
+    let record = match cx.setup.install.read_record() {
+        Ok(loaded) => loaded.record,
+        Err(error) => return tracing::warn!("{error}"),
+    };
+    // A new try to start it must not end at once because of the cancel that led here.
+    cx.control.rearm();
+    if let Err(error) = super::restart::start_current(cx, &record, agreed).await {
         let text = Failure::of(&error).to_string();
         tracing::error!("{text}");
         cx.step(Step::Message { text });
@@ -169,17 +209,18 @@ pub fn recover(install: &crate::install::Install) -> Result<Option<Recovered>, E
 /// If there is none, the program runs, or files can't be switched.
 pub async fn rollback(setup: &Setup, control: &Control, events: Events<'_>) -> Result<Outcome, EngineError> {
     let cx = Context { setup, control, events };
-    let guard = setup.install.lock("rollback")?;
-    if let Some(Recovered { forward, .. }) = setup.install.recover(&guard)? {
-        cx.step(Step::Recovered { forward });
-    }
+    let guard = lock(&cx, "rollback").await?;
+    end_open_swap(&cx, &guard)?;
     let from = guard.record()?.record.receipt.release();
     let gone: HostGone = super::apply::host_gone(&cx).await?;
-    let record = setup.install.rollback(&guard, gone, &setup.stub, false, &|_, _, _| {})?.record;
+    let mut record = setup.install.rollback(&guard, gone, &setup.stub, false, &|_, _, _| {})?.record;
+    // Who goes back does not want to be asked for the same version again at the next start.
+    record.skip = from.version.clone();
+    guard.save(&mut record)?;
     let to = record.receipt.release();
-    let reason = "it was asked for".to_owned();
+    let reason = String::new();
     cx.step(Step::RolledBack { from: from.clone(), to: to.clone(), reason });
-    super::restart::start_current(&cx, &record, true)?;
+    super::restart::start_current(&cx, &record, true).await?;
     Ok(Outcome::RolledBack { from, to })
 }
 
@@ -187,8 +228,7 @@ pub async fn rollback(setup: &Setup, control: &Control, events: Events<'_>) -> R
 ///
 /// # Errors
 /// If it is not known or can't be started.
-pub fn start_program(setup: &Setup) -> Result<(), EngineError> {
-    let control = Control::new();
-    let cx = Context { setup, control: &control, events: &|_event| {} };
-    super::restart::start_current(&cx, &setup.install.read_record()?.record, true)
+pub async fn start_program(setup: &Setup, control: &Control) -> Result<(), EngineError> {
+    let cx = Context { setup, control, events: &|_event| {} };
+    super::restart::start_current(&cx, &setup.install.read_record()?.record, true).await
 }

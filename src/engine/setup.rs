@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::host::Handover;
 use crate::install::Install;
-use crate::release::{Channel, Platform, RelPath};
+use crate::release::{App, Channel, Platform, RelPath};
 use crate::source::Mirrors;
 
 /// What is to be done.
@@ -22,6 +22,8 @@ pub enum Task {
 pub enum Asking {
     /// A person, through [`Control`](crate::report::Control).
     Person,
+    /// A person who has agreed to an optional release already, but sees all the rest.
+    AgreedPerson,
     /// Nobody: every release is taken.
     Nobody,
 }
@@ -41,6 +43,8 @@ pub enum Launch {
 pub struct Setup {
     /// The install.
     pub install: Install,
+    /// The program, whose releases alone are taken.
+    pub app: App,
     /// Where bytes come from.
     pub mirrors: Mirrors,
     /// The stream of releases followed.

@@ -5,13 +5,23 @@ use std::time::Duration;
 
 use crate::fsx::{self, FsError};
 use crate::platform::Spawned;
-use crate::release::Health;
+use crate::release::{Health, Stamp};
 
 /// The variable that tells a restarted program where to say that it is well.
 pub const CONFIRM_VARIABLE: &str = "UPDRAFT_CONFIRM";
 
-/// The variable that tells a program that the updater started it, so that there is nothing to ask again.
+/// The variable that tells a program when the updater started it, in seconds since 1970.
 pub const ASKED_VARIABLE: &str = "UPDRAFT_ASKED";
+/// For so many seconds after that there is nothing to ask again: the person has just answered.
+const JUST_ASKED: i64 = 60;
+
+/// Whether the updater has just started this program, or the one that started us. A check that the program
+/// makes by itself then says nothing, or "Later" would lead from the program to the updater and back for ever.
+#[must_use]
+pub fn was_just_asked() -> bool {
+    let said = std::env::var(ASKED_VARIABLE).ok().and_then(|text| text.parse::<i64>().ok());
+    said.is_some_and(|then| (0..JUST_ASKED).contains(&(Stamp::now().unix() - then)))
+}
 
 /// What became of a restarted program.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,9 +57,12 @@ pub async fn watch(program: &Spawned, mark: &Path, health: Health) -> Verdict {
         if fsx::exists(mark).unwrap_or(false) {
             return Verdict::Well;
         }
-        if let Some(ended_well) = program.ended_well() {
-            // Who closes a program within its first seconds is no reason to go back.
-            return if ended_well && !health.confirm { Verdict::Well } else { Verdict::Ended };
+        match program.ended_well() {
+            // Who closes a program within its first seconds is no reason to go back. Where a word is wanted, a
+            // launcher has ended and the program it started has yet to say it.
+            Some(true) if !health.confirm => return Verdict::Well,
+            Some(false) if !fsx::exists(mark).unwrap_or(false) => return Verdict::Ended,
+            Some(_) | None => {}
         }
         if tokio::time::Instant::now() >= end {
             return if health.confirm { Verdict::Silent } else { Verdict::Well };

@@ -6,6 +6,8 @@ mod leave;
 mod restart;
 
 pub use handover::{Handover, HandoverError};
-pub use health::{ASKED_VARIABLE, CONFIRM_VARIABLE, Verdict, confirm, expect_confirmation, watch};
+pub use health::{
+    ASKED_VARIABLE, CONFIRM_VARIABLE, Verdict, confirm, expect_confirmation, was_just_asked, watch,
+};
 pub use leave::{Leaving, wait_until_gone};
 pub use restart::{Program, RestartError};

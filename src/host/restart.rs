@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::fsx;
 use crate::platform::{self, Spawned};
+use crate::release::Stamp;
 use crate::report::{ErrorCode, Fault};
 
 use super::Handover;
@@ -78,7 +79,7 @@ impl Program {
         });
         let variables = [
             (OsString::from(CONFIRM_VARIABLE), said),
-            (OsString::from(ASKED_VARIABLE), Some(OsString::from("1"))),
+            (OsString::from(ASKED_VARIABLE), Some(OsString::from(Stamp::now().unix().to_string()))),
         ];
         platform::process::spawn_detached(&self.path, &self.args, Some(&self.folder), &variables)
             .map_err(|source| RestartError::Spawn { path: self.path.clone(), source })

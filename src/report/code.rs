@@ -87,7 +87,7 @@ codes! {
     /// The program can't be started.
     Start = "start" => 50,
     /// A defect of the updater itself.
-    Internal = "internal" => 70,
+    Internal = "internal" => 1,
 }
 
 impl fmt::Display for ErrorCode {

@@ -146,7 +146,7 @@ pub enum Step {
         from: ReleaseRef,
         /// The release that stands.
         to: ReleaseRef,
-        /// Why.
+        /// Why; empty if a person asked for it.
         reason: String,
     },
     /// The person declined.

@@ -51,7 +51,9 @@ impl<W: Write + Send> Reporter for Text<W> {
         match event {
             Event::Progress(progress) => self.draw(progress),
             Event::Step(step) => {
-                if let Some(line) = sentence(step) {
+                // Who runs us shows the failure itself, once, where errors belong.
+                let is_failure = matches!(step, Step::Failed { .. });
+                if let Some(line) = sentence(step).filter(|_| !is_failure) {
                     let out = &mut self.out;
                     // A closed terminal must not end an update.
                     self.bar.suspend(|| writeln!(out, "{line}").and_then(|()| out.flush()).ok());
@@ -110,7 +112,14 @@ pub(super) fn sentence(step: &Step) -> Option<String> {
             let name = |r: &super::ReleaseRef| {
                 r.version.as_ref().map_or_else(|| r.number.to_string(), ToString::to_string)
             };
-            format!("{} did not start ({reason}); {} is back.", name(from), name(to))
+            if reason.is_empty() {
+                return Some(format!(
+                    "{} is back; {} will not be offered again by itself.",
+                    name(to),
+                    name(from)
+                ));
+            }
+            format!("{} did not live ({reason}); {} is back.", name(from), name(to))
         }
         Step::Declined { skip: true } => "Skipped this version.".to_owned(),
         Step::Declined { skip: false } => "Postponed.".to_owned(),

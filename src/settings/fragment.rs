@@ -38,6 +38,9 @@ pub struct Fragment {
     pub limit: Option<u64>,
     /// What is decided without asking.
     pub policy: PolicyFragment,
+    /// Settings this version does not know: kept, and ignored.
+    #[serde(flatten)]
+    pub unknown: serde_json::Map<String, serde_json::Value>,
 }
 
 /// How a check is done.
@@ -99,6 +102,7 @@ impl Fragment {
                 start_anyway: flag("policy.start_anyway", "UPDRAFT_START_ANYWAY")?,
                 wait_for_program: number("policy.wait_for_program", "UPDRAFT_WAIT_FOR_PROGRAM")?,
             },
+            unknown: serde_json::Map::new(),
         })
     }
 }

@@ -54,6 +54,9 @@ fn last<T>(file: Option<T>, environment: Option<T>, argument: Option<T>) -> Said
     })
 }
 
+/// A year: longer waits are no different, and no clock overflows.
+const LONGEST: u64 = 365 * 86_400;
+
 /// What stands after all places were heard.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[expect(missing_docs, reason = "the fields are those of Settings")]
@@ -77,13 +80,16 @@ pub struct Merged {
     pub start_anyway: Said<bool>,
     #[serde(rename = "policy.wait_for_program")]
     pub wait_for_program: Said<u64>,
+    /// Names in the file that mean nothing to this version.
+    pub unknown: Vec<String>,
 }
 
 impl Merged {
     /// Hears the file, then the environment, then the arguments.
     #[must_use]
-    pub fn of(_path: &Path, f: Fragment, e: Fragment, a: Fragment) -> Self {
+    pub fn of(f: Fragment, e: Fragment, a: Fragment) -> Self {
         Self {
+            unknown: f.unknown.into_iter().map(|(name, _)| name).collect(),
             app: last(f.app, e.app, a.app),
             title: last(f.title, e.title, a.title),
             icon: last(f.icon, e.icon, a.icon),
@@ -122,7 +128,8 @@ impl Merged {
             Some(platform) => vec![platform],
             None => vec![Platform::current(), Platform::any()],
         };
-        let seconds = |said: &Said<u64>, default: u64| Duration::from_secs(said.value.unwrap_or(default));
+        let seconds =
+            |said: &Said<u64>, default: u64| Duration::from_secs(said.value.unwrap_or(default).min(LONGEST));
         Ok(Settings {
             title: self.title.value.clone().unwrap_or_else(|| format!("{app}")),
             app,

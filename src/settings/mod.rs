@@ -129,7 +129,7 @@ impl Settings {
         let file: Fragment = serde_json::from_slice(&bytes)
             .map_err(|source| SettingsError::Json { path: path.to_path_buf(), source })?;
         let environment = Fragment::from_environment(|name| std::env::var(name).ok())?;
-        let merged = Merged::of(path, file, environment, arguments);
+        let merged = Merged::of(file, environment, arguments);
         let settings = merged.check(path)?;
         Ok((settings, merged))
     }

@@ -1,9 +1,5 @@
 //! "Is there something new?", through the updater and through the library.
-#![expect(
-    clippy::disallowed_methods,
-    clippy::unwrap_used,
-    reason = "tests look at the disk with their own eyes"
-)]
+#![expect(clippy::disallowed_methods, reason = "tests look at the disk with their own eyes")]
 
 use std::net::TcpListener;
 use std::time::{Duration, Instant};

@@ -19,11 +19,14 @@ mod publish;
 mod publish_kill;
 #[cfg(unix)]
 mod real_release;
+#[cfg(unix)]
+mod reporters;
 mod repository_formats;
 #[cfg(unix)]
 mod resume;
 #[cfg(unix)]
 mod serve;
+mod settings;
 mod transfer;
 mod trust_attacks;
 mod trust_keys;

@@ -4,6 +4,7 @@
 //! test says so and proves nothing, unless `UPDRAFT_REAL_RELEASES=1` makes it required, as the checks do.
 #![expect(
     clippy::disallowed_methods,
+    clippy::print_stderr,
     clippy::unwrap_used,
     reason = "tests look at the disk with their own eyes"
 )]
@@ -58,7 +59,7 @@ fn a_real_program_is_updated_over_a_breaking_line() {
         (Ok(old), Ok(new)) => (old, new),
         (Err(why), _) | (_, Err(why)) => {
             assert!(std::env::var_os("UPDRAFT_REAL_RELEASES").is_none(), "required, but: {why}");
-            println!("skipped: no wheels to be had here: {why}");
+            eprintln!("skipped: no wheels to be had here: {why}");
             return;
         }
     };

@@ -1,9 +1,5 @@
 //! Broken lines, killed updaters and what a check costs, through the real updater.
-#![expect(
-    clippy::disallowed_methods,
-    clippy::unwrap_used,
-    reason = "tests look at the disk with their own eyes"
-)]
+#![expect(clippy::disallowed_methods, reason = "tests look at the disk with their own eyes")]
 
 use std::fs;
 use std::process::Stdio;

@@ -24,7 +24,7 @@ fn installed(files: &[(&str, &str)]) -> World {
     world
 }
 
-/// A01, A30, A34: added, changed, removed and kept files, in sub-folders and empty folders, in one run.
+/// A01, A30, A34, A39: `plan` shows it before anything is done; added, changed, removed and kept files, in sub-folders and empty folders, in one run.
 #[test]
 fn one_update_adds_changes_and_removes() {
     let world =

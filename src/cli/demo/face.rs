@@ -33,7 +33,7 @@ pub(super) fn show(version: &str) -> Result<(), String> {
         };
         match updater
             .has_new_version(Asked::ByHand)
-            .and_then(|offer| offer.map(|_| updater.hand_over()).transpose())
+            .and_then(|offer| offer.map(|_| updater.hand_over(Asked::ByHand)).transpose())
         {
             Ok(Some(())) => {
                 ctx.send_viewport_cmd(egui::ViewportCommand::Close);

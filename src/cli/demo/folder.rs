@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use crate::fsx::{self, Result};
+use crate::install::Install;
 use crate::platform::process::exe_name;
+use crate::release::{InvalidPath, RelPath};
 
 /// Where everything lies.
 pub(super) struct Places {
@@ -21,6 +23,8 @@ pub(super) struct Places {
     pub(super) installed: PathBuf,
     /// The updater's folder in it.
     pub(super) updater: PathBuf,
+    /// That folder as the program's folder names it.
+    inside: RelPath,
     /// Where the program notes each of its starts.
     pub(super) trace: PathBuf,
 }
@@ -30,9 +34,13 @@ const MODULE: usize = 1_500_000;
 
 impl Places {
     /// The places below `root`.
-    pub(super) fn below(root: &Path) -> Self {
+    ///
+    /// # Errors
+    /// Never in fact: the folder's name is a plain one.
+    pub(super) fn below(root: &Path) -> std::result::Result<Self, InvalidPath> {
         let installed = root.join("installed").join("MyApp");
-        Self {
+        Ok(Self {
+            inside: "updater".parse()?,
             first: root.join("build-1.0"),
             second: root.join("build-2.0"),
             served: root.join("www"),
@@ -41,7 +49,7 @@ impl Places {
             updater: installed.join("updater"),
             installed,
             trace: root.join("starts.jsonl"),
-        }
+        })
     }
 
     /// The program's file in `folder`.
@@ -74,6 +82,11 @@ impl Places {
         let seed = if module <= 6 { module * 10 + version } else { module * 10 };
         let path = folder.join("modules").join(format!("module{module:02}.dll"));
         fsx::write_durable(&path, &noise(seed, MODULE))
+    }
+
+    /// The user's copy as the updater sees it.
+    pub(super) fn install(&self) -> Install {
+        Install::at(self.installed.clone(), self.inside.clone())
     }
 
     /// Lays the updater, its settings and the vendor's root keys where a setup program would.

@@ -43,7 +43,7 @@ pub(super) fn play(args: &DemoArgs) -> Result<(), Failure> {
     }
     let exe =
         std::env::current_exe().map_err(|error| broken("can't find this program's own file", &error))?;
-    let places = Places::below(&root);
+    let places = Places::below(&root).map_err(|error| broken("the folder is refused", &error))?;
     println!("The demonstration lives in {}.", root.display());
     println!("1. A vendor builds MyApp 1.0 and 2.0, makes keys and a repository, and publishes 1.0.");
     places.build(&exe).map_err(|error| fail(&error))?;
@@ -157,11 +157,11 @@ fn wait_for_second(places: &Places, headless: bool) -> Result<(), Failure> {
     let mut idle_since = Instant::now();
     while Instant::now() < patience {
         let lines = starts(&places.trace);
-        for version in lines.iter().skip(seen) {
+        for (version, _) in lines.iter().skip(seen) {
             println!("   version {version} was started.");
         }
         seen = lines.len();
-        if is_at_work(places) {
+        if is_at_work(places, &lines) {
             idle_since = Instant::now();
         }
         if idle_since.elapsed() > Duration::from_secs(3) {
@@ -172,8 +172,8 @@ fn wait_for_second(places: &Places, headless: bool) -> Result<(), Failure> {
     Err(broken("the demonstration did not end", &"version 2 was not started in time"))
 }
 
-fn ending(lines: &[String], headless: bool) -> Result<(), Failure> {
-    if lines.last().is_some_and(|version| version == "2.0") {
+fn ending(lines: &[(String, u32)], headless: bool) -> Result<(), Failure> {
+    if lines.last().is_some_and(|(version, _)| version == "2.0") {
         println!("6. Version 2.0 runs, and said that it is well. That was an update.");
         return Ok(());
     }
@@ -185,16 +185,19 @@ fn ending(lines: &[String], headless: bool) -> Result<(), Failure> {
 }
 
 /// Whether the program or its updater runs.
-fn is_at_work(places: &Places) -> bool {
-    !crate::platform::process::holders(&places.installed).is_empty()
+fn is_at_work(places: &Places, starts: &[(String, u32)]) -> bool {
+    let runs = |(_, pid): &(String, u32)| crate::platform::process::find(*pid).is_some();
+    starts.is_empty() || starts.last().is_some_and(runs) || places.install().lock_holder().is_some()
 }
 
-fn starts(trace: &Path) -> Vec<String> {
+/// Version and process of each start of the program.
+fn starts(trace: &Path) -> Vec<(String, u32)> {
     let bytes = fsx::read(trace, 1024 * 1024).unwrap_or_default();
     let text = String::from_utf8_lossy(&bytes);
     let version = |line: &str| {
         let value: serde_json::Value = serde_json::from_str(line).ok()?;
-        value["version"].as_str().map(str::to_owned)
+        let pid = u32::try_from(value["pid"].as_u64()?).ok()?;
+        Some((value["version"].as_str()?.to_owned(), pid))
     };
     text.lines().filter_map(version).collect()
 }

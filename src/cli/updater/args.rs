@@ -35,7 +35,11 @@ pub enum Command {
     /// Say whether there is a newer version, and end.
     Check,
     /// Update to the newest version.
-    Update,
+    Update {
+        /// The arguments to start the program with.
+        #[arg(last = true, value_name = "ARGUMENT")]
+        args: Vec<OsString>,
+    },
     /// Show what an update would do to each file.
     Plan,
     /// Bring back the files of the installed version as they were signed.
@@ -65,7 +69,10 @@ pub struct Common {
     /// No window, one JSON object a line on standard output.
     #[arg(long, global = true)]
     pub json: bool,
-    /// Take an optional version without asking.
+    /// A person asks: offer also a version that was skipped, or was offered a moment ago.
+    #[arg(long, global = true)]
+    pub by_hand: bool,
+    /// In the window: take an optional version without asking. Without a window every version is taken.
     #[arg(long, global = true)]
     pub accept: bool,
     /// Do not start the program afterwards.
@@ -111,10 +118,27 @@ pub struct HandoverArgs {
     pub args: Vec<OsString>,
 }
 
-impl HandoverArgs {
-    /// What these arguments say.
+impl Args {
+    /// Who handed over.
     #[must_use]
     pub fn handover(&self) -> Handover {
+        let mut handover = self.handover.handover();
+        if let Some(Command::Update { args }) = &self.command {
+            handover.args.extend(args.iter().cloned());
+        }
+        handover
+    }
+
+    /// Whether a person asks: by the flag, or by starting the updater itself.
+    #[must_use]
+    pub fn is_by_hand(&self) -> bool {
+        let by_itself = matches!(self.command, Some(Command::Check)) || self.handover.wait_pid.is_some();
+        self.common.by_hand || !by_itself
+    }
+}
+
+impl HandoverArgs {
+    fn handover(&self) -> Handover {
         let process = self.wait_pid.map(|pid| match self.wait_started {
             Some(started) => ProcessId { pid, started },
             None => crate::platform::process::find(pid).unwrap_or(ProcessId { pid, started: 0 }),

@@ -27,7 +27,10 @@ pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 pub(super) fn check(args: &Args) -> Result<u8, Failure> {
     let session = Session::open(&args.common)?;
     session.start_log();
-    let result = if session.settings.enabled {
+    let installed = || session.install.read_record().map(|loaded| loaded.record.release());
+    let result = if session.settings.enabled && !args.is_by_hand() && host::was_just_asked() {
+        CheckResult::UpToDate(installed().map_err(|error| fail(&error))?)
+    } else if session.settings.enabled {
         let setup = session.setup(args, Task::Update, Asking::Nobody)?;
         let control = Control::new();
         runtime()?.block_on(engine::check(&setup, &control, &|_event| {})).map_err(|error| fail(&error))?
@@ -171,9 +174,12 @@ pub(super) fn config(args: &Args) -> Result<u8, Failure> {
         return Ok(0);
     }
     println!("settings file: {}", session.config.display());
-    for (key, said) in value.as_object().into_iter().flatten() {
+    for (key, said) in value.as_object().into_iter().flatten().filter(|(key, _)| *key != "unknown") {
         let shown = if said["value"].is_null() { "(not set)".to_owned() } else { said["value"].to_string() };
         println!("{key:24} {shown:40} {}", said["origin"].as_str().unwrap_or_default());
+    }
+    for name in &session.merged.unknown {
+        println!("{name:24} means nothing to this version and is ignored");
     }
     Ok(0)
 }

@@ -2,8 +2,11 @@
 
 mod args;
 mod commands;
+mod events;
 mod session;
 mod stub;
+#[cfg(feature = "gui")]
+mod window;
 mod work;
 
 use std::process::ExitCode;
@@ -43,7 +46,7 @@ fn run(args: &Args) -> Result<u8, Failure> {
         Some(Command::Config) => commands::config(args),
         Some(Command::Rollback) => work::rollback(args),
         Some(Command::Repair) => work::update(args, crate::engine::Task::Repair),
-        Some(Command::Update) | None => work::update(args, crate::engine::Task::Update),
+        Some(Command::Update { .. }) | None => work::update(args, crate::engine::Task::Update),
     }
 }
 

@@ -96,15 +96,16 @@ impl Session {
             .map_err(|error| Failure::of(&error))?;
         Ok(Setup {
             install: self.install.clone(),
+            app: settings.app.clone(),
             mirrors,
             channel: settings.channel.clone(),
             platforms: settings.platforms.clone(),
             start: settings.start.clone(),
-            handover: args.handover.handover(),
+            handover: args.handover(),
             task,
             asking,
             launch,
-            by_hand: args.handover.wait_pid.is_none(),
+            by_hand: args.is_by_hand(),
             check_timeout: settings.check_timeout,
             wait_for_program: settings.policy.wait_for_program,
             limit: settings.limit,

@@ -7,7 +7,10 @@ use crate::report::{Control, ErrorCode, Event, Failure, Fanout, JsonLines, Text}
 
 use super::args::Args;
 use super::commands::runtime;
+use super::events::EventLog;
 use super::session::{Session, fail};
+#[cfg(feature = "gui")]
+use super::window;
 
 pub(super) fn update(args: &Args, task: Task) -> Result<u8, Failure> {
     let session = Session::open(&args.common)?;
@@ -25,15 +28,23 @@ pub(super) fn update(args: &Args, task: Task) -> Result<u8, Failure> {
     in_terminal(args, &session, task)
 }
 
-/// Why an update goes on without a window.
-struct NoWindow(String);
+/// Why an update goes on without a window: none came, and nothing was begun.
+pub(super) struct NoWindow(pub(super) String);
 
 /// With updates turned off the program is simply started.
 fn disabled(args: &Args, session: &Session) -> Result<u8, Failure> {
     let setup = session.setup(args, Task::Update, Asking::Nobody)?;
-    println!("Updates are turned off in the settings.");
-    engine::start_program(&setup).map_err(|error| fail(&error))?;
+    if args.common.json {
+        println!("{{\"status\":\"disabled\"}}");
+    } else {
+        println!("Updates are turned off in the settings.");
+    }
+    start_program(&setup)?;
     Ok(0)
+}
+
+fn start_program(setup: &Setup) -> Result<(), Failure> {
+    runtime()?.block_on(engine::start_program(setup, &Control::new())).map_err(|error| fail(&error))
 }
 
 fn in_terminal(args: &Args, session: &Session, task: Task) -> Result<u8, Failure> {
@@ -49,6 +60,14 @@ fn in_terminal(args: &Args, session: &Session, task: Task) -> Result<u8, Failure
     add_records(&mut fanout, session)?;
     let outcome = drive(&setup, &control, &fanout)?;
     fanout.finish(Duration::from_secs(2));
+    if let Outcome::Failed(failure) = &outcome
+        && failure.code == ErrorCode::Locked
+        && setup.handover.process.is_some()
+    {
+        // The program that handed over to us comes back when the other updater has done its work.
+        wait_for_other(session, &Control::new());
+        start_program(&setup)?;
+    }
     Ok(match outcome {
         Outcome::Failed(failure) if args.common.json => failure.code.exit(),
         Outcome::Failed(failure) => return Err(failure),
@@ -56,8 +75,15 @@ fn in_terminal(args: &Args, session: &Session, task: Task) -> Result<u8, Failure
     })
 }
 
+/// Returns when no updater is at work any more, or someone cancelled.
+fn wait_for_other(session: &Session, control: &Control) {
+    while session.install.lock_holder().is_some() && !control.is_cancelled() {
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
+
 /// Runs the update here; Ctrl-C cancels it.
-fn drive(setup: &Setup, control: &Control, fanout: &Fanout) -> Result<Outcome, Failure> {
+pub(super) fn drive(setup: &Setup, control: &Control, fanout: &Fanout) -> Result<Outcome, Failure> {
     let runtime = runtime()?;
     Ok(runtime.block_on(async {
         let cancel = async {
@@ -76,12 +102,9 @@ fn drive(setup: &Setup, control: &Control, fanout: &Fanout) -> Result<Outcome, F
 }
 
 /// The log, and the record of events a second updater shows.
-fn add_records(fanout: &mut Fanout, session: &Session) -> Result<(), Failure> {
+pub(super) fn add_records(fanout: &mut Fanout, session: &Session) -> Result<(), Failure> {
     fanout.add(log_event).map_err(no_thread)?;
-    if let Ok(file) = crate::fsx::create(&session.install.events_file()) {
-        fanout.add(JsonLines::new(file)).map_err(no_thread)?;
-    }
-    Ok(())
+    fanout.add(EventLog::at(session.install.events_file())).map_err(no_thread)
 }
 
 fn log_event(event: &Event) {
@@ -98,7 +121,7 @@ fn no_thread(source: std::io::Error) -> Failure {
     }
 }
 
-fn code_of(outcome: &Outcome) -> u8 {
+pub(super) fn code_of(outcome: &Outcome) -> u8 {
     match outcome {
         Outcome::UpToDate(_) | Outcome::Installed(_) | Outcome::Declined => 0,
         Outcome::Cancelled => ErrorCode::Cancelled.exit(),
@@ -134,95 +157,5 @@ mod window {
 
     pub(super) fn update(_args: &Args, _session: &Session, _task: Task) -> Result<u8, NoWindow> {
         Err(NoWindow("this updater was built without one".to_owned()))
-    }
-}
-
-#[cfg(feature = "gui")]
-mod window {
-    //! The update in the window: the engine on its own thread, the window on this one.
-
-    use super::*;
-    use crate::gui::{self, Feed, WindowSetup};
-    use crate::report::Reporter as _;
-    use std::sync::{Arc, Mutex};
-
-    pub(super) fn update(args: &Args, session: &Session, task: Task) -> Result<u8, NoWindow> {
-        let asking = if args.common.accept { Asking::Nobody } else { Asking::Person };
-        let no_window = |failure: Failure| NoWindow(failure.to_string());
-        let setup = session.setup(args, task, asking).map_err(no_window)?;
-        let control = Control::new();
-        let ended = Arc::new(Mutex::new(None));
-        let watched = session.install.lock_holder();
-        let start: Box<dyn FnOnce(Feed) + Send> = match watched {
-            Some(_other) => {
-                let events = session.install.events_file();
-                let (control, ended) = (control.clone(), Arc::clone(&ended));
-                let install = session.install.clone();
-                Box::new(move |feed| {
-                    follow(&events, &install, &control, feed);
-                    store(&ended, 0);
-                })
-            }
-            None => {
-                let mut fanout = Fanout::new();
-                add_records(&mut fanout, session).map_err(no_window)?;
-                let (control, ended) = (control.clone(), Arc::clone(&ended));
-                Box::new(move |feed| {
-                    let code = work(&setup, &control, fanout, feed.clone());
-                    store(&ended, code);
-                    feed.close();
-                })
-            }
-        };
-        gui::run(window(session, &control), start).map_err(|error| NoWindow(error.to_string()))?;
-        let code = ended.lock().unwrap_or_else(std::sync::PoisonError::into_inner).unwrap_or(0);
-        Ok(code)
-    }
-
-    fn store(ended: &Mutex<Option<u8>>, code: u8) {
-        *ended.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(code);
-    }
-
-    fn window(session: &Session, control: &Control) -> WindowSetup {
-        let icon =
-            session.settings.icon.as_ref().and_then(|path| crate::fsx::read(path, 4 * 1024 * 1024).ok());
-        WindowSetup {
-            icon,
-            language: session.settings.language.clone(),
-            ..WindowSetup::new(&session.settings.title, control.clone())
-        }
-    }
-
-    fn work(setup: &Setup, control: &Control, mut fanout: Fanout, feed: Feed) -> u8 {
-        if fanout.add(feed).is_err() {
-            return ErrorCode::Internal.exit();
-        }
-        let outcome = drive(setup, control, &fanout);
-        fanout.finish(Duration::from_secs(2));
-        match outcome {
-            Ok(outcome) => code_of(&outcome),
-            Err(failure) => failure.code.exit(),
-        }
-    }
-
-    /// Shows what another updater does until it ends.
-    fn follow(
-        events: &std::path::Path,
-        install: &crate::install::Install,
-        control: &Control,
-        mut feed: Feed,
-    ) {
-        let mut seen = 0;
-        while install.lock_holder().is_some() && !control.is_cancelled() {
-            let bytes = crate::fsx::read(events, 16 * 1024 * 1024).unwrap_or_default();
-            let text = String::from_utf8_lossy(&bytes);
-            let whole = text.rfind('\n').map_or("", |end| &text[..=end]);
-            for event in whole.lines().skip(seen).filter_map(crate::report::parse_line) {
-                feed.report(&event);
-            }
-            seen = whole.lines().count();
-            std::thread::sleep(Duration::from_millis(200));
-        }
-        feed.close();
     }
 }

@@ -34,6 +34,8 @@ pub(super) fn init(args: args::Init) -> Outcome {
 
 pub(super) fn publish(args: args::Publish) -> Outcome {
     let (json, dry_run, to) = (args.json, args.dry_run, args.to.display().to_string());
+    let keys = args.keys.as_ref().map(|keys| format!(" --keys {}", keys.display())).unwrap_or_default();
+    let has_wishes = args.forced || args.minimum.is_some() || !args.notes.is_empty();
     let order = order(args);
     let now = order.now;
     let bar = Bar::new();
@@ -53,8 +55,13 @@ pub(super) fn publish(args: args::Publish) -> Outcome {
             list(&report.changes);
         }
         say(&told(&report));
+        if report.nothing_changed() && has_wishes {
+            say(
+                "--forced, --minimum and --notes belong to a release, so they had no effect. Change a file as well.",
+            );
+        }
         if !dry_run && (report.published || publish::is_soon(report.expires, now)) {
-            say(&format!("Signed until {}; before that: updraft renew {to}", report.expires));
+            say(&format!("Signed until {}; before that: updraft renew {to}{keys}", report.expires));
         }
     }
     Ok(0)

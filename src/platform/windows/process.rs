@@ -6,9 +6,11 @@ use std::io;
 use std::os::windows::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use windows_sys::Win32::Foundation::{CloseHandle, FILETIME, HANDLE, LPARAM, WAIT_OBJECT_0};
+use windows_sys::Win32::Foundation::{
+    CloseHandle, ERROR_ACCESS_DENIED, FILETIME, HANDLE, LPARAM, WAIT_OBJECT_0,
+};
 use windows_sys::Win32::System::Console::{
     ATTACH_PARENT_PROCESS, AttachConsole, GetStdHandle, STD_OUTPUT_HANDLE,
 };
@@ -70,10 +72,13 @@ pub fn current() -> ProcessId {
     find(pid).unwrap_or(ProcessId { pid, started: 0 })
 }
 
-/// Whether the process still runs.
+/// Whether the process still runs. One that may not be looked at, because it runs with more rights, does.
 #[must_use]
 pub fn is_running(process: ProcessId) -> bool {
-    find(process.pid) == Some(process)
+    match open(process.pid) {
+        Some(handle) => start_time(&handle) == Some(process.started) && !has_ended(&handle, Duration::ZERO),
+        None => io::Error::last_os_error().raw_os_error() == Some(ERROR_ACCESS_DENIED.cast_signed()),
+    }
 }
 
 /// Waits until the process has ended, `limit` at most; says whether it has.
@@ -81,7 +86,14 @@ pub fn is_running(process: ProcessId) -> bool {
 pub fn wait_exit(process: ProcessId, limit: Duration) -> bool {
     match open(process.pid) {
         Some(handle) if start_time(&handle) == Some(process.started) => has_ended(&handle, limit),
-        _ => true,
+        Some(_) => true,
+        None => {
+            let end = Instant::now() + limit;
+            while is_running(process) && Instant::now() < end {
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            !is_running(process)
+        }
     }
 }
 

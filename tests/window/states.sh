@@ -1,10 +1,10 @@
 #!/bin/bash
 # Takes a picture of every state of the updater's window, in both languages and themes, for people to look at.
 # Needs Xvfb, openbox, ImageMagick and a software OpenGL (Debian: xvfb openbox imagemagick libgl1-mesa-dri).
-# Usage: tests/screenshots.sh [STATE...]; the pictures land in target/screenshots. SIZE=360x260 sets the window's
+# Usage: tests/window/states.sh [STATE...]; the pictures land in target/screenshots. SIZE=360x260 sets the window's
 # size, SCALE=2 the pixels per point.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 out=target/screenshots
 mkdir -p "$out"
 cargo build --quiet --example window_states

@@ -1,0 +1,115 @@
+//! The update in the window: the engine on its own thread, the window on this one.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::engine::{self, Asking, Launch, Setup, Task};
+use crate::gui::{self, Feed, WindowError, WindowSetup};
+use crate::install::Install;
+use crate::report::{Control, ErrorCode, Failure, Fanout, Reporter as _, parse_line};
+
+use super::args::Args;
+use super::commands::runtime;
+use super::session::Session;
+use super::work::{NoWindow, add_records, code_of, drive};
+
+/// Shows the window and does the update, or what another updater does. Fails only if no window came and nothing
+/// was begun.
+pub(super) fn update(args: &Args, session: &Session, task: Task) -> Result<u8, NoWindow> {
+    let asking = if args.common.accept { Asking::AgreedPerson } else { Asking::Person };
+    let no_window = |failure: Failure| NoWindow(failure.to_string());
+    let setup = session.setup(args, task, asking).map_err(no_window)?;
+    let control = Control::new();
+    let ended = Arc::new(Mutex::new(None));
+    let (says, listens) = (Arc::clone(&ended), control.clone());
+    let look = look(session, &setup, &control);
+    let start: Box<dyn FnOnce(Feed) + Send> = if is_other_at_work(&session.install) {
+        Box::new(move |feed| {
+            follow(&setup, &listens, feed.clone());
+            store(&says, 0);
+            feed.close();
+        })
+    } else {
+        let mut fanout = Fanout::new();
+        add_records(&mut fanout, session).map_err(no_window)?;
+        Box::new(move |feed| {
+            store(&says, work(&setup, &listens, fanout, feed.clone()));
+            feed.close();
+        })
+    };
+    match gui::run(look, start) {
+        Err(error @ WindowError::NotOpened(_)) => return Err(NoWindow(error.to_string())),
+        // The update went on to its end without the window.
+        Err(error) => tracing::warn!("{error}"),
+        Ok(()) => {}
+    }
+    let code = *ended.lock().unwrap_or_else(PoisonError::into_inner);
+    Ok(code.unwrap_or_else(|| ErrorCode::Internal.exit()))
+}
+
+fn store(ended: &Mutex<Option<u8>>, code: u8) {
+    *ended.lock().unwrap_or_else(PoisonError::into_inner) = Some(code);
+}
+
+fn look(session: &Session, setup: &Setup, control: &Control) -> WindowSetup {
+    let icon = session.settings.icon.as_ref().and_then(|path| crate::fsx::read(path, 4 * 1024 * 1024).ok());
+    let can_start = setup.launch != Launch::Never;
+    WindowSetup {
+        icon,
+        language: session.settings.language.clone(),
+        can_start,
+        starts_after: can_start.then_some(Duration::from_secs(3)),
+        ..WindowSetup::new(&session.settings.title, control.clone())
+    }
+}
+
+fn work(setup: &Setup, control: &Control, mut fanout: Fanout, feed: Feed) -> u8 {
+    if fanout.add(feed).is_err() {
+        return ErrorCode::Internal.exit();
+    }
+    let outcome = drive(setup, control, &fanout);
+    fanout.finish(Duration::from_secs(2));
+    match outcome {
+        Ok(outcome) => code_of(&outcome),
+        Err(failure) => failure.code.exit(),
+    }
+}
+
+/// Whether another updater changes this install; one that only asks is soon done.
+fn is_other_at_work(install: &Install) -> bool {
+    install.lock_holder().is_some_and(|owner| !matches!(owner.purpose.as_str(), "check" | "plan" | "look"))
+}
+
+/// Shows what another updater does until it ends or the person has seen enough. A program that handed over is
+/// started again when the other has done its work.
+fn follow(setup: &Setup, control: &Control, mut feed: Feed) {
+    let Ok(runtime) = runtime() else { return };
+    let mut seen = 0;
+    while is_other_at_work(&setup.install) && !control.is_cancelled() {
+        let bytes = crate::fsx::read(&setup.install.events_file(), 16 * 1024 * 1024).unwrap_or_default();
+        let text = String::from_utf8_lossy(&bytes);
+        let whole = text.rfind('\n').map_or("", |end| &text[..=end]);
+        let count = whole.lines().count();
+        // The file was begun anew.
+        seen = if count < seen { 0 } else { seen };
+        for event in whole.lines().skip(seen).filter_map(parse_line) {
+            feed.report(&event);
+        }
+        seen = count;
+        let answered = runtime.block_on(async {
+            tokio::time::timeout(Duration::from_millis(200), control.next_answer()).await.is_ok()
+        });
+        if answered {
+            break;
+        }
+    }
+    if setup.handover.process.is_some() {
+        feed.close();
+        while is_other_at_work(&setup.install) {
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        if let Err(error) = runtime.block_on(engine::start_program(setup, &Control::new())) {
+            tracing::error!("{error}");
+        }
+    }
+}

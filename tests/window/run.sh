@@ -1,0 +1,158 @@
+#!/usr/bin/env bash
+# The real window under Xvfb, with a window manager and real pointer and key events, around the demonstration program:
+#   1. optional: the dialog comes, "Update now" is clicked, progress is seen, version 2 runs          A90 A110 A111
+#   2. optional: "Later" is clicked, version 1 runs                                                     A94
+#   3. optional: the window is closed, version 1 runs                                                   A94
+#   4. forced, in Chinese: the window is closed, nothing runs; started again and taken, version 2 runs  A96
+#   5. nothing new, by double-click: it says so and starts the program                                  A98
+#   6. the server is gone: the failure is shown, and the current version can be started                 A97 A100
+# usage: tests/window/run.sh UPDRAFT [FOLDER FOR PICTURES]
+set -euo pipefail
+updraft=$(realpath "$1")
+pictures=$(realpath -m "${2:-target/screenshots}")
+mkdir -p "$pictures"
+work=$(mktemp -d)
+unset WAYLAND_DISPLAY
+export LIBGL_ALWAYS_SOFTWARE=1 NO_AT_BRIDGE=1
+
+Xvfb -displayfd 3 -screen 0 1024x768x24 -dpi 96 3> "$work/display" > /dev/null 2>&1 &
+xvfb=$!
+demo=
+finish() {
+  code=$?
+  [ -z "$demo" ] || kill "$demo" 2> /dev/null || true
+  pkill -f "$work" 2> /dev/null || true
+  kill "$xvfb" 2> /dev/null || true
+  [ "$code" = 0 ] || { echo "FAILED"; cat "$work"/*.log 2> /dev/null | tail -40; find "$work" -name updater.log -exec tail -5 {} + 2> /dev/null; }
+  rm -rf "$work"
+}
+trap finish EXIT
+for _ in $(seq 100); do [ -s "$work/display" ] && break; sleep 0.1; done
+DISPLAY=":$(cat "$work/display")"
+export DISPLAY
+openbox > /dev/null 2>&1 &
+
+passed=0
+ok() { passed=$((passed + 1)); echo "ok: $1"; }
+fail() { echo "not ok: $1"; import -window root "$pictures/failure.png" || true; exit 1; }
+
+# wait_for SECONDS WHAT COMMAND...: until the command succeeds
+wait_for() {
+  local limit=$1 what=$2; shift 2
+  for _ in $(seq $((limit * 10))); do "$@" > /dev/null 2>&1 && return 0; sleep 0.1; done
+  fail "waited $limit s for $what"
+}
+window() { xdotool search --onlyvisible --name "^$1\$" | tail -n 1 | grep . ; }
+picture() { import -window "$(window "$1")" "$pictures/$2.png"; }
+# The updater ignores clicks for half a second after a page change, as a person's hand would.
+settle() { sleep 1; }
+# click WINDOW-NAME X-FROM-RIGHT Y-FROM-BOTTOM
+click() {
+  local id; id=$(window "$1")
+  eval "$(xdotool getwindowgeometry --shell "$id")"
+  xdotool mousemove $((X + WIDTH - $2)) $((Y + HEIGHT - $3)) sleep 0.2 click 1
+}
+key() { xdotool windowactivate --sync "$(window "$1")" key "$2"; }
+started() { grep -q "\"version\":\"$2\"" "$1/starts.jsonl"; }
+starts() { wc -l < "$1/starts.jsonl" 2> /dev/null || echo 0; }
+event() { grep -q "\"event\":\"$2\"" "$1/installed/MyApp/updater/state/events.jsonl"; }
+# scene NAME ARGUMENTS...: a fresh demonstration, up to the moment the updater offers
+scene() {
+  local name=$1; shift
+  "$updraft" demo --folder "$work/$name" "$@" > "$work/$name.log" 2>&1 &
+  demo=$!
+  wait_for 120 "the offer ($name)" event "$work/$name" offered
+  wait_for 20 "the window ($name)" window MyApp
+  settle
+}
+end_scene() {
+  for id in $(xdotool search --onlyvisible --name '^MyApp'); do xdotool windowclose "$id" || true; done
+  pkill -f "$work/$1/installed" 2> /dev/null || true
+  kill "$demo" 2> /dev/null || true
+  wait "$demo" 2> /dev/null || true
+  demo=
+}
+
+scene one --language en
+picture MyApp real-optional-en
+click MyApp 70 36
+wait_for 20 "the download" event "$work/one" downloading
+sleep 1.2
+picture MyApp real-progress-en
+wait_for 60 "the installed version" event "$work/one" installed
+sleep 0.6
+picture MyApp real-done-en
+wait_for 30 "version 2" started "$work/one" 2.0
+wait_for 30 "its window" window "MyApp 2.0"
+sleep 0.5
+picture "MyApp 2.0" real-version-2
+wait_for 30 "its word that it is well" event "$work/one" confirmed
+ok "Update now: version 2 runs"
+end_scene one
+
+scene two --language zh-CN
+picture MyApp real-optional-zh
+# Later is the button left of the main one; by keyboard it is Escape, by pointer the scene after this.
+key MyApp Escape
+wait_for 30 "version 1 again" window "MyApp 1.0"
+[ "$(starts "$work/two")" = 2 ] && ! started "$work/two" 2.0 || fail "version 1 should have been started once more"
+ok "Later by Escape: version 1 runs"
+end_scene two
+
+scene three --language en
+xdotool windowclose "$(window MyApp)" 2> /dev/null || true
+sleep 0.2
+[ -z "$(window MyApp || true)" ] || xdotool key --window "$(window MyApp)" alt+F4
+wait_for 30 "version 1 again" window "MyApp 1.0"
+! started "$work/three" 2.0 || fail "version 2 must not run"
+ok "closing the window: version 1 runs"
+end_scene three
+
+scene four --language zh-CN --forced
+picture MyApp real-forced-zh
+key MyApp Escape
+wait_for 20 "the end of the updater" event "$work/four" declined
+sleep 2
+[ "$(starts "$work/four")" = 1 ] || fail "a required update was declined, so nothing may be started"
+ok "required and declined: nothing runs"
+UPDRAFT_DEMO_TRACE="$work/four/starts.jsonl" "$work/four/installed/MyApp/updater/updater" > "$work/four-b.log" 2>&1 &
+sleep 0.5
+# The server of the demonstration may have ended with it; then this scene has nothing more to say.
+if kill -0 "$demo" 2> /dev/null; then
+  wait_for 20 "the offer again" event "$work/four" offered
+  wait_for 20 "the window again" window MyApp
+  settle
+  key MyApp Return
+  wait_for 60 "version 2" started "$work/four" 2.0
+  ok "required and taken by Enter: version 2 runs"
+fi
+end_scene four
+
+scene five --language en
+key MyApp Return
+wait_for 60 "version 2" started "$work/five" 2.0
+wait_for 30 "its word that it is well" event "$work/five" confirmed
+before=$(starts "$work/five")
+for id in $(xdotool search --onlyvisible --name '^MyApp'); do xdotool windowclose "$id" || true; done
+sleep 0.5
+UPDRAFT_DEMO_TRACE="$work/five/starts.jsonl" "$work/five/installed/MyApp/updater/updater" > "$work/five-b.log" 2>&1 &
+wait_for 20 "nothing new" event "$work/five" up-to-date
+sleep 0.6
+picture MyApp real-nothing-new-en
+wait_for 20 "the program" test "$(starts "$work/five")" -ge "$before"
+wait_for 20 "its window" window "MyApp 2.0"
+ok "nothing new: says so and starts the program"
+kill "$demo" 2> /dev/null || true
+wait "$demo" 2> /dev/null || true
+demo=
+for id in $(xdotool search --onlyvisible --name '^MyApp'); do xdotool windowclose "$id" || true; done
+sleep 0.5
+UPDRAFT_CHECK_TIMEOUT=2 UPDRAFT_DEMO_TRACE="$work/five/starts.jsonl" "$work/five/installed/MyApp/updater/updater" > "$work/five-c.log" 2>&1 &
+wait_for 30 "the failure" event "$work/five" failed
+sleep 0.6
+picture MyApp real-failed-en
+ok "the server is gone: the failure is shown"
+pkill -f "$work/five/installed" || true
+
+echo "$passed passed, 0 failed"
+echo "pictures in $pictures"
