@@ -42,7 +42,15 @@ pub(super) struct Repository {
 
 /// The right to write to a repository; one at a time has it. The kernel takes it back when the process ends.
 #[derive(Debug)]
-pub(super) struct Lock(#[expect(dead_code, reason = "held, not used")] File);
+pub(super) struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing alone would leave the lock with any child that is just being started and still has a copy of
+        // the handle. If this fails, closing is what is left.
+        self.0.unlock().ok();
+    }
+}
 
 impl Repository {
     /// The repository at `root`, be it there or not.

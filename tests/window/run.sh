@@ -66,7 +66,6 @@ scene() {
   settle
 }
 end_scene() {
-  for id in $(xdotool search --onlyvisible --name '^MyApp'); do xdotool windowclose "$id" || true; done
   pkill -f "$work/$1/installed" 2> /dev/null || true
   kill "$demo" 2> /dev/null || true
   wait "$demo" 2> /dev/null || true
@@ -100,9 +99,7 @@ ok "Later by Escape: version 1 runs"
 end_scene two
 
 scene three --language en
-xdotool windowclose "$(window MyApp)" 2> /dev/null || true
-sleep 0.2
-[ -z "$(window MyApp || true)" ] || xdotool key --window "$(window MyApp)" alt+F4
+key MyApp alt+F4
 wait_for 30 "version 1 again" window "MyApp 1.0"
 ! started "$work/three" 2.0 || fail "version 2 must not run"
 ok "closing the window: version 1 runs"
@@ -133,20 +130,21 @@ key MyApp Return
 wait_for 60 "version 2" started "$work/five" 2.0
 wait_for 30 "its word that it is well" event "$work/five" confirmed
 before=$(starts "$work/five")
-for id in $(xdotool search --onlyvisible --name '^MyApp'); do xdotool windowclose "$id" || true; done
-sleep 0.5
+key "MyApp 2.0" alt+F4
+sleep 1
 UPDRAFT_DEMO_TRACE="$work/five/starts.jsonl" "$work/five/installed/MyApp/updater/updater" > "$work/five-b.log" 2>&1 &
 wait_for 20 "nothing new" event "$work/five" up-to-date
 sleep 0.6
 picture MyApp real-nothing-new-en
-wait_for 20 "the program" test "$(starts "$work/five")" -ge "$before"
+more_starts() { [ "$(starts "$work/five")" -gt "$before" ]; }
+wait_for 20 "the program" more_starts
 wait_for 20 "its window" window "MyApp 2.0"
 ok "nothing new: says so and starts the program"
 kill "$demo" 2> /dev/null || true
 wait "$demo" 2> /dev/null || true
 demo=
-for id in $(xdotool search --onlyvisible --name '^MyApp'); do xdotool windowclose "$id" || true; done
-sleep 0.5
+key "MyApp 2.0" alt+F4
+sleep 1
 UPDRAFT_CHECK_TIMEOUT=2 UPDRAFT_DEMO_TRACE="$work/five/starts.jsonl" "$work/five/installed/MyApp/updater/updater" > "$work/five-c.log" 2>&1 &
 wait_for 30 "the failure" event "$work/five" failed
 sleep 0.6
