@@ -6,7 +6,7 @@ use std::time::Instant;
 use crate::fsx::{self, Absent as _};
 use crate::install::{Install, LockError, Record};
 use crate::plan::{self, Choice, Mode, Plan, Seen, choose};
-use crate::release::{ReleaseNumber, Stamp, Urgency};
+use crate::release::{Notes, ReleaseNumber, Stamp, Urgency};
 use crate::report::{Control, Event, Offer, ReleaseRef};
 use crate::transfer::{Patience, fetch_small};
 use crate::trust::{
@@ -62,6 +62,8 @@ pub(super) fn decide(setup: &Setup, repository: &TrustedRepository, record: &Rec
         installed: record.receipt.number,
         skipped: record.skip.clone(),
         quarantined: record.quarantine.clone(),
+        machine: record.id.clone(),
+        now: Some(Stamp::now()),
         by_hand: setup.by_hand,
     };
     let targets = releases(setup, repository);
@@ -76,37 +78,42 @@ pub(super) fn decide(setup: &Setup, repository: &TrustedRepository, record: &Rec
 /// If no source answers within the check's time, or the metadata can't be trusted.
 pub async fn check(setup: &Setup, control: &Control, events: Events<'_>) -> Result<CheckResult, EngineError> {
     let patience = Patience::Until(Instant::now() + setup.check_timeout);
-    let choice_and_record = match setup.install.lock("check") {
+    let (repository, record) = match setup.install.lock("check") {
         Ok(guard) => {
             let mut record = guard.record()?.record;
             let store = open_store(setup)?;
             let repository = refresh(setup, store, record.versions, patience, control, events).await?;
             record.versions = repository.versions();
             guard.save(&mut record)?;
-            (decide(setup, &repository, &record), record)
+            (repository, record)
         }
         Err(LockError::Held { .. }) => {
             let record = setup.install.read_record()?.record;
             let copy = TrustedCopy::make(&setup.install)?;
             let store = Store::open(copy.folder())?;
             let repository = refresh(setup, store, record.versions, patience, control, events).await?;
-            (decide(setup, &repository, &record), record)
+            (repository, record)
         }
         Err(error) => return Err(error.into()),
     };
-    let (choice, record) = choice_and_record;
-    let offer = |release: crate::release::Summary, urgency| Offer {
-        installed: record.receipt.release(),
-        release: ReleaseRef { number: release.number, version: Some(release.version) },
-        urgency,
-        download_bytes: release.download_bytes,
-        notes: Default::default(),
+    let installed = record.receipt.release();
+    let Choice::New(summary, urgency) = decide(setup, &repository, &record) else {
+        return Ok(CheckResult::UpToDate(installed));
     };
-    Ok(match choice {
-        Choice::UpToDate => CheckResult::UpToDate(record.receipt.release()),
-        Choice::Skipped(_) => CheckResult::UpToDate(record.receipt.release()),
-        Choice::New(release, urgency) => CheckResult::Available(offer(release, urgency)),
-    })
+    let release = open_release(setup, &repository, summary.number, patience, control, events).await?;
+    Ok(CheckResult::Available(Offer {
+        release: ReleaseRef { number: summary.number, version: Some(summary.version) },
+        urgency,
+        download_bytes: summary.download_bytes,
+        notes: notes_since(&release, installed.number),
+        installed,
+    }))
+}
+
+/// The notes of every release after the installed one.
+pub(super) fn notes_since(release: &TrustedRelease, installed: ReleaseNumber) -> Notes {
+    let notes = &release.manifest().notes;
+    notes.iter().filter(|(number, _)| **number > installed).map(|(n, texts)| (*n, texts.clone())).collect()
 }
 
 /// The plan an update would have now; nothing if there is nothing newer. Changes nothing of the program.

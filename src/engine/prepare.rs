@@ -9,7 +9,7 @@ use crate::report::{Answer, Event, Installed as Done, Offer, Progress, ProgressP
 use crate::transfer::{Depot, Options, Patience, Request, fetch_all};
 use crate::trust::TrustedRelease;
 
-use super::check::{decide, is_forced, open_release, open_store, refresh, releases};
+use super::check::{decide, is_forced, notes_since, open_release, open_store, refresh, releases};
 use super::run::{Context, Outcome};
 use super::state::{Accepted, Checked, Desk, Fetched, Offered, Opened, Planned, Staged, State};
 use super::{Asking, EngineError, Task};
@@ -43,7 +43,7 @@ impl Checked {
             release: ReleaseRef { number: summary.number, version: Some(summary.version.clone()) },
             urgency,
             download_bytes: self.estimate(&release, &summary),
-            notes: notes_between(&release, self.desk.record.receipt.number),
+            notes: notes_since(&release, self.desk.record.receipt.number),
         };
         Ok(State::Offered(Box::new(Offered { desk: self.desk, release, offer })))
     }
@@ -91,11 +91,6 @@ impl Checked {
         );
         plan.map_or(summary.download_bytes, |plan| plan.totals().fetch_bytes)
     }
-}
-
-fn notes_between(release: &TrustedRelease, installed: ReleaseNumber) -> crate::release::Notes {
-    let notes = &release.manifest().notes;
-    notes.iter().filter(|(number, _)| **number > installed).map(|(n, texts)| (*n, texts.clone())).collect()
 }
 
 impl Offered {

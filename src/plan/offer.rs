@@ -1,6 +1,6 @@
 //! Which release an install should have, and whether it must.
 
-use crate::release::{Digest, ReleaseNumber, Summary, Urgency, Version};
+use crate::release::{Digest, ReleaseNumber, Stamp, Summary, Urgency, Version};
 
 /// What the install knows about itself when it asks.
 #[derive(Debug, Clone, Default)]
@@ -11,6 +11,10 @@ pub struct Seen {
     pub skipped: Option<Version>,
     /// Releases that did not live here, by number and manifest digest.
     pub quarantined: Vec<(ReleaseNumber, Digest)>,
+    /// The random name of this install, by which rollouts count.
+    pub machine: String,
+    /// The time.
+    pub now: Option<Stamp>,
     /// Whether a person asks, and so wants to see what was skipped.
     pub by_hand: bool,
 }
@@ -32,8 +36,11 @@ pub enum Choice {
 /// below its minimum.
 #[must_use]
 pub fn choose<'a>(releases: impl Iterator<Item = (&'a Summary, Digest)>, seen: &Seen) -> Choice {
-    let newer: Vec<(&Summary, Digest)> =
-        releases.filter(|(release, _)| release.number > seen.installed && !release.withdrawn).collect();
+    let now = seen.now.unwrap_or_else(|| Stamp::from_unix(0));
+    let is_newer = |release: &Summary| release.number > seen.installed && !release.withdrawn;
+    let newer: Vec<(&Summary, Digest)> = releases
+        .filter(|(release, _)| is_newer(release) && release.is_for(&seen.machine, now, seen.by_hand))
+        .collect();
     let fit = newer.iter().filter(|(release, digest)| !seen.quarantined.contains(&(release.number, *digest)));
     let Some((newest, _)) = fit.max_by_key(|(release, _)| release.number) else {
         return Choice::UpToDate;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::release::{App, Channel, Platform, ReleaseNumber, Stamp, Urgency, Version};
+use crate::release::{App, Channel, Platform, ReleaseNumber, Rollout, Stamp, Urgency, Version};
 use crate::trust::sign::Lifetimes;
 
 use super::{Changes, Effort, Forecast};
@@ -28,6 +28,8 @@ pub struct Order {
     pub urgency: Urgency,
     /// The version below which an install must update before the program may start.
     pub minimum: Option<Version>,
+    /// Who may have it yet; everybody if nothing is said.
+    pub rollout: Option<Rollout>,
     /// Files of notes, one for each language.
     pub notes: Vec<PathBuf>,
     /// The program to start; nothing to keep the one of the release before, or to find it.
@@ -67,6 +69,7 @@ impl Order {
             platform: Platform::current(),
             urgency: Urgency::Optional,
             minimum: None,
+            rollout: None,
             notes: Vec::new(),
             start: None,
             entries: Vec::new(),

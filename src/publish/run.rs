@@ -345,7 +345,7 @@ fn commit(
         published: manifest.published,
         withdrawn: false,
         download_bytes: report.downloads.first().map_or(report.full_download, |before| before.bytes),
-        rollout: None,
+        rollout: order.rollout.as_ref().and_then(|rollout| serde_json::to_value(rollout).ok()),
     };
     let files = sign::add_release(
         state,

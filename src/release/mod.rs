@@ -5,6 +5,7 @@ mod digest;
 mod ids;
 mod manifest;
 mod path;
+mod rollout;
 mod stamp;
 mod summary;
 mod wire;
@@ -17,5 +18,6 @@ pub use manifest::{
     Notes, Policy, Start,
 };
 pub use path::{InvalidPath, RelPath};
+pub use rollout::Rollout;
 pub use stamp::{InvalidStamp, Stamp};
 pub use summary::{Summary, parse_target_path, target_path};

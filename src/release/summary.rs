@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Channel, Platform, RelPath, ReleaseNumber, Stamp, Urgency, Version};
+use super::{Channel, Platform, RelPath, ReleaseNumber, Rollout, Stamp, Urgency, Version};
 
 /// The `custom` data of a release's target (`docs/formats.md`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,9 +25,24 @@ pub struct Summary {
     /// Bytes that an install of the release before it downloads at most.
     #[serde(default)]
     pub download_bytes: u64,
-    /// Who may have it yet; everybody if nothing is said. Read from protocol version 1 of rollouts on.
+    /// Who may have it yet, as a [`Rollout`]; everybody if nothing is said. One that this version can't read
+    /// admits nobody by itself, but everybody by hand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollout: Option<serde_json::Value>,
+}
+
+impl Summary {
+    /// Whether the rollout lets a machine have this release: by hand and for a release that must be taken the
+    /// share does not count, but a halt does.
+    #[must_use]
+    pub fn is_for(&self, machine: &str, now: Stamp, by_hand: bool) -> bool {
+        let Some(said) = &self.rollout else { return true };
+        let passes = by_hand || self.urgency == Urgency::Forced;
+        match serde_json::from_value::<Rollout>(said.clone()) {
+            Ok(rollout) => !rollout.halted && (passes || rollout.admits(machine, now)),
+            Err(_of_a_later_kind) => passes,
+        }
+    }
 }
 
 /// The path of a release's manifest among the targets: `<channel>/<platform>/<number>.json`.

@@ -106,3 +106,44 @@ fn updates_turned_off_means_no_request() {
     let nobody = listener.accept().map(|_| ()).unwrap_err();
     assert_eq!(nobody.kind(), std::io::ErrorKind::WouldBlock);
 }
+
+/// A08: any plain static web server serves a client: installed, checked and updated from nginx.
+#[test]
+fn a_client_updates_from_nginx() {
+    let mut world = World::new();
+    write(world.build().join("a"), "one");
+    world.publish("1.0", &[]);
+    let Some((child, address)) = super::support::nginx::start(&world.repo(), &world.path("nginx")) else {
+        return;
+    };
+    let _nginx = super::support::world::Running(child);
+    world.source = address.to_string();
+    world.lay_updater();
+    world.update();
+    write(world.build().join("a"), vec![7; 3_000_000]);
+    world.publish("2.0", &[]);
+    check(&world, 10);
+    world.update();
+    assert_eq!(std::fs::read(world.app().join("a")).unwrap(), vec![7; 3_000_000]);
+    check(&world, 0);
+}
+
+/// A10: notes in several languages and the rollout set at publish reach the check.
+#[test]
+fn notes_and_rollout_reach_the_check() {
+    let (world, _server) = world_with_two_releases(&["--rollout", "0%"]);
+    assert_eq!(check(&world, 0)["status"], "up-to-date");
+    let by_hand = expect(world.updater().args(["check", "--json", "--by-hand"]), 10);
+    assert!(by_hand.contains("2.0"), "a person who asks is not held back: {by_hand}");
+    write(world.path("notes.en.md"), "# Three");
+    write(world.path("notes.zh-CN.md"), "# 三");
+    write(world.build().join("bin/app.txt"), "three");
+    let notes = ["notes.en.md", "notes.zh-CN.md"].map(|name| world.path(name).to_str().unwrap().to_owned());
+    world.publish("3.0", &["--rollout", "100%", "--notes", &notes[0], &notes[1]]);
+    let said = check(&world, 10);
+    assert_eq!(said["release"]["version"], "3.0");
+    assert_eq!(
+        (&said["notes"]["3"]["en"], &said["notes"]["3"]["zh-CN"]),
+        (&"# Three".into(), &"# 三".into())
+    );
+}

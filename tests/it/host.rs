@@ -227,3 +227,29 @@ fn the_program_starts_after_a_removal() {
     assert!(!world.app().join("extra.txt").exists());
     wait_for("the program", || !starts(&world).is_empty());
 }
+
+/// A94, A96: "Later" must not lead from the program to the updater and back for ever: for a minute after the
+/// updater started it, a program that asks by itself hears nothing, in any language.
+#[test]
+fn a_program_started_by_the_updater_is_not_asked_again_at_once() {
+    let world = world(&[], |_| {});
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let check = |asked: u64, more: &[&str], code: i32| {
+        expect(updater(&world).env("UPDRAFT_ASKED", asked.to_string()).arg("check").args(more), code)
+    };
+    check(now, &[], 0);
+    check(now, &["--by-hand"], 10);
+    check(now - 600, &[], 10);
+}
+
+/// A release that stands but never showed that it lives, because the updater was killed, is watched at its next
+/// start, and taken back when it ends at once.
+#[test]
+fn an_unproven_version_is_watched_at_its_next_start() {
+    let world = world(&[], |world| write(world.build().join("behave.txt"), "crash"));
+    world.update();
+    assert_eq!(world.record()["receipt"]["number"], 2);
+    assert!(world.record()["unconfirmed"].is_object());
+    expect(updater(&world).args(["--", "--no-check", "--linger", "0"]), 70);
+    assert_eq!(fs::read(world.app().join("version.txt")).unwrap(), b"1.0");
+}

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use crate::support::nginx;
 use crate::vendor::{Vendor, files, noise, updraft, write};
 
 /// A server process that ends with the test.
@@ -132,38 +133,9 @@ fn our_server_serves_a_client() {
 /// A08: nginx without any setting of ours serves a client as well.
 #[test]
 fn nginx_serves_a_client_as_well() {
-    let Some(nginx) = ["/usr/sbin/nginx", "/usr/bin/nginx"].into_iter().find(|path| Path::new(path).exists())
-    else {
-        let text = "A08 NOT PROVEN: nginx is not installed (Debian: apt install nginx)\n";
-        // Not through the captured output: a run without nginx must be seen to lack it.
-        std::io::stderr().write_all(text.as_bytes()).unwrap();
-        assert!(std::env::var_os("UPDRAFT_TEST_ALL").is_none(), "{text}");
-        return;
-    };
     let vendor = filled();
-    let place = vendor.path("nginx");
-    std::fs::create_dir(&place).unwrap();
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let config = format!(
-        "daemon off; master_process off; pid {0}/pid; error_log {0}/error.log;\n\
-         events {{}}\n\
-         http {{ access_log off; client_body_temp_path {0}/b; proxy_temp_path {0}/p; fastcgi_temp_path {0}/f;\n\
-         uwsgi_temp_path {0}/u; scgi_temp_path {0}/s;\n\
-         server {{ listen 127.0.0.1:{port}; root {1}; }} }}\n",
-        place.display(),
-        vendor.repo().display()
-    );
-    write(&place.join("conf"), config.as_bytes());
-    let child =
-        Command::new(nginx).arg("-c").arg(place.join("conf")).arg("-e").arg(place.join("error.log")).spawn();
-    let addr = SocketAddr::from(([127, 0, 0, 1], port));
-    let running = Running { child: child.unwrap(), addr, urls: Vec::new() };
-    for _ in 0..600 {
-        if TcpStream::connect(addr).is_ok() {
-            break;
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    let Some((child, addr)) = nginx::start(&vendor.repo(), &vendor.path("nginx")) else { return };
+    let running = Running { child, addr, urls: Vec::new() };
     serves_a_client(running.addr, "", &vendor.repo());
 }
 

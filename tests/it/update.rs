@@ -222,3 +222,57 @@ fn rollback_works_offline() {
     assert_eq!(tree(&world.app()), before);
     assert_eq!(world.record()["receipt"]["number"], 1);
 }
+
+/// A79: the release contains the updater itself: it is replaced while it runs, and the new one goes on.
+#[test]
+fn the_updater_replaces_itself() {
+    let world = World::new();
+    let program = fs::read(env!("CARGO_BIN_EXE_updater")).unwrap();
+    let lay = |bytes: &[u8]| {
+        let path = world.build().join("updater/updater");
+        write(&path, bytes);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    };
+    lay(&program);
+    write(world.build().join("a"), "1");
+    world.publish("1.0", &["--entry", "updater/updater"]);
+    world.lay_updater();
+    world.update();
+    // A program file may have anything after its end.
+    let newer = [program.as_slice(), b"second"].concat();
+    lay(&newer);
+    write(world.build().join("a"), "2");
+    world.publish("2.0", &["--entry", "updater/updater"]);
+    world.update();
+    assert!(fs::read(world.app().join("updater/updater")).unwrap() == newer);
+    assert_eq!(fs::read(world.app().join("a")).unwrap(), b"2");
+    expect(world.updater().arg("check"), 0);
+    expect(world.updater().args(["rollback", "--no-start"]), 0);
+    assert!(fs::read(world.app().join("updater/updater")).unwrap() == program);
+}
+
+/// A repository of another program is refused, be it signed with the same keys.
+#[test]
+fn another_programs_release_is_refused() {
+    let world = installed(&[("a", "1")]);
+    let config = world.app().join("updater/updater.json");
+    let text = fs::read_to_string(&config).unwrap().replace("\"App\"", "\"Other\"");
+    write(&config, text);
+    write(world.build().join("a"), "2");
+    world.publish("2.0", &[]);
+    let said = expect(world.updater().args(["update", "--no-start"]), 40);
+    assert!(said.contains("Other") && said.contains("trust.mismatch"), "{said}");
+    assert_eq!(fs::read(world.app().join("a")).unwrap(), b"1");
+}
+
+/// A version that was gone back from is not taken again by itself, but when a person asks.
+#[test]
+fn a_version_gone_back_from_is_not_offered_by_itself() {
+    let world = installed(&[("a", "1")]);
+    write(world.build().join("a"), "2");
+    world.publish("2.0", &[]);
+    world.update();
+    expect(world.updater().args(["rollback", "--no-start"]), 0);
+    expect(world.updater().arg("check"), 0);
+    expect(world.updater().args(["check", "--by-hand"]), 10);
+}

@@ -57,7 +57,7 @@ pub(crate) fn check_json(result: &CheckResult) -> serde_json::Value {
         CheckResult::UpToDate(installed) => json!({"status": "up-to-date", "installed": installed}),
         CheckResult::Available(offer) => json!({
             "status": "available", "installed": offer.installed, "release": offer.release,
-            "urgency": offer.urgency, "download_bytes": offer.download_bytes,
+            "urgency": offer.urgency, "download_bytes": offer.download_bytes, "notes": offer.notes,
         }),
     }
 }

@@ -89,6 +89,13 @@ pub(super) struct Publish {
     /// Installs below this published version must update before the program may start.
     #[arg(long, value_name = "V")]
     pub(super) minimum: Option<Version>,
+    /// Let only this share of the installs have it by themselves: `5%`, `0.5%`. Asked by hand, and for a
+    /// required release, the share does not count.
+    #[arg(long, value_name = "PERCENT", value_parser = basis_points)]
+    pub(super) rollout: Option<u32>,
+    /// Hours in which the share grows evenly to everybody; without it the share stays.
+    #[arg(long, value_name = "HOURS", requires = "rollout")]
+    pub(super) rollout_hours: Option<u32>,
     /// Release notes in Markdown; the language is read from the name: notes.en.md, notes.zh-CN.md.
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub(super) notes: Vec<PathBuf>,
@@ -158,4 +165,32 @@ pub(super) struct Renew {
     /// The private keys [default: REPO.keys beside REPO].
     #[arg(long, value_name = "DIR", env = "UPDRAFT_KEYS")]
     pub(super) keys: Option<PathBuf>,
+}
+
+/// Reads a percentage with at most two decimals as basis points.
+fn basis_points(text: &str) -> Result<u32, String> {
+    let wrong = || "write a percentage from 0 to 100 with at most two decimals, such as 2.5%".to_owned();
+    let number = text.strip_suffix('%').unwrap_or(text);
+    let (whole, part) = number.split_once('.').unwrap_or((number, ""));
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.is_empty() || whole.len() > 3 || part.len() > 2 || !digits(whole) || !digits(part) {
+        return Err(wrong());
+    }
+    let points: u32 = format!("{whole}{part:0<2}").parse().map_err(|_why| wrong())?;
+    if points <= 10_000 { Ok(points) } else { Err(wrong()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentages_are_read_exactly() {
+        let read: Vec<u32> =
+            ["0", "5%", "0.5%", "2.25", "100%"].iter().map(|t| basis_points(t).unwrap()).collect();
+        assert_eq!(read, [0, 500, 50, 225, 10_000]);
+        for bad in ["", "%", "-1", "101", "1.234", "+5", "1e1", "5 %"] {
+            assert!(basis_points(bad).is_err(), "{bad}");
+        }
+    }
 }

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::publish::{self, Changes, Effort, Order, Report, Stage};
-use crate::release::{Platform, RelPath, Stamp, Urgency};
+use crate::release::{Platform, RelPath, Rollout, Stamp, Urgency};
 use crate::report::{ErrorCode, Failure};
 use crate::trust::sign::Lifetimes;
 
@@ -36,7 +36,7 @@ pub(super) fn publish(args: args::Publish) -> Outcome {
     let (json, dry_run, to) = (args.json, args.dry_run, args.to.display().to_string());
     let keys = args.keys.as_ref().map(|keys| format!(" --keys {}", keys.display())).unwrap_or_default();
     let has_wishes = args.forced || args.minimum.is_some() || !args.notes.is_empty();
-    let order = order(args);
+    let order = order(args)?;
     let now = order.now;
     let bar = Bar::new();
     let report = publish::publish(&order, &|stage, done, total| {
@@ -67,8 +67,12 @@ pub(super) fn publish(args: args::Publish) -> Outcome {
     Ok(0)
 }
 
-fn order(args: args::Publish) -> Order {
-    Order {
+fn order(args: args::Publish) -> Result<Order, Failure> {
+    let now = args.time.unwrap_or_else(Stamp::now);
+    let rollout =
+        args.rollout.map(|start_bp| rollout(start_bp, args.rollout_hours.unwrap_or(0), now)).transpose()?;
+    Ok(Order {
+        rollout,
         app: args.app,
         channel: args.channel,
         platform: args.platform.unwrap_or_else(Platform::current),
@@ -83,9 +87,22 @@ fn order(args: args::Publish) -> Order {
         keys: args.keys,
         effort: if args.fast { Effort::Fast } else { Effort::Small },
         dry_run: args.dry_run,
-        now: args.time.unwrap_or_else(Stamp::now),
+        now,
         ..Order::new(args.folder, args.to, args.version)
-    }
+    })
+}
+
+/// A rollout with a salt of its own, so that it is not always the same installs that go first.
+fn rollout(start_bp: u32, hours: u32, now: Stamp) -> Result<Rollout, Failure> {
+    let mut salt = [0; 8];
+    getrandom::fill(&mut salt).map_err(|why| Failure {
+        code: ErrorCode::Internal,
+        message: format!("the system gives no random numbers: {why}"),
+        hint: None,
+    })?;
+    let salt = format!("{:016x}", u64::from_be_bytes(salt));
+    let duration_minutes = u64::from(hours) * 60;
+    Ok(Rollout { salt, start: now.unix(), start_bp, duration_minutes, halted: false })
 }
 
 fn list(changes: &Changes) {
