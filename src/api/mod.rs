@@ -5,7 +5,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use crate::engine::{self, Asking, CheckResult, Launch, Setup, Task};
+use crate::engine::{self, CheckResult, Setup};
 use crate::fsx;
 use crate::host::{self, CONFIRM_VARIABLE, Handover};
 use crate::install::Install;
@@ -13,7 +13,6 @@ use crate::platform::process::exe_name;
 use crate::release::RelPath;
 use crate::report::{Control, ErrorCode, Failure, Offer};
 use crate::settings::{FILE_NAME, Fragment, Settings};
-use crate::source::{Mirrors, NetOptions, Proxy};
 
 /// The updater beside a program.
 #[derive(Debug, Clone)]
@@ -80,7 +79,8 @@ impl Updater {
         if !settings.enabled {
             return Ok(None);
         }
-        let setup = self.setup(&settings, asked)?;
+        let told = settings.setup(self.install()?, self.program()).map_err(|error| Failure::of(&error))?;
+        let setup = Setup { by_hand: asked == Asked::ByHand, ..told };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(no_queue)?;
         let control = Control::new();
         let result = runtime.block_on(engine::check(&setup, &control, &|_event| {}));
@@ -88,34 +88,6 @@ impl Updater {
             CheckResult::Available(offer) => Ok(Some(offer)),
             CheckResult::Disabled | CheckResult::UpToDate(_) => Ok(None),
         }
-    }
-
-    fn setup(&self, settings: &Settings, asked: Asked) -> Result<Setup, Failure> {
-        let net = NetOptions {
-            proxy: settings.proxy.clone().map_or(Proxy::System, Proxy::Url),
-            no_proxy: settings.no_proxy.clone(),
-            ca: settings.ca.clone(),
-            ..NetOptions::default()
-        };
-        Ok(Setup {
-            install: self.install()?,
-            app: settings.app.clone(),
-            mirrors: Mirrors::new(&settings.sources, &net).map_err(|error| Failure::of(&error))?,
-            channel: settings.channel.clone(),
-            platforms: settings.platforms.clone(),
-            start: settings.start.clone(),
-            handover: Handover::default(),
-            task: Task::Update,
-            asking: Asking::Nobody,
-            launch: Launch::Never,
-            by_hand: asked == Asked::ByHand,
-            check_timeout: settings.check_timeout,
-            wait_for_program: settings.policy.wait_for_program,
-            limit: settings.limit,
-            start_anyway: settings.policy.start_anyway,
-            stub: self.program(),
-            log: None,
-        })
     }
 
     fn install(&self) -> Result<Install, Failure> {

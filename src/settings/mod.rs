@@ -5,6 +5,7 @@
 
 mod fragment;
 mod merge;
+mod setup;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -12,6 +12,7 @@ use updraft::report::{Control, Event, Fanout, ProgressSink, Reporter, SeedAdapte
 use updraft::source::{Mirrors, NetOptions};
 
 use super::support::world::{World, tree, write};
+use super::vendor::noise;
 
 fn setup(world: &World) -> Setup {
     Setup {
@@ -41,15 +42,8 @@ fn world() -> World {
     world.publish("1.0", &[]);
     world.lay_updater();
     world.update();
-    for file in 0..20_u32 {
-        let mut state = u64::from(file + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let next = || {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            state.to_le_bytes()[3]
-        };
-        let content: Vec<u8> = std::iter::repeat_with(next).take(150_000).collect();
+    for file in 0..20_u64 {
+        let content = noise(file + 1, 150_000);
         write(world.build().join(format!("data/{file}.bin")), content);
     }
     world.publish("2.0", &[]);

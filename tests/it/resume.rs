@@ -9,18 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::support::fault_server::{Fault, FaultServer};
 use super::support::world::{Running, World, expect, tree, wait_for, write};
-
-/// Bytes that do not compress.
-fn noise(seed: u64, length: usize) -> Vec<u8> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state.to_le_bytes()[3]
-    };
-    std::iter::repeat_with(next).take(length).collect()
-}
+use super::vendor::noise;
 
 /// Release 1 installed, release 2 with `files` published and served by a server that can misbehave.
 fn world(files: &[(&str, usize)]) -> (World, FaultServer) {

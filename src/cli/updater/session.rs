@@ -3,11 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use crate::engine::{Asking, Launch, Setup, Task};
-use crate::fsx;
+use crate::fsx::{self, FsError};
 use crate::install::Install;
 use crate::report::{ErrorCode, Failure, Fault};
 use crate::settings::{FILE_NAME, Merged, Settings};
-use crate::source::{Mirrors, NetOptions, Proxy};
 
 use super::args::{Args, Common};
 
@@ -77,14 +76,6 @@ impl Session {
 
     /// The setup of an update.
     pub(super) fn setup(&self, args: &Args, task: Task, asking: Asking) -> Result<Setup, Failure> {
-        let settings = &self.settings;
-        let net = NetOptions {
-            proxy: settings.proxy.clone().map_or(Proxy::System, Proxy::Url),
-            no_proxy: settings.no_proxy.clone(),
-            ca: settings.ca.clone(),
-            ..NetOptions::default()
-        };
-        let mirrors = Mirrors::new(&settings.sources, &net).map_err(|error| Failure::of(&error))?;
         let headless_default = args.common.headless || args.common.json || args.command.is_some();
         let launch = match (args.common.no_start, headless_default) {
             (true, _) => Launch::Never,
@@ -92,27 +83,11 @@ impl Session {
             (false, false) => Launch::Always,
         };
         let stub = std::env::current_exe()
-            .map_err(|source| crate::fsx::FsError::new("find", Path::new("the updater's own file"), source))
+            .map_err(|source| FsError::new("find", Path::new("the updater's own file"), source))
             .map_err(|error| Failure::of(&error))?;
-        Ok(Setup {
-            install: self.install.clone(),
-            app: settings.app.clone(),
-            mirrors,
-            channel: settings.channel.clone(),
-            platforms: settings.platforms.clone(),
-            start: settings.start.clone(),
-            handover: args.handover(),
-            task,
-            asking,
-            launch,
-            by_hand: args.is_by_hand(),
-            check_timeout: settings.check_timeout,
-            wait_for_program: settings.policy.wait_for_program,
-            limit: settings.limit,
-            start_anyway: settings.policy.start_anyway,
-            stub,
-            log: Some(self.log_file()),
-        })
+        let told = self.settings.setup(self.install.clone(), stub).map_err(|error| Failure::of(&error))?;
+        let (handover, by_hand, log) = (args.handover(), args.is_by_hand(), Some(self.log_file()));
+        Ok(Setup { handover, task, asking, launch, by_hand, log, ..told })
     }
 
     /// Where this install's log is.

@@ -1,0 +1,45 @@
+//! From settings to what the engine is told.
+
+use std::path::PathBuf;
+
+use crate::engine::{Asking, Launch, Setup, Task};
+use crate::host::Handover;
+use crate::install::Install;
+use crate::source::{Mirrors, NetError, NetOptions, Proxy};
+
+use super::Settings;
+
+impl Settings {
+    /// What an update of `install` is told by these settings: to the newest release, asking nobody, starting
+    /// nothing. `stub` is the updater's program file.
+    ///
+    /// # Errors
+    /// If the network can't be set up as wished.
+    pub fn setup(&self, install: Install, stub: PathBuf) -> Result<Setup, NetError> {
+        let net = NetOptions {
+            proxy: self.proxy.clone().map_or(Proxy::System, Proxy::Url),
+            no_proxy: self.no_proxy.clone(),
+            ca: self.ca.clone(),
+            ..NetOptions::default()
+        };
+        Ok(Setup {
+            install,
+            app: self.app.clone(),
+            mirrors: Mirrors::new(&self.sources, &net)?,
+            channel: self.channel.clone(),
+            platforms: self.platforms.clone(),
+            start: self.start.clone(),
+            handover: Handover::default(),
+            task: Task::Update,
+            asking: Asking::Nobody,
+            launch: Launch::Never,
+            by_hand: false,
+            check_timeout: self.check_timeout,
+            wait_for_program: self.policy.wait_for_program,
+            limit: self.limit,
+            start_anyway: self.policy.start_anyway,
+            stub,
+            log: None,
+        })
+    }
+}
