@@ -5,14 +5,22 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use eframe::egui::{Context, FallbackRequest, FontData, FontProvider};
+use eframe::egui::{Context, FallbackRequest, FontData, FontDefinitions, FontProvider};
 use eframe::epaint::text::{FontFamily, FontInsert, FontPriority, InsertFontFamily};
 use egui_system_font_provider::SystemFontProvider;
+use epaint_default_fonts::UBUNTU_LIGHT;
 
 const OWN_TEXTS: &[u8] = include_bytes!("../../assets/fonts/NotoSansSC-subset.otf");
 
-/// Adds the font of our own texts after all others.
-pub(super) fn install(ctx: &Context) {
+/// Sets the window's Latin font, the only one of egui's own that is shipped, and adds the font of our own texts
+/// after all others.
+pub(crate) fn install(ctx: &Context) {
+    let mut fonts = FontDefinitions::empty();
+    fonts.font_data.insert("latin".to_owned(), Arc::new(FontData::from_static(UBUNTU_LIGHT)));
+    for family in [FontFamily::Proportional, FontFamily::Monospace] {
+        fonts.families.insert(family, vec!["latin".to_owned()]);
+    }
+    ctx.set_fonts(fonts);
     ctx.add_font_provider(Arc::new(|_request: &FallbackRequest<'_>| {
         let families = [FontFamily::Proportional, FontFamily::Monospace]
             .map(|family| InsertFontFamily { family, priority: FontPriority::Lowest });

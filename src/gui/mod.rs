@@ -24,6 +24,7 @@ use crate::report::{Control, ErrorCode, Fault};
 
 pub use app::Window;
 pub use feed::Feed;
+pub(crate) use fonts::install as install_fonts;
 pub use guard::{Clock, QUIET};
 pub use texts::Texts;
 
@@ -176,6 +177,7 @@ fn options(setup: &WindowSetup) -> eframe::NativeOptions {
         viewport,
         centered: true,
         system_font_fallback: false,
+        event_loop_builder: Some(Box::new(crate::platform::window::choose_frame)),
         ..eframe::NativeOptions::default()
     }
 }

@@ -12,8 +12,12 @@ mod unix;
 #[cfg(windows)]
 mod windows;
 
+#[cfg(all(unix, feature = "gui"))]
+pub use unix::window;
 #[cfg(unix)]
 pub use unix::{file, process};
+#[cfg(all(windows, feature = "gui"))]
+pub use windows::window;
 #[cfg(windows)]
 pub use windows::{file, process};
 

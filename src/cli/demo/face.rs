@@ -48,7 +48,15 @@ pub(super) fn show(version: &str) -> Result<(), String> {
     let viewport = egui::ViewportBuilder::default().with_inner_size([320.0, 160.0]).with_title(&title);
     let options = eframe::NativeOptions { viewport, ..eframe::NativeOptions::default() };
     let face = Face { version: version.to_owned(), said: String::new() };
-    eframe::run_native(&title, options, Box::new(|_cc| Ok(Box::new(face)))).map_err(|error| error.to_string())
+    eframe::run_native(
+        &title,
+        options,
+        Box::new(|created| {
+            crate::gui::install_fonts(&created.egui_ctx);
+            Ok(Box::new(face))
+        }),
+    )
+    .map_err(|error| error.to_string())
 }
 
 /// Without the window feature there is nothing to show.

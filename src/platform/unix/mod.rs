@@ -2,3 +2,5 @@
 
 pub mod file;
 pub mod process;
+#[cfg(feature = "gui")]
+pub mod window;

@@ -1,0 +1,15 @@
+//! Windows on Unix.
+
+use eframe::UserEvent;
+use winit::event_loop::EventLoopBuilder;
+
+/// Chooses who draws the frame around our window. A Wayland desktop may leave that to the program, which would
+/// cost a drawing library of its own; through X11, where that is there too, the desktop always does it.
+pub fn choose_frame(builder: &mut EventLoopBuilder<UserEvent>) {
+    #[cfg(target_os = "linux")]
+    if std::env::var_os("DISPLAY").is_some_and(|display| !display.is_empty()) {
+        winit::platform::x11::EventLoopBuilderExtX11::with_x11(builder);
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = builder;
+}
