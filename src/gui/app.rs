@@ -75,7 +75,7 @@ impl Window {
 
     /// Takes in what has come, also while the window is hidden.
     pub fn logic(&mut self, ctx: &egui::Context) {
-        self.drain();
+        self.drain(Some(ctx));
         if ctx.input(|input| input.viewport().close_requested()) && !self.over {
             self.close_requested(ctx);
         }
@@ -90,10 +90,16 @@ impl Window {
         self.over
     }
 
-    fn drain(&mut self) {
+    /// Takes in what came; the window, if there is one, is shown and hidden by it.
+    fn drain(&mut self, ctx: Option<&egui::Context>) {
         while let Ok(note) = self.inbox.try_recv() {
             match note {
-                Note::Event(when, event) => self.take(when, &event),
+                Note::Event(when, event) => {
+                    if let Some(ctx) = ctx {
+                        show_or_hide(ctx, &event);
+                    }
+                    self.take(when, &event);
+                }
                 Note::Over => self.over = true,
             }
         }
@@ -275,7 +281,7 @@ impl Window {
 impl Drop for Window {
     /// A window that is lost while the update runs can't be asked any more: the update gets the safe answer.
     fn drop(&mut self) {
-        self.drain();
+        self.drain(None);
         if self.over {
             return;
         }
@@ -332,4 +338,17 @@ fn name_window(ctx: &egui::Context, title: &str, language: &str) {
         node.set_label(title);
         node.set_language(language);
     });
+}
+
+/// A program that was started comes to the front and our window goes, while the update still watches whether it
+/// lives; the window is back when there is something to say.
+fn show_or_hide(ctx: &egui::Context, event: &Event) {
+    match event {
+        Event::Step(Step::Started { .. }) => ctx.send_viewport_cmd(ViewportCommand::Visible(false)),
+        Event::Step(Step::RolledBack { .. } | Step::Failed { .. } | Step::WaitingForHost { .. }) => {
+            ctx.send_viewport_cmd(ViewportCommand::Visible(true));
+            ctx.send_viewport_cmd(ViewportCommand::Focus);
+        }
+        Event::Step(_) | Event::Progress(_) => {}
+    }
 }
