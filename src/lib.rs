@@ -1,8 +1,8 @@
 //! Updraft: signed, resumable, crash-safe updates for desktop programs, servers, plugins and components.
 //!
-//! A program asks [`has_new_version`](api::has_new_version), hands over to the updater beside it with
-//! [`hand_over_to_updater`](api::hand_over_to_updater), exits, and after its restart says that it is well
-//! with [`confirm_healthy`](api::confirm_healthy). Everything else is done by the programs `updater`
+//! A program asks [`has_new_version`], hands over to the updater beside it with
+//! [`hand_over_to_updater`], exits, and after its restart says that it is well
+//! with [`confirm_healthy`]. Everything else is done by the programs `updater`
 //! (beside every installed copy) and `updraft` (the vendor's side), which are thin shells over this library.
 //!
 //! The modules are listed in import order: each may use only those above it. `docs/architecture.md` tells
@@ -43,3 +43,5 @@ pub mod settings;
 pub mod api;
 
 pub mod cli;
+
+pub use api::{confirm_healthy, hand_over_to_updater, has_new_version};
