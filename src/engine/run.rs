@@ -102,16 +102,14 @@ async fn lock(cx: &Context<'_>, purpose: &str) -> Result<Guard, EngineError> {
     let end = Instant::now() + cx.setup.check_timeout + Duration::from_secs(2);
     loop {
         match cx.setup.install.lock(purpose) {
-            Err(LockError::Held { owner, .. }) if is_brief(owner.as_ref()) && Instant::now() < end => {
+            Err(LockError::Held { owner, .. })
+                if owner.as_ref().is_none_or(Owner::is_brief) && Instant::now() < end =>
+            {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
             other => return Ok(other?),
         }
     }
-}
-
-fn is_brief(owner: Option<&Owner>) -> bool {
-    owner.is_none_or(|owner| matches!(owner.purpose.as_str(), "check" | "plan" | "look"))
 }
 
 /// Ends an interrupted swap. One that can't be ended is put aside, whole, when a repair is asked for: it

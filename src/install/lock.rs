@@ -25,6 +25,14 @@ pub struct Owner {
     pub purpose: String,
 }
 
+impl Owner {
+    /// Whether it only asks or looks, and is soon done without changing the program.
+    #[must_use]
+    pub fn is_brief(&self) -> bool {
+        matches!(self.purpose.as_str(), "check" | "plan" | "look")
+    }
+}
+
 /// The lock of an install; it is free again when this is dropped or the process ends.
 #[derive(Debug)]
 pub struct Guard {

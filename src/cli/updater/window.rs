@@ -77,7 +77,7 @@ fn work(setup: &Setup, control: &Control, mut fanout: Fanout, feed: Feed) -> u8 
 
 /// Whether another updater changes this install; one that only asks is soon done.
 fn is_other_at_work(install: &Install) -> bool {
-    install.lock_holder().is_some_and(|owner| !matches!(owner.purpose.as_str(), "check" | "plan" | "look"))
+    install.lock_holder().is_some_and(|owner| !owner.is_brief())
 }
 
 /// Shows what another updater does until it ends or the person has seen enough. A program that handed over is
