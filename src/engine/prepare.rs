@@ -148,7 +148,19 @@ impl Accepted {
         let plan = plan::make(&found.inventory, &record.receipt, manifest, release.digest(), mode)?;
         cx.setup.install.preflight(&plan)?;
         cx.step(Step::Planned(plan.totals()));
+        tell_conflicts(cx, &plan);
         Ok(State::Planned(Box::new(Planned { desk: Desk { guard, record }, release, plan })))
+    }
+}
+
+/// The user learns which changed files stay, and where the new defaults are.
+fn tell_conflicts(cx: &Context<'_>, plan: &plan::Plan) {
+    for (path, conflict) in plan.conflicts() {
+        let place = conflict.new_default.as_ref().map_or_else(
+            || "all names for the new default beside it are taken".to_owned(),
+            |new| format!("the new default lies beside it as \u{ab}{new}\u{bb}"),
+        );
+        cx.step(Step::Message { text: format!("\u{ab}{path}\u{bb} was changed by you and stays; {place}.") });
     }
 }
 

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::engine::{self, Asking, CheckResult, Task};
 use crate::host;
-use crate::plan::{Action, Way};
+use crate::plan::{self, Action, Way};
 use crate::release::Urgency;
 use crate::report::{Control, ErrorCode, Failure};
 
@@ -101,7 +101,10 @@ pub(super) fn plan(args: &Args) -> Result<u8, Failure> {
     };
     if args.common.json {
         let items = plan.items.iter().map(|item| {
-            json!({"path": item.path, "action": item.action, "bytes": bytes(&item.way), "keep_beside": item.keep_beside})
+            json!({
+                "path": item.path, "action": item.action, "bytes": bytes(&item.way),
+                "keep_beside": item.keep_beside, "conflict": item.conflict,
+            })
         });
         println!(
             "{}",
@@ -109,7 +112,8 @@ pub(super) fn plan(args: &Args) -> Result<u8, Failure> {
         );
         return Ok(0);
     }
-    for item in plan.changes() {
+    let is_told = |item: &&plan::Item| item.action != Action::Keep || item.conflict.is_some();
+    for item in plan.items.iter().filter(is_told) {
         let verb = match item.action {
             Action::Add => "add   ",
             Action::Update => "update",
@@ -117,7 +121,8 @@ pub(super) fn plan(args: &Args) -> Result<u8, Failure> {
             Action::Keep => "keep  ",
         };
         let beside = if item.keep_beside { "  (your changed copy is kept beside)" } else { "" };
-        println!("{verb} {:>12} {}{beside}", bytes(&item.way), item.path);
+        let conflict = item.conflict.as_ref().map(conflict_text).unwrap_or_default();
+        println!("{verb} {:>12} {}{beside}{conflict}", bytes(&item.way), item.path);
     }
     let t = plan.totals();
     println!(
@@ -125,6 +130,13 @@ pub(super) fn plan(args: &Args) -> Result<u8, Failure> {
         t.add, t.update, t.remove, t.keep, t.fetch_bytes
     );
     Ok(0)
+}
+
+fn conflict_text(conflict: &plan::Conflict) -> String {
+    match &conflict.new_default {
+        Some(path) => format!("  (you changed it; the new default lies beside it as {})", path.name()),
+        None => "  (you changed it; the names for the new default beside it are taken)".to_owned(),
+    }
 }
 
 pub(super) fn status(args: &Args) -> Result<u8, Failure> {
