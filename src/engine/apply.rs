@@ -1,6 +1,6 @@
 //! From a complete stage to the new version in place: the program ends, the files are switched.
 
-use crate::host::{Leaving, wait_until_gone};
+use crate::host::{Leaving, expect_confirmation, wait_until_gone};
 use crate::install::HostGone;
 use crate::platform::{self, ProcessId};
 use crate::report::{Progress, ProgressPhase, Step};
@@ -63,6 +63,8 @@ impl HostClosed {
         // From here there is no cancel; one that comes a moment too late must not end the pages that follow.
         cx.control.rearm();
         cx.step(Step::Installing);
+        // The word of the version before must not count for the new one, whoever starts that.
+        expect_confirmation(&cx.setup.confirm_mark());
         let progress = |done, total, file: &crate::release::RelPath| {
             let file = Some(file.clone());
             cx.progress(Progress { phase: ProgressPhase::Install, done, total, file, ..Progress::default() });

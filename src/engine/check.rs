@@ -25,6 +25,13 @@ pub enum CheckResult {
     Disabled,
     /// Nothing new.
     UpToDate(ReleaseRef),
+    /// Nothing new but a release that did not live here, which is not offered again.
+    Quarantined {
+        /// What is installed.
+        installed: ReleaseRef,
+        /// What did not live.
+        release: ReleaseRef,
+    },
     /// Something new, maybe one that was skipped.
     Available(Offer),
 }
@@ -81,6 +88,7 @@ pub async fn check(setup: &Setup, control: &Control, events: Events<'_>) -> Resu
     let (repository, record) = match setup.install.lock("check") {
         Ok(guard) => {
             let mut record = guard.record()?.record;
+            super::restart::hear(&guard, &mut record)?;
             let store = open_store(setup)?;
             let repository = refresh(setup, store, record.versions, patience, control, events).await?;
             record.versions = repository.versions();
@@ -97,8 +105,13 @@ pub async fn check(setup: &Setup, control: &Control, events: Events<'_>) -> Resu
         Err(error) => return Err(error.into()),
     };
     let installed = record.receipt.release();
-    let Choice::New(summary, urgency) = decide(setup, &repository, &record) else {
-        return Ok(CheckResult::UpToDate(installed));
+    let (summary, urgency) = match decide(setup, &repository, &record) {
+        Choice::New(summary, urgency) => (summary, urgency),
+        Choice::Quarantined(bad) => {
+            let release = ReleaseRef { number: bad.number, version: Some(bad.version) };
+            return Ok(CheckResult::Quarantined { installed, release });
+        }
+        Choice::UpToDate | Choice::Skipped(_) => return Ok(CheckResult::UpToDate(installed)),
     };
     let release = open_release(setup, &repository, summary.number, patience, control, events).await?;
     Ok(CheckResult::Available(Offer {

@@ -67,8 +67,8 @@ pub enum EngineError {
     /// There is no program to start.
     #[error("neither the release nor the settings say which program to start")]
     NothingToStart,
-    /// A repaired release ends or stays silent all the same.
-    #[error("{} was repaired, but does not live", .0.version.as_ref().map_or_else(|| .0.number.to_string(), ToString::to_string))]
+    /// The release ends or stays silent, and there is none to go back to.
+    #[error("{} does not live, and there is no version to go back to", .0.version.as_ref().map_or_else(|| .0.number.to_string(), ToString::to_string))]
     DoesNotLive(crate::report::ReleaseRef),
     /// The release to repair to is no longer offered.
     #[error(
@@ -129,7 +129,9 @@ impl Fault for EngineError {
             Self::Repository { error: TrustError::Missing { .. }, .. } => {
                 "Check that the address is that of the repository folder; if it is, its copy is not complete."
             }
-            Self::DoesNotLive(_) => "Update to a newer version, or go back with `rollback`.",
+            Self::DoesNotLive(_) => {
+                "Start the updater with `repair`; if that does not help, tell the vendor of the program."
+            }
             Self::NothingToStart => "Set `start` in updater.json, or publish with --start.",
             Self::NoManifest(_) => "Tell the vendor; the repository was not copied in full.",
             Self::NothingToRepair(_) => "Update to the newest release instead.",

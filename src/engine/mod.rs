@@ -6,6 +6,7 @@
 
 mod apply;
 mod check;
+mod confirm;
 mod error;
 mod prepare;
 mod restart;
@@ -14,6 +15,7 @@ mod setup;
 mod state;
 
 pub use check::{CheckResult, check, preview, refresh, releases};
+pub use confirm::{Confirmed, Duty, confirm, count_start};
 pub use error::EngineError;
 pub use run::{Outcome, recover, rollback, run, start_program};
 pub use setup::{Asking, Launch, Setup, Task};

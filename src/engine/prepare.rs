@@ -35,6 +35,10 @@ impl Checked {
         }
         let (summary, urgency) = match self.choice.clone() {
             Choice::New(summary, urgency) => (summary, urgency),
+            Choice::Quarantined(bad) => {
+                cx.step(Step::Message { text: told_quarantine(&bad) });
+                return self.nothing_new(cx).await;
+            }
             Choice::UpToDate | Choice::Skipped(_) => return self.nothing_new(cx).await,
         };
         let release = self.open(cx, summary.number).await?;
@@ -62,7 +66,7 @@ impl Checked {
         cx.step(Step::UpToDate { installed: installed.clone() });
         let start = cx.wait_before_start().await;
         if self.desk.record.unconfirmed.is_some() && start {
-            return super::restart::start_unconfirmed(cx, self.desk, installed);
+            return super::restart::start_unconfirmed(cx, self.desk, installed).await;
         }
         super::restart::start_current(cx, &self.desk.record, start).await?;
         Ok(State::Ended(Outcome::UpToDate(installed)))
@@ -91,6 +95,14 @@ impl Checked {
         );
         plan.map_or(summary.download_bytes, |plan| plan.totals().fetch_bytes)
     }
+}
+
+/// Why a newer release is not offered.
+fn told_quarantine(bad: &Summary) -> String {
+    format!(
+        "{} ({}) is newer, but it did not live on this machine. It is offered again when it was published anew.",
+        bad.version, bad.number
+    )
 }
 
 impl Offered {
@@ -124,6 +136,7 @@ impl Offered {
         }
         cx.step(Step::Declined { skip });
         cx.control.rearm();
+        drop(guard);
         super::restart::start_current(cx, &record, true).await?;
         Ok(State::Ended(Outcome::Declined))
     }

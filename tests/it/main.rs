@@ -8,6 +8,8 @@ mod bad_input;
 mod check;
 mod docs;
 #[cfg(unix)]
+mod health;
+#[cfg(unix)]
 mod host;
 #[cfg(feature = "checkpoints")]
 mod install_crash;

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::engine::{self, Asking, CheckResult, Task};
+use crate::engine::{self, Asking, CheckResult, Confirmed, Task};
 use crate::host;
 use crate::plan::{self, Action, Way};
 use crate::release::Urgency;
@@ -38,7 +38,7 @@ pub(super) fn check(args: &Args) -> Result<u8, Failure> {
         CheckResult::Disabled
     };
     let code = match &result {
-        CheckResult::Disabled | CheckResult::UpToDate(_) => 0,
+        CheckResult::Disabled | CheckResult::UpToDate(_) | CheckResult::Quarantined { .. } => 0,
         CheckResult::Available(offer) if offer.urgency == Urgency::Forced => FORCED,
         CheckResult::Available(_) => AVAILABLE,
     };
@@ -55,6 +55,9 @@ pub(crate) fn check_json(result: &CheckResult) -> serde_json::Value {
     match result {
         CheckResult::Disabled => json!({"status": "disabled"}),
         CheckResult::UpToDate(installed) => json!({"status": "up-to-date", "installed": installed}),
+        CheckResult::Quarantined { installed, release } => {
+            json!({"status": "up-to-date", "installed": installed, "quarantined": release})
+        }
         CheckResult::Available(offer) => json!({
             "status": "available", "installed": offer.installed, "release": offer.release,
             "urgency": offer.urgency, "download_bytes": offer.download_bytes, "notes": offer.notes,
@@ -70,6 +73,12 @@ fn check_text(result: &CheckResult) -> String {
     match result {
         CheckResult::Disabled => "Updates are turned off in the settings.".to_owned(),
         CheckResult::UpToDate(installed) => format!("Up to date: {}.", name(installed)),
+        CheckResult::Quarantined { installed, release } => format!(
+            "Up to date: {}. {} is newer, but it did not live on this machine; it is offered again when it was \
+             published anew.",
+            name(installed),
+            name(release)
+        ),
         CheckResult::Available(offer) => {
             let must = if offer.urgency == Urgency::Forced { "required" } else { "optional" };
             format!(
@@ -149,6 +158,7 @@ pub(super) fn status(args: &Args) -> Result<u8, Failure> {
             json!({
                 "app": session.settings.app, "folder": session.install.root(), "installed": record.receipt.release(),
                 "files": record.receipt.files.len(), "interrupted": open, "skipped": record.skip,
+                "unconfirmed_starts": record.unconfirmed.as_ref().map(|unconfirmed| unconfirmed.starts),
                 "quarantined": record.quarantine.iter().map(|(number, _)| number).collect::<Vec<_>>(),
             })
         );
@@ -169,12 +179,31 @@ pub(super) fn status(args: &Args) -> Result<u8, Failure> {
     if let Some(skipped) = &record.skip {
         println!("Version {skipped} was skipped.");
     }
+    if let Some(unconfirmed) = &record.unconfirmed {
+        println!("It has not shown yet that it is well; it was started {} times.", unconfirmed.starts);
+    }
+    for (number, _) in &record.quarantine {
+        println!("Release {number} did not live here and is not offered again.");
+    }
     Ok(0)
 }
 
+/// For programs that do not take the library in. Nothing to confirm is no error: a program may say it each time.
 pub(super) fn confirm(args: &Args) -> Result<u8, Failure> {
     let session = Session::open(&args.common)?;
-    host::confirm(&session.install.state_dir().join("confirmed")).map_err(|error| fail(&error))?;
+    let confirmed = engine::confirm(&session.install).map_err(|error| fail(&error))?;
+    let (status, release) = match &confirmed {
+        Confirmed::Now(release) => ("confirmed", release),
+        Confirmed::Already(release) => ("nothing-to-confirm", release),
+    };
+    let version = release.version.as_ref().map_or("the program".to_owned(), ToString::to_string);
+    if args.common.json {
+        println!("{}", json!({"status": status, "installed": release}));
+    } else if matches!(confirmed, Confirmed::Now(_)) {
+        println!("Confirmed: {version} is well.");
+    } else {
+        println!("Nothing to confirm: {version} is known to be well.");
+    }
     Ok(0)
 }
 
