@@ -151,13 +151,10 @@ pub async fn preview(
     let release =
         open_release(setup, &repository, summary.number, Patience::Endless, control, events).await?;
     let found = setup.install.scan(&record, release.manifest(), &|_, _, _| {})?;
-    Ok(Some(plan::make(
-        &found.inventory,
-        &record.receipt,
-        release.manifest(),
-        release.digest(),
-        Mode::Update,
-    )?))
+    let (manifest, digest) = (release.manifest(), release.digest());
+    let mut plan = plan::make(&found.inventory, &record.receipt, manifest, digest, Mode::Update)?;
+    setup.install.spare_updater(&mut plan);
+    Ok(Some(plan))
 }
 
 /// Fetches the manifest of release `number` and checks it against what was signed.

@@ -2,14 +2,17 @@
 
 use std::time::{Duration, Instant};
 
-use crate::install::Job;
+use crate::install::{Job, Record};
 use crate::plan::{self, Choice, Mode};
 use crate::release::{ReleaseNumber, Summary};
-use crate::report::{Answer, Event, Installed as Done, Offer, Progress, ProgressPhase, ReleaseRef, Step};
+use crate::report::{
+    Answer, ErrorCode, Event, Fault as _, Installed as Done, Offer, Progress, ProgressPhase, ReleaseRef, Step,
+};
 use crate::transfer::{Depot, Options, Patience, Request, fetch_all};
 use crate::trust::TrustedRelease;
 
 use super::check::{decide, is_forced, notes_since, open_release, open_store, refresh, releases};
+use super::qualify::qualify;
 use super::run::{Context, Outcome};
 use super::state::{Accepted, Checked, Desk, Fetched, Offered, Opened, Planned, Staged, State};
 use super::{Asking, EngineError, Task};
@@ -19,14 +22,36 @@ impl Opened {
         let Desk { guard, mut record } = self.desk;
         cx.step(Step::Checking { source: cx.setup.mirrors.describe() });
         let store = open_store(cx.setup)?;
-        let repository =
-            refresh(cx.setup, store, record.versions, cx.check_patience(), cx.control, cx.events).await?;
+        let asked = refresh(cx.setup, store, record.versions, cx.check_patience(), cx.control, cx.events);
+        let repository = match asked.await {
+            Err(error) if cx.setup.task == Task::Repair && error.code() == ErrorCode::Unreachable => {
+                return repair_offline(cx, &record, error);
+            }
+            other => other?,
+        };
         record.versions = repository.versions();
         guard.save(&mut record)?;
         let choice = decide(cx.setup, &repository, &record);
         Ok(State::Checked(Box::new(Checked { desk: Desk { guard, record }, repository, choice })))
     }
 }
+
+/// Without a server a repair can still say that nothing has to be done.
+fn repair_offline(cx: &Context<'_>, record: &Record, error: EngineError) -> Result<State, EngineError> {
+    let damaged = cx.setup.install.damaged(record)?;
+    if damaged.is_empty() && record.receipt.number != ReleaseNumber::NONE {
+        cx.step(Step::Message {
+            text: format!("{NOTHING_DAMAGED} The server was not reached and not needed."),
+        });
+        return Ok(State::Ended(Outcome::UpToDate(record.receipt.release())));
+    }
+    let names: Vec<&str> = damaged.iter().take(5).map(|path| path.as_str()).collect();
+    let text = format!("{} files are damaged or missing: {} \u{2026}", damaged.len(), names.join(", "));
+    cx.step(Step::Message { text });
+    Err(error)
+}
+
+const NOTHING_DAMAGED: &str = "Nothing is damaged: every file is as it was installed.";
 
 impl Checked {
     pub(super) async fn choose(self, cx: &Context<'_>) -> Result<State, EngineError> {
@@ -158,7 +183,8 @@ impl Accepted {
         let found = cx.setup.install.scan(&record, manifest, &progress)?;
         record.marks = found.marks;
         let mode = if cx.setup.task == Task::Repair { Mode::Repair } else { Mode::Update };
-        let plan = plan::make(&found.inventory, &record.receipt, manifest, release.digest(), mode)?;
+        let mut plan = plan::make(&found.inventory, &record.receipt, manifest, release.digest(), mode)?;
+        cx.setup.install.spare_updater(&mut plan);
         cx.setup.install.preflight(&plan)?;
         cx.step(Step::Planned(plan.totals()));
         tell_conflicts(cx, &plan);
@@ -213,7 +239,7 @@ fn requests(plan: &plan::Plan) -> Vec<Request> {
 
 impl Fetched {
     pub(super) fn stage(self, cx: &Context<'_>) -> Result<State, EngineError> {
-        let Self { desk: Desk { guard, record }, release, plan, content } = self;
+        let Self { mut desk, release, plan, content } = self;
         let done = Done { from: plan.from.clone(), to: plan.to.clone(), totals: plan.totals() };
         let fetched =
             |digest: &crate::release::Digest| content.file(digest).map(std::path::Path::to_path_buf);
@@ -221,10 +247,18 @@ impl Fetched {
             let file = Some(file.clone());
             cx.progress(Progress { phase: ProgressPhase::Stage, done, total, file, ..Progress::default() });
         };
-        let job = Job { plan: &plan, manifest: release.manifest(), record: &record, stub: &cx.setup.stub };
-        let stage = cx.setup.install.stage(&guard, &job, &fetched, &progress)?;
+        let (manifest, record) = (release.manifest(), &desk.record);
+        let job = Job { plan: &plan, manifest, record, stub: &cx.setup.stub };
+        let stage = cx.setup.install.stage(&desk.guard, &job, &fetched, &progress)?;
+        if cx.setup.task == Task::Repair && stage.is_empty() {
+            desk.record.receipt = plan.receipt;
+            desk.guard.save(&mut desk.record)?;
+            cx.step(Step::Message { text: NOTHING_DAMAGED.to_owned() });
+            return Ok(State::Ended(Outcome::UpToDate(desk.record.receipt.release())));
+        }
+        qualify(cx, &mut desk, &stage, release.digest())?;
         cx.step(Step::Staged);
-        Ok(State::Staged(Box::new(Staged { desk: Desk { guard, record }, stage, done })))
+        Ok(State::Staged(Box::new(Staged { desk, stage, done })))
     }
 }
 

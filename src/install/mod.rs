@@ -14,6 +14,7 @@ mod lay;
 mod lock;
 mod look;
 mod preflight;
+mod qualify;
 mod record;
 mod recover;
 mod rollback;
@@ -23,6 +24,7 @@ mod steps;
 mod swap;
 mod tools;
 mod undo;
+mod whole;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

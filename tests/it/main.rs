@@ -15,6 +15,8 @@ mod host;
 mod install_crash;
 mod install_swap;
 mod install_tree;
+#[cfg(all(unix, feature = "checkpoints"))]
+mod interlock;
 #[cfg(unix)]
 mod policies;
 #[cfg(unix)]
@@ -26,10 +28,14 @@ mod publish_kill;
 #[cfg(unix)]
 mod real_release;
 #[cfg(unix)]
+mod repair;
+#[cfg(unix)]
 mod reporters;
 mod repository_formats;
 #[cfg(unix)]
 mod resume;
+#[cfg(unix)]
+mod self_check;
 #[cfg(unix)]
 mod serve;
 mod settings;
@@ -43,6 +49,8 @@ mod trust_world;
 #[cfg(unix)]
 mod update;
 mod vendor;
+#[cfg(unix)]
+mod vendor_app;
 mod verify;
 #[cfg(feature = "gui")]
 mod window;

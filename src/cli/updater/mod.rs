@@ -3,6 +3,7 @@
 mod args;
 mod commands;
 mod events;
+mod self_check;
 mod session;
 mod stub;
 #[cfg(feature = "gui")]
@@ -44,6 +45,7 @@ fn run(args: &Args) -> Result<u8, Failure> {
         Some(Command::Status) => commands::status(args),
         Some(Command::Confirm) => commands::confirm(args),
         Some(Command::Config) => commands::config(args),
+        Some(Command::SelfCheck { new_config }) => self_check::self_check(args, new_config.as_deref()),
         Some(Command::Rollback) => work::rollback(args),
         Some(Command::Repair) => work::update(args, crate::engine::Task::Repair),
         Some(Command::Update { .. }) | None => work::update(args, crate::engine::Task::Update),
