@@ -101,6 +101,10 @@ pub fn self_check(install: &Install) -> Result<Record, EngineError> {
         Ok(_) => Ok(record),
         // Nothing was received yet.
         Err(TrustError::Missing { .. }) if !has("targets.json")? => Ok(record),
+        Err(TrustError::Missing { file }) => {
+            let why = "it is damaged, or signed by keys this updater does not trust".to_owned();
+            Err(TrustError::Malformed { file: folder.join(file).display().to_string(), why }.into())
+        }
         Err(TrustError::NoRoot { .. }) if shipped.is_some() && !has("root.json")? => Ok(record),
         Err(error) => Err(error.into()),
     }

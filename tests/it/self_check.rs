@@ -66,9 +66,9 @@ fn a_new_updater_that_does_not_work_is_not_switched_in() {
         assert!(fs::read(world.app().join("updater/updater")).unwrap() == program, "{what}");
         let said = expect(updater(&world).arg("check"), 0);
         assert!(said.contains(&format!("{version} (r{}) is newer, but", number + 2)), "{what}: {said}");
-        expect(updater(&world).args(["update", "--no-start"]), 0);
-        assert_eq!(world.record()["receipt"]["number"], 1, "{what}");
     }
+    expect(updater(&world).args(["update", "--no-start"]), 0);
+    assert_eq!(world.record()["receipt"]["number"], 1, "none of them is taken again");
     let newer = [program.as_slice(), b"newer"].concat();
     lay(&world, &newer, 0o755);
     world.publish("3.0", &[]);
