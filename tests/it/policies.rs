@@ -36,6 +36,7 @@ fn plan(world: &World) -> Value {
 }
 
 /// One step of a story.
+#[derive(Clone, Copy)]
 enum Do {
     /// The vendor's folder has this file, or no longer.
     Build(Option<&'static str>),
@@ -89,145 +90,63 @@ fn tell(name: &str, story: &[Do]) {
     }
 }
 
+const ONE: Do = Build(Some("one"));
+const TWO: Do = Build(Some("two"));
+const THREE: Do = Build(Some("three"));
+const MINE: Do = User("a.ini", Some("mine"));
+
 /// A38: what becomes of a file that stays when the user changed it, release by release.
 #[test]
 fn a_file_that_is_kept_if_modified() {
-    let one = || Build(Some("one"));
-    let two = || Build(Some("two"));
-    let three = || Build(Some("three"));
-    let mine = || User("a.ini", Some("mine"));
-    tell("unmodified", &[one(), KEEP, two(), SAME, See(&[("a.ini", "two")])]);
-    tell("modified, the default as before", &[one(), KEEP, mine(), SAME, See(&[("a.ini", "mine")])]);
-    tell(
-        "modified, a new default, a newer one, taken out of the release",
-        &[
-            one(),
-            KEEP,
-            mine(),
-            two(),
-            SAME,
-            See(&[("a.ini", "mine"), ("a.ini.new", "two")]),
-            Repair,
-            SAME,
-            See(&[("a.ini", "mine"), ("a.ini.new", "two")]),
-            three(),
-            SAME,
-            See(&[("a.ini", "mine"), ("a.ini.new", "three")]),
-            Build(None),
-            SAME,
-            See(&[("a.ini", "mine")]),
-        ],
-    );
-    tell(
-        "the user takes the new default over",
-        &[
-            one(),
-            KEEP,
-            mine(),
-            two(),
-            SAME,
-            User("a.ini", Some("two")),
-            SAME,
-            See(&[("a.ini", "two")]),
-            three(),
-            SAME,
-            See(&[("a.ini", "three")]),
-        ],
-    );
-    tell(
-        "the user has seen the new default and deleted it",
-        &[
-            one(),
-            KEEP,
-            mine(),
-            two(),
-            SAME,
-            User("a.ini.new", None),
-            SAME,
-            See(&[("a.ini", "mine")]),
-            three(),
-            SAME,
-            See(&[("a.ini", "mine"), ("a.ini.new", "three")]),
-        ],
-    );
-    tell(
-        "the user works on the new default",
-        &[
-            one(),
-            KEEP,
-            mine(),
-            two(),
-            SAME,
-            User("a.ini.new", Some("draft")),
-            SAME,
-            See(&[("a.ini", "mine"), ("a.ini.new", "draft")]),
-            three(),
-            SAME,
-            See(&[("a.ini", "mine"), ("a.ini.new", "draft"), ("a.ini.new-2", "three")]),
-            Build(None),
-            SAME,
-            See(&[("a.ini", "mine"), ("a.ini.new", "draft")]),
-        ],
-    );
-    tell(
-        "a foreign file has the name of the new default",
-        &[
-            one(),
-            KEEP,
-            mine(),
-            User("a.ini.new", Some("foreign")),
-            two(),
-            SAME,
-            See(&[("a.ini", "mine"), ("a.ini.new", "foreign"), ("a.ini.new-2", "two")]),
-        ],
-    );
-    tell(
-        "deleted by the user it stays away, until a repair",
-        &[
-            one(),
-            KEEP,
-            User("a.ini", None),
-            two(),
-            SAME,
-            See(&[]),
-            SAME,
-            See(&[]),
-            Repair,
-            See(&[("a.ini", "two")]),
-        ],
-    );
+    tell("unmodified", &[ONE, KEEP, TWO, SAME, See(&[("a.ini", "two")])]);
+    tell("modified, the default as before", &[ONE, KEEP, MINE, SAME, See(&[("a.ini", "mine")])]);
+    let gone = User("a.ini", None);
+    let back = See(&[("a.ini", "two")]);
+    let story = [ONE, KEEP, gone, TWO, SAME, See(&[]), SAME, See(&[]), Repair, back];
+    tell("deleted by the user it stays away, until a repair", &story);
+}
+
+/// A38: where the new default of a file that stays lies, and for how long.
+#[test]
+fn the_new_default_lies_beside_a_file_that_is_kept() {
+    let conflict = |name: &str, then: &[Do]| tell(name, &[&[ONE, KEEP, MINE, TWO, SAME], then].concat());
+    const TWO_BESIDE: Do = See(&[("a.ini", "mine"), ("a.ini.new", "two")]);
+    const THREE_BESIDE: Do = See(&[("a.ini", "mine"), ("a.ini.new", "three")]);
+    let alone = See(&[("a.ini", "mine")]);
+    let story = [TWO_BESIDE, Repair, SAME, TWO_BESIDE, THREE, SAME, THREE_BESIDE, Build(None), SAME, alone];
+    conflict("it stays, is replaced by a newer one, and goes with the file", &story);
+    let taken = [User("a.ini", Some("two")), SAME, See(&[("a.ini", "two")])];
+    conflict("the user takes it over", &[&taken[..], &[THREE, SAME, See(&[("a.ini", "three")])]].concat());
+    let seen = [User("a.ini.new", None), SAME, alone, THREE, SAME, THREE_BESIDE];
+    conflict("the user has seen it and deleted it", &seen);
+    let draft = See(&[("a.ini", "mine"), ("a.ini.new", "draft")]);
+    let both = See(&[("a.ini", "mine"), ("a.ini.new", "draft"), ("a.ini.new-2", "three")]);
+    let worked = [User("a.ini.new", Some("draft")), SAME, draft, THREE, SAME, both, Build(None), SAME, draft];
+    conflict("the user works on it", &worked);
+    let foreign = User("a.ini.new", Some("foreign"));
+    let both = See(&[("a.ini", "mine"), ("a.ini.new", "foreign"), ("a.ini.new-2", "two")]);
+    tell("a foreign file has its name", &[ONE, KEEP, MINE, foreign, TWO, SAME, both]);
 }
 
 /// A38: a file that is written where there is none and then belongs to the user.
 #[test]
 fn a_file_that_is_written_once() {
-    let one = || Build(Some("one"));
-    let two = || Build(Some("two"));
-    tell("left as it was laid", &[one(), ONCE, two(), SAME, See(&[("a.ini", "one")])]);
+    tell("left as it was laid", &[ONE, ONCE, TWO, SAME, See(&[("a.ini", "one")])]);
     tell(
         "changed, then no longer in the release",
-        &[
-            one(),
-            ONCE,
-            User("a.ini", Some("mine")),
-            two(),
-            SAME,
-            Build(None),
-            SAME,
-            See(&[("a.ini", "mine")]),
-        ],
+        &[ONE, ONCE, User("a.ini", Some("mine")), TWO, SAME, Build(None), SAME, See(&[("a.ini", "mine")])],
     );
-    tell("unchanged and no longer in the release", &[one(), ONCE, two(), SAME, Build(None), SAME, See(&[])]);
+    tell("unchanged and no longer in the release", &[ONE, ONCE, TWO, SAME, Build(None), SAME, See(&[])]);
     tell(
         "deleted by the user it stays away, until a repair",
-        &[one(), ONCE, User("a.ini", None), two(), SAME, See(&[]), Repair, See(&[("a.ini", "two")])],
+        &[ONE, ONCE, User("a.ini", None), TWO, SAME, See(&[]), Repair, See(&[("a.ini", "two")])],
     );
     tell(
         "new in the release where the user has one already",
         &[
             SAME,
             User("a.ini", Some("foreign")),
-            one(),
+            ONE,
             ONCE,
             See(&[("a.ini", "foreign")]),
             Build(None),
@@ -240,35 +159,22 @@ fn a_file_that_is_written_once() {
 /// A38: the policy changes between releases, and releases are gone back from.
 #[test]
 fn policies_change_and_releases_are_gone_back_from() {
-    let one = || Build(Some("one"));
-    let two = || Build(Some("two"));
-    let three = || Build(Some("three"));
-    let mine = || User("a.ini", Some("mine"));
     const REPLACE: Do = Release(&["--replace", "conf/*"]);
     tell(
         "kept, then replaced: the user's copy is kept aside, what lay beside goes",
-        &[
-            one(),
-            KEEP,
-            mine(),
-            two(),
-            SAME,
-            three(),
-            REPLACE,
-            See(&[("a.ini", "three"), ("a.ini.user", "mine")]),
-        ],
+        &[ONE, KEEP, MINE, TWO, SAME, THREE, REPLACE, See(&[("a.ini", "three"), ("a.ini.user", "mine")])],
     );
     tell(
         "replaced, then kept: measured by what was laid before",
-        &[one(), SAME, mine(), two(), KEEP, See(&[("a.ini", "mine"), ("a.ini.new", "two")])],
+        &[ONE, SAME, MINE, TWO, KEEP, See(&[("a.ini", "mine"), ("a.ini.new", "two")])],
     );
-    tell("once, then replaced", &[one(), ONCE, two(), SAME, REPLACE, See(&[("a.ini", "two")])]);
-    tell("gone back from a conflict", &[one(), KEEP, mine(), two(), SAME, Back, See(&[("a.ini", "mine")])]);
+    tell("once, then replaced", &[ONE, ONCE, TWO, SAME, REPLACE, See(&[("a.ini", "two")])]);
+    tell("gone back from a conflict", &[ONE, KEEP, MINE, TWO, SAME, Back, See(&[("a.ini", "mine")])]);
     tell(
         "gone back after a new default was laid and changed",
-        &[one(), KEEP, two(), SAME, mine(), Back, See(&[("a.ini", "one"), ("a.ini.user", "mine")])],
+        &[ONE, KEEP, TWO, SAME, MINE, Back, See(&[("a.ini", "one"), ("a.ini.user", "mine")])],
     );
-    tell("gone back from a removal", &[one(), KEEP, Build(None), SAME, Back, See(&[("a.ini", "one")])]);
+    tell("gone back from a removal", &[ONE, KEEP, Build(None), SAME, Back, See(&[("a.ini", "one")])]);
 }
 
 /// A38, A39: a conflict is told before anything is done, by `plan` in both forms, and by the update.

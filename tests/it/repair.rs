@@ -1,9 +1,5 @@
 //! What a repair and a move cost: the bytes that are missing, counted at the server.
-#![expect(
-    clippy::disallowed_methods,
-    clippy::unwrap_used,
-    reason = "tests look at the disk with their own eyes"
-)]
+#![expect(clippy::disallowed_methods, reason = "tests look at the disk with their own eyes")]
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
