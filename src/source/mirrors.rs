@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::http::{NetError, client};
-use super::{Folder, Http, NetOptions, Source, SourceUrl};
+use super::{Http, Local, NetOptions, Source, SourceUrl};
 
 /// The sources of a repository, in the order of the configuration.
 pub struct Mirrors {
@@ -62,7 +62,7 @@ impl Mirrors {
         let mut shared = None;
         for url in urls {
             match url {
-                SourceUrl::Folder(root) => sources.push(Box::new(Folder::new(root.clone()))),
+                SourceUrl::Folder(root) => sources.push(Box::new(Local::new(root.clone()))),
                 SourceUrl::Http(base) => {
                     let client = match &shared {
                         Some(client) => client,
@@ -178,6 +178,7 @@ impl fmt::Debug for Mirrors {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Folder;
     use super::*;
 
     fn three() -> Mirrors {

@@ -59,6 +59,7 @@ impl From<SourceError> for Fall {
         match error.trouble {
             Trouble::Transient => Self::transient(error.reason),
             Trouble::Insecure => Self::Insecure(error.reason),
+            Trouble::Unusable => Self::BadAnswer(error.reason),
         }
     }
 }
