@@ -339,7 +339,8 @@ mod tests {
             bytes[..8].copy_from_slice(&MAGIC);
             bytes[8..12].copy_from_slice(&FORMAT.to_le_bytes());
             let length = (bytes.len() - BUNDLE_HEAD) as u64;
-            bytes[12..16].copy_from_slice(&(bytes[12] as u32 % 4).to_le_bytes());
+            let count = u32::from(bytes[12]) % 4;
+            bytes[12..16].copy_from_slice(&count.to_le_bytes());
             bytes[16..24].copy_from_slice(&length.to_le_bytes());
             let bytes = sealed(bytes);
             if let Ok(index) = read(&bytes) {

@@ -69,7 +69,7 @@ pub enum Phase {
 pub struct Board {
     /// What it is at.
     pub phase: Phase,
-    /// The source asked.
+    /// The source asked, or the last one that began to give bytes.
     pub source: Option<String>,
     /// The release offered.
     pub offer: Option<Offer>,
@@ -98,7 +98,9 @@ impl Board {
 
     fn step(&mut self, step: &Step) {
         self.remember(step);
-        self.continued = matches!(step, Step::Continued);
+        // Where bytes come from when they are back says nothing against their being back.
+        self.continued &= matches!(step, Step::SourceUsed { .. });
+        self.continued |= matches!(step, Step::Continued);
         let next = match step {
             Step::Checking { source } => {
                 self.source = Some(source.clone());
@@ -138,6 +140,10 @@ impl Board {
             Step::Declined { .. } | Step::Cancelled => Phase::Ended,
             Step::Started { .. } => {
                 self.started = true;
+                return;
+            }
+            Step::SourceUsed { source } => {
+                self.source = Some(source.clone());
                 return;
             }
             Step::Recovered { .. }

@@ -26,6 +26,9 @@ struct Health {
     no_range: bool,
     /// How often it gave bytes that were not the signed ones.
     lies: u32,
+    /// Whether bytes came from it, and whether that was told.
+    used: bool,
+    told: bool,
 }
 
 /// Which source to ask next.
@@ -134,8 +137,19 @@ impl Mirrors {
     /// Takes in that bytes came from `mirror`.
     pub fn gave(&self, mirror: usize) {
         if let Some(health) = self.health().get_mut(mirror) {
-            (health.failures, health.rests_until) = (0, None);
+            (health.failures, health.rests_until, health.used) = (0, None, true);
         }
+    }
+
+    /// The sources from which the first bytes came since this was asked last.
+    pub fn newly_used(&self) -> Vec<String> {
+        let mut health = self.health();
+        let fresh = health.iter_mut().enumerate().filter(|(_, health)| health.used && !health.told);
+        let fresh = fresh.map(|(mirror, health)| {
+            health.told = true;
+            self.sources[mirror].describe()
+        });
+        fresh.collect()
     }
 
     /// Takes in that `mirror` gave other bytes than were signed; the others are preferred from now on.

@@ -168,8 +168,10 @@ pub(super) fn confirm(args: &Args) -> Result<u8, Failure> {
 
 pub(super) fn config(args: &Args) -> Result<u8, Failure> {
     let session = Session::open(&args.common)?;
-    let value = serde_json::to_value(&session.merged).unwrap_or_default();
+    let mut value = serde_json::to_value(&session.merged).unwrap_or_default();
+    let used = session.settings.used_sources(&session.install, session.merged.sources.origin);
     if args.common.json {
+        value["used_sources"] = json!(used);
         println!("{value}");
         return Ok(0);
     }
@@ -177,6 +179,10 @@ pub(super) fn config(args: &Args) -> Result<u8, Failure> {
     for (key, said) in value.as_object().into_iter().flatten().filter(|(key, _)| *key != "unknown") {
         let shown = if said["value"].is_null() { "(not set)".to_owned() } else { said["value"].to_string() };
         println!("{key:24} {shown:40} {}", said["origin"].as_str().unwrap_or_default());
+    }
+    for source in &used {
+        let by = json!(source.named_by);
+        println!("{:24} {:40} {}", "source used", source.source, by.as_str().unwrap_or_default());
     }
     for name in &session.merged.unknown {
         println!("{name:24} means nothing to this version and is ignored");
