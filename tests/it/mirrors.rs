@@ -52,7 +52,7 @@ fn a_signed_mirror_takes_over_when_the_own_source_is_gone() {
     expect(updraft().arg("verify").arg(world.repo()), 0);
     world.lay_updater();
     let ours = (format!("http://{}", world.source), "file".to_owned());
-    assert_eq!(used(&world, &[]), [ours.clone()], "a new install knows only its settings");
+    assert_eq!(used(&world, &[]), vec![ours.clone()], "a new install knows only its settings");
     world.update();
     assert_eq!(other.requests().len(), 0, "who is well is not left");
     let theirs = (address.clone(), "publisher".to_owned());
