@@ -9,6 +9,7 @@ mod folder;
 mod http;
 mod local;
 mod mirrors;
+mod proxy;
 mod region;
 mod url;
 
@@ -20,9 +21,11 @@ use futures_util::stream::BoxStream;
 pub use bundle::{Bundle, BundleFile, BundleFileError};
 pub use failure::{SourceError, Trouble};
 pub use folder::Folder;
-pub use http::{Http, NetError, NetOptions, Proxy};
+pub use http::{Http, NetError, NetOptions};
 pub use local::Local;
 pub use mirrors::{Choice, Mirrors};
+pub(crate) use proxy::without_login;
+pub use proxy::{InvalidProxy, Proxy, ProxyUrl};
 pub use url::{InvalidSource, SourceUrl};
 
 /// Part of an object, from an offset on.

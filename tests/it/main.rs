@@ -18,6 +18,8 @@ mod install_tree;
 #[cfg(unix)]
 mod mirrors;
 #[cfg(unix)]
+mod proxies;
+#[cfg(unix)]
 mod publish;
 #[cfg(unix)]
 mod publish_kill;
@@ -31,6 +33,8 @@ mod resume;
 #[cfg(unix)]
 mod serve;
 mod settings;
+#[cfg(unix)]
+mod tls;
 mod transfer;
 mod trust_attacks;
 mod trust_keys;

@@ -168,7 +168,7 @@ pub(super) fn confirm(args: &Args) -> Result<u8, Failure> {
 
 pub(super) fn config(args: &Args) -> Result<u8, Failure> {
     let session = Session::open(&args.common)?;
-    let mut value = serde_json::to_value(&session.merged).unwrap_or_default();
+    let mut value = serde_json::to_value(session.merged.shown()).unwrap_or_default();
     let used = session.settings.used_sources(&session.install, session.merged.sources.origin);
     if args.common.json {
         value["used_sources"] = json!(used);
