@@ -404,13 +404,13 @@ fn an_import_killed_at_any_moment_leaves_a_valid_repository() {
     expect(&mut import(&bundle, &mirror), 0);
     let whole = began.elapsed();
     let mut cut = 0;
-    for round in 1..=12_u32 {
+    for round in 1..=9_u32 {
         change(round.into());
         vendor.publish(&round.to_string());
         export(&vendor.repo(), &bundle, &["--all"]);
         let mut child = import(&bundle, &mirror).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         // Spread over the time an import takes: any moment may be hit, whatever the machine does.
-        std::thread::sleep(whole.mul_f64(f64::from(round) / 12.0));
+        std::thread::sleep(whole.mul_f64(f64::from(round) / 9.0));
         child.kill().unwrap();
         cut += u32::from(!child.wait().unwrap().success());
         verify(&mirror);
@@ -453,6 +453,76 @@ fn every_beginning_of_an_import_can_be_completed() {
     every_beginning(&vendor, &vendor.path("nothing"), false);
 }
 
+/// An import that can't write one of its files has written all that come before it and none that come after it,
+/// the repository is valid, and done again it is complete.
+#[test]
+fn an_import_writes_in_the_order_of_a_publish() {
+    let vendor = Vendor::new();
+    vendor.put("a", noise(1, 3000));
+    vendor.publish("1");
+    let (bundle, before) = (vendor.path("a.updraft"), vendor.path("before"));
+    export(&vendor.repo(), &bundle, &["--all"]);
+    expect(&mut import(&bundle, &before), 0);
+    vendor.put("a", noise(2, 3000));
+    vendor.publish("2");
+    export(&vendor.repo(), &bundle, &["--all"]);
+    let old = super::vendor::files(&before);
+    let whole = vendor.path("whole");
+    copy_tree(&before, &whole);
+    expect(&mut import(&bundle, &whole), 0);
+    let mut new: Vec<String> = super::vendor::files(&whole)
+        .into_iter()
+        .filter(|(name, bytes)| old.get(name) != Some(bytes))
+        .map(|(name, _)| name)
+        .collect();
+    new.sort_by_key(|name| order_of(name));
+    assert_eq!(new.len(), 5, "{new:?}");
+    for (at, name) in new.iter().enumerate() {
+        let mirror = vendor.path(&format!("mirror {at}"));
+        copy_tree(&before, &mirror);
+        // A file where the folder of an object should be, or a folder where a file is written first.
+        let file = mirror.join(name);
+        let in_the_way =
+            if at == 0 { file.parent().unwrap().to_path_buf() } else { mirror.join(format!("{name}.tmp")) };
+        if at == 0 {
+            write(&in_the_way, "in the way")
+        } else {
+            fs::create_dir_all(&in_the_way).unwrap()
+        };
+        expect(&mut import(&bundle, &mirror), 50);
+        let stands = super::vendor::files(&mirror);
+        for (other, name) in new.iter().enumerate() {
+            let is_new = stands.contains_key(name) && stands.get(name) != old.get(name);
+            assert_eq!(is_new, other < at, "{name} when {} can't be written", new[at]);
+        }
+        if at == 0 {
+            fs::remove_file(&in_the_way).unwrap()
+        } else {
+            fs::remove_dir(&in_the_way).unwrap()
+        };
+        assert!(verify(&mirror).contains("1 releases"));
+        expect(&mut import(&bundle, &mirror), 0);
+        assert!(verify(&mirror).contains("2 releases"));
+    }
+}
+
+/// The place of a file in the order of writing.
+fn order_of(name: &str) -> usize {
+    let order = [
+        "work/",
+        "objects/",
+        "project.json",
+        "targets/",
+        ".targets.json",
+        ".snapshot.json",
+        "/1.root.json",
+        "/2.root.json",
+        "/root.json",
+        "timestamp.json",
+    ];
+    order.iter().position(|mark| name.contains(mark)).unwrap()
+}
+
 /// Imports into `before` with all the beginnings of the files that the whole import would write.
 fn every_beginning(vendor: &Vendor, before: &Path, always_valid: bool) {
     let bundle = vendor.path("next.updraft");
@@ -469,19 +539,7 @@ fn every_beginning(vendor: &Vendor, before: &Path, always_valid: bool) {
         .into_iter()
         .filter(|(name, bytes)| old.get(name) != Some(bytes))
         .collect();
-    let order = [
-        "work/",
-        "objects/",
-        "project.json",
-        "targets/",
-        ".targets.json",
-        ".snapshot.json",
-        "/1.root.json",
-        "/2.root.json",
-        "/root.json",
-        "timestamp.json",
-    ];
-    new.sort_by_key(|(name, _)| order.iter().position(|mark| name.contains(mark)).unwrap());
+    new.sort_by_key(|(name, _)| order_of(name));
     assert!(new.last().unwrap().0.ends_with("timestamp.json"));
     for written in 0..=new.len() {
         let folder = tempfile::tempdir().unwrap();
