@@ -180,7 +180,19 @@ mod tests {
         assert_eq!(board.phase, Phase::Reconnecting { attempt: 2, retry_in: 4, reason });
         board.apply(&Event::Step(Step::Continued));
         assert_eq!((board.phase.clone(), board.continued), (Phase::Downloading, true));
+        board.apply(&Event::Step(Step::SourceUsed { source: "http://other".to_owned() }));
+        assert!(board.continued, "where bytes come from says nothing against their coming");
         board.apply(&Event::Step(Step::Staged));
         assert!(!board.continued);
+    }
+
+    #[test]
+    fn the_details_say_where_bytes_came_from() {
+        let mut board = Board::default();
+        for source in ["http://one", "/media/stick/a.updraft"] {
+            board.apply(&Event::Step(Step::SourceUsed { source: source.to_owned() }));
+        }
+        assert_eq!(board.source.as_deref(), Some("/media/stick/a.updraft"));
+        assert_eq!(board.messages, ["Bytes come from http://one.", "Bytes come from /media/stick/a.updraft."]);
     }
 }

@@ -223,19 +223,16 @@ fn common(
 /// Writes the bundle beside its name, and gives it the name when it is whole and on the disk.
 fn write(out: &Path, parts: Parts, progress: BundleProgress<'_>) -> Result<(u64, u64), PublishError> {
     let temp = fsx::sibling(out, ".tmp");
-    let done = write_to(&temp, parts, progress);
-    match done {
-        Ok(sizes) => {
-            fsx::rename(&temp, out)?;
-            out.parent().map_or(Ok(()), fsx::sync_dir)?;
-            Ok(sizes)
-        }
-        Err(error) => {
-            // The reason why it was not written is what counts.
-            fsx::remove_file(&temp).ok();
-            Err(error)
-        }
+    let done = write_to(&temp, parts, progress).and_then(|sizes| {
+        fsx::rename(&temp, out)?;
+        Ok(sizes)
+    });
+    match &done {
+        Ok(_) => out.parent().map_or(Ok(()), fsx::sync_dir)?,
+        // The reason why it was not written is what counts.
+        Err(_) => fsx::remove_file(&temp).unwrap_or_default(),
     }
+    done
 }
 
 fn write_to(temp: &Path, parts: Parts, progress: BundleProgress<'_>) -> Result<(u64, u64), PublishError> {
