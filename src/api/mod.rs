@@ -2,6 +2,8 @@
 //!
 //! The calls never harm the program: whatever goes wrong, it can go on (fail open).
 
+mod queue;
+
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -13,6 +15,11 @@ use crate::platform::process::exe_name;
 use crate::release::RelPath;
 use crate::report::{Control, ErrorCode, Failure, Offer};
 use crate::settings::{FILE_NAME, Fragment, Settings};
+
+use queue::no_queue;
+#[cfg(feature = "gui")]
+pub(crate) use queue::queue;
+pub(crate) use queue::run_to_end;
 
 /// The updater beside a program.
 #[derive(Debug, Clone)]
@@ -81,9 +88,8 @@ impl Updater {
         }
         let told = settings.setup(self.install()?, self.program()).map_err(|error| Failure::of(&error))?;
         let setup = Setup { by_hand: asked == Asked::ByHand, ..told };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(no_queue)?;
         let control = Control::new();
-        let result = runtime.block_on(engine::check(&setup, &control, &|_event| {}));
+        let result = run_to_end(engine::check(&setup, &control, &|_event| {}))?;
         match result.map_err(|error| Failure::of(&error))? {
             CheckResult::Available(offer) => Ok(Some(offer)),
             CheckResult::Disabled | CheckResult::UpToDate(_) => Ok(None),
@@ -118,14 +124,6 @@ impl Updater {
         let first: &[OsString] = if asked == Asked::ByHand { &["--by-hand".into()] } else { &[] };
         let started = Handover::of_this_program().start(&self.program(), first);
         started.map(|_updater| ()).map_err(|error| Failure::of(&error))
-    }
-}
-
-fn no_queue(source: std::io::Error) -> Failure {
-    Failure {
-        code: ErrorCode::Internal,
-        message: format!("the system gives no event queue: {source}"),
-        hint: None,
     }
 }
 

@@ -21,6 +21,7 @@ impl Opened {
         let store = open_store(cx.setup)?;
         let repository =
             refresh(cx.setup, store, record.versions, cx.check_patience(), cx.control, cx.events).await?;
+        cx.tell_sources();
         record.versions = repository.versions();
         guard.save(&mut record)?;
         let choice = decide(cx.setup, &repository, &record);
@@ -161,7 +162,11 @@ impl Planned {
             cx.step(Step::Downloading);
         }
         let options = Options { limit_bytes_per_second: cx.setup.limit, ..Options::default() };
-        let content = fetch_all(&cx.setup.mirrors, &depot, requests, &options, cx.control, cx.events).await?;
+        let events = |event| {
+            cx.tell_sources();
+            (cx.events)(event);
+        };
+        let content = fetch_all(&cx.setup.mirrors, &depot, requests, &options, cx.control, &events).await?;
         Ok(State::Fetched(Box::new(Fetched { desk, release, plan, content })))
     }
 }
@@ -206,6 +211,11 @@ impl Fetched {
 impl Context<'_> {
     pub(super) fn check_patience(&self) -> Patience {
         Patience::Until(Instant::now() + self.setup.check_timeout)
+    }
+
+    /// Says from which sources bytes came that were not told yet.
+    fn tell_sources(&self) {
+        self.setup.mirrors.newly_used().into_iter().for_each(|source| self.step(Step::SourceUsed { source }));
     }
 
     /// The person's answer; a cancel is a "later".

@@ -69,7 +69,7 @@ pub enum Phase {
 pub struct Board {
     /// What it is at.
     pub phase: Phase,
-    /// The source asked.
+    /// The source asked, or the last one that began to give bytes.
     pub source: Option<String>,
     /// The release offered.
     pub offer: Option<Offer>,
@@ -98,7 +98,9 @@ impl Board {
 
     fn step(&mut self, step: &Step) {
         self.remember(step);
-        self.continued = matches!(step, Step::Continued);
+        // Where bytes come from when they are back says nothing against their being back.
+        self.continued &= matches!(step, Step::SourceUsed { .. });
+        self.continued |= matches!(step, Step::Continued);
         let next = match step {
             Step::Checking { source } => {
                 self.source = Some(source.clone());
@@ -140,6 +142,10 @@ impl Board {
                 self.started = true;
                 return;
             }
+            Step::SourceUsed { source } => {
+                self.source = Some(source.clone());
+                return;
+            }
             Step::Recovered { .. }
             | Step::MirrorLeft { .. }
             | Step::Staged
@@ -174,7 +180,19 @@ mod tests {
         assert_eq!(board.phase, Phase::Reconnecting { attempt: 2, retry_in: 4, reason });
         board.apply(&Event::Step(Step::Continued));
         assert_eq!((board.phase.clone(), board.continued), (Phase::Downloading, true));
+        board.apply(&Event::Step(Step::SourceUsed { source: "http://other".to_owned() }));
+        assert!(board.continued, "where bytes come from says nothing against their coming");
         board.apply(&Event::Step(Step::Staged));
         assert!(!board.continued);
+    }
+
+    #[test]
+    fn the_details_say_where_bytes_came_from() {
+        let mut board = Board::default();
+        for source in ["http://one", "/media/stick/a.updraft"] {
+            board.apply(&Event::Step(Step::SourceUsed { source: source.to_owned() }));
+        }
+        assert_eq!(board.source.as_deref(), Some("/media/stick/a.updraft"));
+        assert_eq!(board.messages, ["Bytes come from http://one.", "Bytes come from /media/stick/a.updraft."]);
     }
 }

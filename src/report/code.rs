@@ -72,7 +72,7 @@ codes! {
     Disk = "disk.io" => 50,
     /// A path of the release can't exist on this machine.
     PathTooLong = "disk.path" => 50,
-    /// The repository folder is damaged or not a repository.
+    /// The repository folder or bundle is damaged, incomplete, or none at all.
     Repository = "repository" => 50,
     /// The state of an interrupted update can't be understood.
     Journal = "state.journal" => 50,

@@ -85,6 +85,11 @@ pub enum Step {
         /// The first source asked.
         source: String,
     },
+    /// The first bytes came from a source.
+    SourceUsed {
+        /// The source.
+        source: String,
+    },
     /// Nothing new.
     UpToDate {
         /// What is installed.

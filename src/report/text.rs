@@ -72,6 +72,7 @@ pub(super) fn sentence(step: &Step) -> Option<String> {
         Step::Recovered { forward: true } => "An interrupted update was found and completed.".to_owned(),
         Step::Recovered { forward: false } => "An interrupted update was found and undone.".to_owned(),
         Step::Checking { source } => format!("Checking {source} for updates."),
+        Step::SourceUsed { source } => format!("Bytes come from {source}."),
         Step::UpToDate { installed } => match &installed.version {
             Some(version) => format!("Up to date: {version} is the newest version."),
             None => "The repository has no release for this install.".to_owned(),

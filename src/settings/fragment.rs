@@ -16,6 +16,8 @@ pub struct Fragment {
     pub icon: Option<String>,
     /// Where releases come from.
     pub sources: Option<Vec<String>>,
+    /// Whether mirrors in signed metadata are asked too.
+    pub signed_mirrors: Option<bool>,
     /// The stream of releases followed.
     pub channel: Option<String>,
     /// The platform, if it is not that of the machine.
@@ -88,6 +90,7 @@ impl Fragment {
             title: text("UPDRAFT_TITLE"),
             icon: None,
             sources: text("UPDRAFT_SOURCES").map(list),
+            signed_mirrors: flag("signed_mirrors", "UPDRAFT_SIGNED_MIRRORS")?,
             channel: text("UPDRAFT_CHANNEL"),
             platform: text("UPDRAFT_PLATFORM"),
             start: text("UPDRAFT_START"),

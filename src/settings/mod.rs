@@ -6,6 +6,7 @@
 mod fragment;
 mod merge;
 mod setup;
+mod sources;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -17,6 +18,7 @@ use crate::source::{Proxy, SourceUrl};
 
 pub use fragment::Fragment;
 pub use merge::{Merged, Origin, Said};
+pub use sources::{NamedBy, UsedSource};
 
 /// The name of the settings file beside the updater.
 pub const FILE_NAME: &str = "updater.json";
@@ -32,6 +34,8 @@ pub struct Settings {
     pub title: String,
     /// Where releases come from, best first.
     pub sources: Vec<SourceUrl>,
+    /// Whether the mirrors in signed metadata are asked too; nothing to ask them only beside a web server.
+    pub signed_mirrors: Option<bool>,
     /// The stream of releases followed.
     pub channel: Channel,
     /// The platforms whose releases fit, best first.

@@ -22,10 +22,13 @@ impl Settings {
             ca: self.ca.clone(),
             ..NetOptions::default()
         };
+        // Mirrors that can't be reached at all, for lack of any certificate say, must not stop the sources here.
+        let mirrors = Mirrors::new(&self.all_sources(&install), &net);
+        let mirrors = mirrors.or_else(|_why| Mirrors::new(&self.sources, &net))?;
         Ok(Setup {
             install,
             app: self.app.clone(),
-            mirrors: Mirrors::new(&self.sources, &net)?,
+            mirrors,
             channel: self.channel.clone(),
             platforms: self.platforms.clone(),
             start: self.start.clone(),

@@ -5,6 +5,8 @@ mod support;
 #[cfg(unix)]
 mod bad_input;
 #[cfg(unix)]
+mod bundle;
+#[cfg(unix)]
 mod check;
 mod docs;
 #[cfg(unix)]
@@ -13,6 +15,8 @@ mod host;
 mod install_crash;
 mod install_swap;
 mod install_tree;
+#[cfg(unix)]
+mod mirrors;
 #[cfg(unix)]
 mod proxies;
 #[cfg(unix)]

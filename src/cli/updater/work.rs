@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use crate::api::run_to_end;
 use crate::engine::{self, Asking, Outcome, Setup, Task};
 use crate::report::{Control, ErrorCode, Event, Failure, Fanout, JsonLines, Text};
 
 use super::args::Args;
-use super::commands::runtime;
 use super::events::EventLog;
 use super::session::{Session, fail};
 #[cfg(feature = "gui")]
@@ -44,7 +44,7 @@ fn disabled(args: &Args, session: &Session) -> Result<u8, Failure> {
 }
 
 fn start_program(setup: &Setup) -> Result<(), Failure> {
-    runtime()?.block_on(engine::start_program(setup, &Control::new())).map_err(|error| fail(&error))
+    run_to_end(engine::start_program(setup, &Control::new()))?.map_err(|error| fail(&error))
 }
 
 fn in_terminal(args: &Args, session: &Session, task: Task) -> Result<u8, Failure> {
@@ -84,8 +84,7 @@ fn wait_for_other(session: &Session, control: &Control) {
 
 /// Runs the update here; Ctrl-C cancels it.
 pub(super) fn drive(setup: &Setup, control: &Control, fanout: &Fanout) -> Result<Outcome, Failure> {
-    let runtime = runtime()?;
-    Ok(runtime.block_on(async {
+    run_to_end(async {
         let cancel = async {
             // Without a handler Ctrl-C ends the process, which harms nothing either.
             if tokio::signal::ctrl_c().await.is_ok() {
@@ -98,7 +97,7 @@ pub(super) fn drive(setup: &Setup, control: &Control, fanout: &Fanout) -> Result
             outcome = engine::run(setup, control, &events) => outcome,
             () = cancel => Outcome::Cancelled,
         }
-    }))
+    })
 }
 
 /// The log, and the record of events a second updater shows.
@@ -143,10 +142,10 @@ pub(super) fn rollback(args: &Args) -> Result<u8, Failure> {
     };
     lane.map_err(no_thread)?;
     add_records(&mut fanout, &session)?;
-    let result = runtime()?.block_on(engine::rollback(&setup, &control, &|event| fanout.report(event)));
+    let result = run_to_end(engine::rollback(&setup, &control, &|event| fanout.report(event)));
     fanout.finish(Duration::from_secs(2));
     // A rollback that was asked for is a success.
-    result.map(|_outcome| 0).map_err(|error| fail(&error))
+    result?.map(|_outcome| 0).map_err(|error| fail(&error))
 }
 
 #[cfg(not(feature = "gui"))]

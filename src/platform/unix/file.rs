@@ -11,6 +11,9 @@ use crate::platform::ChangeMark;
 /// Whether files have Unix permission bits here.
 pub const HAS_MODES: bool = true;
 
+/// Whether a folder can be named by a drive, `C:\\x`, or by a server, `\\\\server\\share`.
+pub const HAS_DRIVES: bool = false;
+
 /// Brings a file's bytes to the disk itself (`fsync`; on macOS `F_FULLFSYNC`, which std uses there).
 ///
 /// # Errors

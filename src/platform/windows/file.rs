@@ -19,6 +19,9 @@ use crate::platform::ChangeMark;
 /// Whether files have Unix permission bits here.
 pub const HAS_MODES: bool = false;
 
+/// Whether a folder can be named by a drive, `C:\\x`, or by a server, `\\\\server\\share`.
+pub const HAS_DRIVES: bool = true;
+
 /// Brings a file's bytes to the disk itself (`FlushFileBuffers`).
 ///
 /// # Errors
