@@ -8,6 +8,7 @@ button-copied = Copied
 button-copy-log = Copy log
 button-details = Details
 button-hide-details = Hide details
+button-defer = At next start
 button-later = Later
 button-pause = Pause
 button-quit = Quit
@@ -15,6 +16,7 @@ button-resume = Resume
 button-retry-now = Retry now
 button-skip = Skip this version
 button-start = Start { $app }
+button-start-anyway = Start anyway
 button-try-again = Try again
 button-update = Update now
 
@@ -52,6 +54,9 @@ lost-continued = Connected again, continuing
 waiting-title = Waiting for { $app } to close
 waiting-below = Save your work and close { $app }. The update goes on by itself.
 waiting-process = Process { $pid }
+waiting-own = { $name } (process { $pid })
+waiting-other = { $name } (process { $pid }, run by { $user })
+waiting-more = and { $shown } more
 
 installing-title = Installing { $version }
 installing-title-plain = Installing the update

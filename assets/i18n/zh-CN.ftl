@@ -7,6 +7,7 @@ button-copied = 已复制
 button-copy-log = 复制日志
 button-details = 详细信息
 button-hide-details = 隐藏详细信息
+button-defer = 下次启动时安装
 button-later = 稍后提醒
 button-pause = 暂停
 button-quit = 退出
@@ -14,6 +15,7 @@ button-resume = 继续
 button-retry-now = 立即重试
 button-skip = 跳过此版本
 button-start = 启动 { $app }
+button-start-anyway = 仍要启动
 button-try-again = 重试
 button-update = 立即更新
 
@@ -51,6 +53,9 @@ lost-continued = 已重新连接，继续下载
 waiting-title = 正在等待 { $app } 关闭
 waiting-below = 请保存您的工作并关闭 { $app }，更新会自动继续。
 waiting-process = 进程 { $pid }
+waiting-own = { $name }（进程 { $pid }）
+waiting-other = { $name }（进程 { $pid }，用户 { $user }）
+waiting-more = 还有 { $shown } 个
 
 installing-title = 正在安装 { $version }
 installing-title-plain = 正在安装更新

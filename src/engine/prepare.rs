@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::install::Job;
+use crate::install::{Deferred, Job};
 use crate::plan::{self, Choice, Mode};
 use crate::release::{ReleaseNumber, Summary};
 use crate::report::{Answer, Event, Installed as Done, Offer, Progress, ProgressPhase, ReleaseRef, Step};
@@ -98,7 +98,9 @@ impl Offered {
         cx.control.clear_answers().await;
         cx.step(Step::Offered(self.offer.clone()));
         let forced = is_forced(&self.offer);
+        let agreed = self.was_put_off(cx)?;
         let answer = match cx.setup.asking {
+            Asking::Person if agreed => Answer::Update,
             Asking::Nobody | Asking::AgreedPerson => Answer::Update,
             Asking::Person => cx.answer_or_cancel().await,
         };
@@ -114,6 +116,14 @@ impl Offered {
             }
             answer => self.decline(cx, answer == Answer::Skip).await,
         }
+    }
+
+    /// Whether the person agreed to this very release before, to be installed now. That counts once.
+    fn was_put_off(&self, cx: &Context<'_>) -> Result<bool, EngineError> {
+        let Some(deferred) = cx.setup.install.deferred() else { return Ok(false) };
+        self.desk.guard.forget_deferred()?;
+        let (number, manifest) = (self.release.manifest().number, self.release.digest());
+        Ok(deferred == Deferred { number, manifest })
     }
 
     async fn decline(self, cx: &Context<'_>, skip: bool) -> Result<State, EngineError> {

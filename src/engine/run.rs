@@ -20,6 +20,8 @@ pub enum Outcome {
     Declined,
     /// The person or the host cancelled; nothing was changed.
     Cancelled,
+    /// Files are in use, and the release is installed at the next start.
+    Deferred(ReleaseRef),
     /// The new version did not live; the old one is back.
     RolledBack {
         /// The release that did not live.
@@ -54,7 +56,8 @@ pub async fn run(setup: &Setup, control: &Control, events: Events<'_>) -> Outcom
         let (installed, may_start) = standing(setup);
         let log = setup.log.clone();
         cx.control.clear_answers().await;
-        cx.step(Step::Failed { failure: failure.clone(), installed, log, may_start });
+        let remedy = error.remedy();
+        cx.step(Step::Failed { failure: failure.clone(), installed, log, may_start, remedy });
         if setup.asking == Asking::Nobody {
             start_after_failure(&cx, &error, may_start).await;
             return Outcome::Failed(failure);
@@ -65,7 +68,7 @@ pub async fn run(setup: &Setup, control: &Control, events: Events<'_>) -> Outcom
                 start_after_failure(&cx, &error, may_start).await;
                 return Outcome::Failed(failure);
             }
-            Answer::Later | Answer::Skip | Answer::Quit | Answer::CloseHost => {
+            Answer::Later | Answer::Skip | Answer::Quit | Answer::CloseHost | Answer::Defer => {
                 return Outcome::Failed(failure);
             }
         }
@@ -159,6 +162,7 @@ async fn start_after_failure(cx: &Context<'_>, error: &EngineError, agreed: bool
         EngineError::Restart(_)
             | EngineError::NothingToStart
             | EngineError::HostRuns(_)
+            | EngineError::InUse(_)
             | EngineError::Rollback(_)
             | EngineError::Lock(_)
     );
@@ -183,7 +187,7 @@ async fn start_after(cx: &Context<'_>, agreed: bool) {
 
 /// The version that works, and whether it may be started: not when it was below a forced release when last
 /// seen, unless the policy allows it.
-fn standing(setup: &Setup) -> (ReleaseRef, bool) {
+pub(super) fn standing(setup: &Setup) -> (ReleaseRef, bool) {
     let Ok(loaded) = setup.install.read_record() else {
         return (ReleaseRef { number: crate::release::ReleaseNumber::NONE, version: None }, false);
     };
@@ -209,8 +213,9 @@ pub async fn rollback(setup: &Setup, control: &Control, events: Events<'_>) -> R
     let cx = Context { setup, control, events };
     let guard = lock(&cx, "rollback").await?;
     end_open_swap(&cx, &guard)?;
-    let from = guard.record()?.record.receipt.release();
-    let gone: HostGone = super::apply::host_gone(&cx).await?;
+    let standing = guard.record()?.record;
+    let from = standing.receipt.release();
+    let gone: HostGone = super::wait::host_gone(&cx, &standing).await?;
     let mut record = setup.install.rollback(&guard, gone, &setup.stub, false, &|_, _, _| {})?.record;
     // Who goes back does not want to be asked for the same version again at the next start.
     record.skip = from.version.clone();

@@ -6,8 +6,10 @@
 //! what was begun, as wholly old or wholly new. `docs/recovery.md` tells the order of steps and its proofs.
 
 mod checkpoint;
+mod deferred;
 mod find;
 mod gone;
+mod in_use;
 mod journal;
 mod lay;
 mod lock;
@@ -28,7 +30,9 @@ use std::path::{Path, PathBuf};
 use crate::fsx;
 use crate::release::RelPath;
 
+pub use deferred::Deferred;
 pub use gone::HostGone;
+pub use in_use::InUse;
 pub use journal::JournalError;
 pub use lay::{Stage, StageError};
 pub use lock::{Guard, LockError, Owner};

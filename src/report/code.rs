@@ -121,6 +121,11 @@ pub trait Fault: std::error::Error {
     fn hint(&self) -> Option<String> {
         None
     }
+
+    /// What would help, in a form that a window can make a button of.
+    fn remedy(&self) -> Option<super::Remedy> {
+        None
+    }
 }
 
 /// An error as it is shown.

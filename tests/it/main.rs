@@ -7,6 +7,8 @@ mod bad_input;
 #[cfg(unix)]
 mod check;
 mod docs;
+#[cfg(target_os = "linux")]
+mod holders;
 #[cfg(unix)]
 mod host;
 #[cfg(feature = "checkpoints")]

@@ -75,6 +75,9 @@ pub struct Common {
     /// In the window: take an optional version without asking. Without a window every version is taken.
     #[arg(long, global = true)]
     pub accept: bool,
+    /// Ask the program to close, if it is yours, instead of waiting until you close it. It is never killed.
+    #[arg(long, global = true)]
+    pub close_program: bool,
     /// Do not start the program afterwards.
     #[arg(long, global = true)]
     pub no_start: bool,

@@ -125,6 +125,7 @@ pub(super) fn code_of(outcome: &Outcome) -> u8 {
     match outcome {
         Outcome::UpToDate(_) | Outcome::Installed(_) | Outcome::Declined => 0,
         Outcome::Cancelled => ErrorCode::Cancelled.exit(),
+        Outcome::Deferred(_) => ErrorCode::HostRuns.exit(),
         Outcome::RolledBack { .. } => ErrorCode::RolledBack.exit(),
         Outcome::Failed(failure) => super::exit_code(failure.code),
     }

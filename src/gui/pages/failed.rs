@@ -4,9 +4,15 @@ use eframe::egui::Ui;
 
 use super::{Choice, Command, Name, Page, View, widgets};
 use crate::gui::format;
-use crate::report::{Answer, ErrorCode, Failure, Phase, ReleaseRef};
+use crate::report::{Answer, ErrorCode, Failure, Phase, ReleaseRef, Remedy};
 
-pub(super) fn page(view: &View<'_>, failure: &Failure, installed: &ReleaseRef, may_start: bool) -> Page {
+pub(super) fn page(
+    view: &View<'_>,
+    failure: &Failure,
+    installed: &ReleaseRef,
+    may_start: bool,
+    remedy: Option<&Remedy>,
+) -> Page {
     let here = matches!(failure.code, ErrorCode::NoSpace | ErrorCode::Permission | ErrorCode::PathTooLong);
     let title = view.text(if here { "failed-title-here" } else { "failed-title" });
     let mut page = Page::new(Name::Failed, title);
@@ -16,7 +22,9 @@ pub(super) fn page(view: &View<'_>, failure: &Failure, installed: &ReleaseRef, m
     let closing = if may_start { "button-close" } else { "button-quit" };
     page.buttons.push(Choice::new(view.text(closing), Command::Answer(Answer::Quit)));
     if may_start && view.can_start {
-        page.buttons.push(Choice::new(view.text("button-start"), Command::Answer(Answer::Start)));
+        let anyway = remedy == Some(&Remedy::StartAnyway);
+        let start = if anyway { "button-start-anyway" } else { "button-start" };
+        page.buttons.push(Choice::new(view.text(start), Command::Answer(Answer::Start)));
     }
     page.buttons.push(Choice::main(view.text("button-try-again"), Command::Answer(Answer::Update)));
     page.escape = Some(Command::Answer(Answer::Quit));

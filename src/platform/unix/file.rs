@@ -11,6 +11,9 @@ use crate::platform::ChangeMark;
 /// Whether files have Unix permission bits here.
 pub const HAS_MODES: bool = true;
 
+/// Whether a file that somebody has open can't be replaced.
+pub const OPEN_FILES_STAY: bool = false;
+
 /// Brings a file's bytes to the disk itself (`fsync`; on macOS `F_FULLFSYNC`, which std uses there).
 ///
 /// # Errors

@@ -19,6 +19,9 @@ use crate::platform::ChangeMark;
 /// Whether files have Unix permission bits here.
 pub const HAS_MODES: bool = false;
 
+/// Whether a file that somebody has open can't be replaced.
+pub const OPEN_FILES_STAY: bool = true;
+
 /// Brings a file's bytes to the disk itself (`FlushFileBuffers`).
 ///
 /// # Errors

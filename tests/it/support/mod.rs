@@ -3,4 +3,6 @@
 pub(crate) mod fault_server;
 #[cfg(unix)]
 pub(crate) mod nginx;
+#[cfg(target_os = "linux")]
+pub(crate) mod rights;
 pub(crate) mod world;

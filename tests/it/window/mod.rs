@@ -10,9 +10,9 @@ use eframe::egui::{self, Key, Theme};
 use egui_kittest::kittest::{NodeT, Queryable};
 use updraft::gui::Texts;
 use updraft::release::Urgency;
-use updraft::report::{Answer, ErrorCode, Event, Reporter, Step};
+use updraft::report::{Answer, ErrorCode, Event, Holder, Reporter, Step};
 
-use bench::{Bench, Look, STATES, failure, interrupted, offer, release};
+use bench::{Bench, Look, STATES, failure, holders, interrupted, offer, release};
 
 /// A90: "checking" first; then counts, current file, file and total bytes, speed, time left.
 #[test]
@@ -164,12 +164,29 @@ fn done_counts_and_counts_down() {
 fn waiting_asks_the_program_to_close_more_than_once() {
     let mut bench = Bench::at("waiting");
     assert!(bench.reads("Waiting for MyApp to close"));
-    assert_eq!(bench.buttons(), ["Cancel", "Close MyApp"]);
+    assert_eq!(bench.buttons(), ["Cancel", "At next start", "Close MyApp"]);
     bench.click("Close MyApp");
     bench.click("Close MyApp");
     assert_eq!(bench.answers(), [Answer::CloseHost, Answer::CloseHost]);
     bench.key(Key::Escape);
     assert!(bench.control.is_cancelled());
+}
+
+/// A77: those who use the program's files are named, another user's with the user; the list follows; who can't
+/// be asked is not; it can be put off.
+#[test]
+fn waiting_names_those_who_use_the_files() {
+    let mut bench = Bench::at("waiting");
+    assert!(bench.reads("myapp (process 7)") && bench.reads("helper (process 8, run by anna)"));
+    assert!(!bench.reads("bash (process 9)"), "who need not end is not waited for");
+    let others: Vec<Holder> = holders().into_iter().skip(1).collect();
+    bench.step(Step::WaitingForHost { pid: 8, holders: others });
+    assert!(!bench.reads("myapp (process 7)") && bench.reads("helper (process 8, run by anna)"));
+    assert_eq!(bench.buttons(), ["Cancel", "At next start"], "another user's program is not asked to close");
+    bench.click("At next start");
+    assert_eq!(bench.answers(), [Answer::Defer]);
+    bench.step(Step::Deferred { release: release(3, "2.1") });
+    assert!(bench.buttons().is_empty());
 }
 
 #[test]
