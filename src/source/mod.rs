@@ -7,6 +7,7 @@ mod failure;
 mod folder;
 mod http;
 mod mirrors;
+mod proxy;
 mod url;
 
 use std::time::Duration;
@@ -16,8 +17,10 @@ use futures_util::stream::BoxStream;
 
 pub use failure::{SourceError, Trouble};
 pub use folder::Folder;
-pub use http::{Http, NetError, NetOptions, Proxy};
+pub use http::{Http, NetError, NetOptions};
 pub use mirrors::{Choice, Mirrors};
+pub(crate) use proxy::without_login;
+pub use proxy::{InvalidProxy, Proxy, ProxyUrl};
 pub use url::{InvalidSource, SourceUrl};
 
 /// Part of an object, from an offset on.

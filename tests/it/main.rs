@@ -16,6 +16,8 @@ mod install_crash;
 mod install_swap;
 mod install_tree;
 #[cfg(unix)]
+mod proxies;
+#[cfg(unix)]
 mod publish;
 #[cfg(unix)]
 mod publish_kill;
@@ -29,6 +31,8 @@ mod resume;
 #[cfg(unix)]
 mod serve;
 mod settings;
+#[cfg(unix)]
+mod tls;
 mod transfer;
 mod trust_attacks;
 mod trust_keys;
