@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use crate::install::{Guard, HostGone, LockError, Owner, Recovered};
-use crate::report::{Answer, Control, ErrorCode, Failure, Fault as _, Installed as Done, ReleaseRef, Step};
+use crate::install::{Guard, HostGone, LockError, Owner, Recovered, is_unwritable};
+use crate::report::{Answer, Control, ErrorCode, Failure, Fault as _, Installed as Done, ReleaseRef, Remedy, Step};
 
-use super::check::Events;
+use super::check::{CheckResult, Events};
 use super::state::{Desk, Opened, State};
 use super::{Asking, EngineError, Setup, Task};
 
@@ -54,9 +54,9 @@ pub async fn run(setup: &Setup, control: &Control, events: Events<'_>) -> Outcom
         let failure = Failure::of(&error);
         tracing::error!("{failure}");
         let (installed, may_start) = standing(setup);
+        let remedy = error.remedy().or_else(|| start_anyway(setup, &error));
         let log = setup.log.clone();
         cx.control.clear_answers().await;
-        let remedy = error.remedy();
         cx.step(Step::Failed { failure: failure.clone(), installed, log, may_start, remedy });
         if setup.asking == Asking::Nobody {
             start_after_failure(&cx, &error, may_start).await;
@@ -76,7 +76,12 @@ pub async fn run(setup: &Setup, control: &Control, events: Events<'_>) -> Outcom
 }
 
 async fn drive(cx: &Context<'_>) -> Result<Outcome, EngineError> {
-    let mut state = open(cx).await?;
+    let mut state = match open(cx).await {
+        Err(error @ EngineError::Preflight(_)) if cx.setup.task == Task::Update => {
+            return look_only(cx, error).await;
+        }
+        opened => opened?,
+    };
     loop {
         // Lets whoever shares this thread, such as the handler of Ctrl-C, have its turn.
         tokio::task::yield_now().await;
@@ -110,8 +115,26 @@ async fn lock(cx: &Context<'_>, purpose: &str) -> Result<Guard, EngineError> {
             {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
+            Err(LockError::Fs(error)) if is_unwritable(error.code()) => {
+                return Err(cx.setup.install.barred(error).into());
+            }
             other => return Ok(other?),
         }
+    }
+}
+
+/// An install that can't be written here: a user of it learns whether there is anything to install at all.
+async fn look_only(cx: &Context<'_>, barred: EngineError) -> Result<Outcome, EngineError> {
+    cx.step(Step::Checking { source: cx.setup.mirrors.describe() });
+    match super::check::check(cx.setup, cx.control, cx.events).await? {
+        CheckResult::UpToDate(installed) => {
+            cx.step(Step::UpToDate { installed: installed.clone() });
+            let start = cx.wait_before_start().await;
+            let record = cx.setup.install.read_record()?.record;
+            super::restart::start_current(cx, &record, start).await?;
+            Ok(Outcome::UpToDate(installed))
+        }
+        CheckResult::Available(_) | CheckResult::Disabled => Err(barred),
     }
 }
 
@@ -194,6 +217,14 @@ pub(super) fn standing(setup: &Setup) -> (ReleaseRef, bool) {
     let record = loaded.record;
     let may_start = setup.start_anyway || !super::check::is_forced_offline(setup, &record);
     (record.receipt.release(), may_start)
+}
+
+/// The program may be started only because the settings allow it.
+fn start_anyway(setup: &Setup, error: &EngineError) -> Option<Remedy> {
+    let is_network = error.code().exit() == ErrorCode::Unreachable.exit();
+    let record = setup.install.read_record().ok()?.record;
+    let forced = is_network && setup.start_anyway && super::check::is_forced_offline(setup, &record);
+    forced.then_some(Remedy::StartAnyway)
 }
 
 /// Ends an interrupted swap, if there is one.

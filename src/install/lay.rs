@@ -116,7 +116,7 @@ impl Fault for StageError {
             Self::NotFetched { .. } => ErrorCode::Internal,
             Self::Changed(_) => ErrorCode::InUse,
             Self::Content(_) => ErrorCode::Disk,
-            Self::Blocked(_) => ErrorCode::Permission,
+            Self::Blocked(_) => ErrorCode::InTheWay,
             Self::OwnState(_) => ErrorCode::Malformed,
             Self::Journal(error) => error.code(),
             Self::Record(error) => error.code(),

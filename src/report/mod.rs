@@ -21,6 +21,6 @@ pub use event::{Event, Installed, Offer, Progress, ProgressPhase, ReleaseRef, St
 pub use fanout::{Fanout, Reporter, Silent};
 pub use holder::{Holder, Using, name_all};
 pub use json::{JsonLines, parse_line};
-pub use remedy::Remedy;
+pub use remedy::{Obstacle, Remedy};
 pub use seed::{ProgressSink, SeedAdapter};
 pub use text::Text;

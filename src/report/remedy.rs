@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::{Failure, Fault};
+
 /// What would help.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
@@ -32,4 +34,23 @@ pub enum Remedy {
         /// The path below the program's folder.
         path: String,
     },
+}
+
+/// Something that keeps updates from being installed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Obstacle {
+    /// Its stable code, a sentence, and what to do.
+    #[serde(flatten)]
+    pub failure: Failure,
+    /// What would help, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<Remedy>,
+}
+
+impl Obstacle {
+    /// The obstacle that `fault` is.
+    #[must_use]
+    pub fn of(fault: &dyn Fault) -> Self {
+        Self { failure: Failure::of(fault), remedy: fault.remedy() }
+    }
 }

@@ -42,6 +42,10 @@ pub enum Command {
     },
     /// Show what an update would do to each file.
     Plan,
+    /// Say whether updates can be installed here: rights, volumes, room. No network, changes nothing.
+    CanUpdate,
+    /// Compare every file with what the installed version laid down. No network, changes nothing.
+    Verify,
     /// Bring back the files of the installed version as they were signed.
     Repair,
     /// Bring back the version before; works without network.

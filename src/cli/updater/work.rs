@@ -84,21 +84,23 @@ fn wait_for_other(session: &Session, control: &Control) {
 
 /// Runs the update here; Ctrl-C cancels it.
 pub(super) fn drive(setup: &Setup, control: &Control, fanout: &Fanout) -> Result<Outcome, Failure> {
-    let runtime = runtime()?;
-    Ok(runtime.block_on(async {
-        let cancel = async {
-            // Without a handler Ctrl-C ends the process, which harms nothing either.
-            if tokio::signal::ctrl_c().await.is_ok() {
-                control.cancel();
-            }
-            std::future::pending::<()>().await;
-        };
-        let events = |event| fanout.report(event);
-        tokio::select! {
-            outcome = engine::run(setup, control, &events) => outcome,
-            () = cancel => Outcome::Cancelled,
+    listen(control.clone());
+    let events = |event| fanout.report(event);
+    Ok(runtime()?.block_on(engine::run(setup, control, &events)))
+}
+
+/// Hears Ctrl-C on a thread of its own: where files are read nothing else of the update has its turn.
+fn listen(control: Control) {
+    let hear = move || {
+        let Ok(runtime) = runtime() else { return };
+        // Without a handler Ctrl-C ends the process, which harms nothing either.
+        while runtime.block_on(tokio::signal::ctrl_c()).is_ok() {
+            control.cancel();
         }
-    }))
+    };
+    if let Err(error) = std::thread::Builder::new().name("ctrl-c".to_owned()).spawn(hear) {
+        tracing::warn!("Ctrl-C can't be heard: {error}");
+    }
 }
 
 /// The log, and the record of events a second updater shows.
@@ -113,7 +115,7 @@ fn log_event(event: &Event) {
     }
 }
 
-fn no_thread(source: std::io::Error) -> Failure {
+pub(super) fn no_thread(source: std::io::Error) -> Failure {
     Failure {
         code: ErrorCode::Internal,
         message: format!("the system gives no thread: {source}"),

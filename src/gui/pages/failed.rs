@@ -13,7 +13,7 @@ pub(super) fn page(
     may_start: bool,
     remedy: Option<&Remedy>,
 ) -> Page {
-    let here = matches!(failure.code, ErrorCode::NoSpace | ErrorCode::Permission | ErrorCode::PathTooLong);
+    let here = is_about_here(failure.code);
     let title = view.text(if here { "failed-title-here" } else { "failed-title" });
     let mut page = Page::new(Name::Failed, title);
     page.bad = true;
@@ -31,6 +31,20 @@ pub(super) fn page(
     page.body = body;
     page.height = if view.details { 440.0 } else { 330.0 };
     page
+}
+
+/// The reason is where the program lies, not the update.
+fn is_about_here(code: ErrorCode) -> bool {
+    matches!(
+        code,
+        ErrorCode::NoSpace
+            | ErrorCode::Permission
+            | ErrorCode::ReadOnly
+            | ErrorCode::OtherVolume
+            | ErrorCode::InTheWay
+            | ErrorCode::PassingPlace
+            | ErrorCode::PathTooLong
+    )
 }
 
 /// What stands now, said only where it is known.
@@ -66,6 +80,10 @@ fn hint(view: &View<'_>, failure: &Failure) -> String {
         | ErrorCode::NoRoot => "hint-trust",
         ErrorCode::NoSpace => "hint-disk-space",
         ErrorCode::Permission => "hint-disk-permission",
+        ErrorCode::ReadOnly | ErrorCode::OtherVolume | ErrorCode::PassingPlace | ErrorCode::PathTooLong => {
+            "hint-move"
+        }
+        ErrorCode::InTheWay => "hint-in-the-way",
         ErrorCode::Disk => "hint-disk",
         ErrorCode::HostRuns | ErrorCode::InUse => "hint-busy",
         _ => "hint-other",
@@ -73,14 +91,30 @@ fn hint(view: &View<'_>, failure: &Failure) -> String {
 }
 
 fn body(ui: &mut Ui, view: &View<'_>) -> Option<Command> {
-    let Phase::Failed { failure, log, .. } = &view.board.phase else { return None };
+    let Phase::Failed { failure, log, remedy, .. } = &view.board.phase else { return None };
     widgets::strong(ui, &cause(view, failure.code));
+    if let Some(remedy) = remedy.as_ref().and_then(|remedy| numbers(view, remedy)) {
+        widgets::plain(ui, &remedy);
+    }
     widgets::plain(ui, &hint(view, failure));
     widgets::fact(ui, &failure.message);
     if let Some(log) = log {
         widgets::path(ui, &view.with("failed-log", &[("path", &log.display().to_string())]));
     }
     details(ui, view)
+}
+
+/// The facts that a remedy turns on, in the person's language.
+fn numbers(view: &View<'_>, remedy: &Remedy) -> Option<String> {
+    match remedy {
+        Remedy::FreeSpace { needed, free } => {
+            let (needed, free) = (format::bytes(*needed), format::bytes(*free));
+            Some(view.with("remedy-space", &[("needed", &needed), ("free", &free)]))
+        }
+        Remedy::OtherUser { owner: Some(owner) } => Some(view.with("remedy-owner", &[("owner", owner)])),
+        Remedy::MoveAway { path } => Some(view.with("remedy-path", &[("path", path)])),
+        _ => None,
+    }
 }
 
 /// The links to details and copy, and the details if they are open.
