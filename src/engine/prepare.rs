@@ -152,7 +152,8 @@ impl Accepted {
                 ..Progress::default()
             });
         };
-        let found = cx.setup.install.scan_until(&record, manifest, &progress, &|| cx.control.is_cancelled())?;
+        let found =
+            cx.setup.install.scan_until(&record, manifest, &progress, &|| cx.control.is_cancelled())?;
         record.marks = found.marks;
         let mode = if cx.setup.task == Task::Repair { Mode::Repair } else { Mode::Update };
         let plan = plan::make(&found.inventory, &record.receipt, manifest, release.digest(), mode)?;

@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant};
 
 use crate::install::{Guard, HostGone, LockError, Owner, Recovered, is_unwritable};
-use crate::report::{Answer, Control, ErrorCode, Failure, Fault as _, Installed as Done, ReleaseRef, Remedy, Step};
+use crate::report::{
+    Answer, Control, ErrorCode, Failure, Fault as _, Installed as Done, ReleaseRef, Remedy, Step,
+};
 
 use super::check::{CheckResult, Events};
 use super::state::{Desk, Opened, State};

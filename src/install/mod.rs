@@ -42,7 +42,9 @@ pub use lay::{Stage, StageError};
 pub use lock::{Guard, LockError, Owner};
 pub use place::is_unwritable;
 pub use preflight::PreflightError;
-pub use record::{HealthWanted, Loaded, Marked, Previous, Record, RecordError, StartAs, Unconfirmed, random_name};
+pub use record::{
+    HealthWanted, Loaded, Marked, Previous, Record, RecordError, StartAs, Unconfirmed, random_name,
+};
 pub use recover::{RecoverError, Recovered};
 pub use rollback::RollbackError;
 pub use scan::{Scan, ScanError};

@@ -98,7 +98,8 @@ impl Install {
                     is_updater || receipt.files.contains_key(path) || folders.contains(path)
                 });
                 if !known {
-                    extra.push(folder.map_or_else(|| shown.to_string(), |folder| format!("{folder}/{shown}")));
+                    extra
+                        .push(folder.map_or_else(|| shown.to_string(), |folder| format!("{folder}/{shown}")));
                 }
             }
         }
@@ -110,7 +111,9 @@ impl Install {
 fn flaw(laid: &Laid, there: &Thing) -> Option<Flaw> {
     match (laid, there) {
         (_, Thing::Absent) => Some(Flaw::Missing),
-        (Laid::File { sha256, .. }, Thing::File { sha256: found, .. }) if sha256 != found => Some(Flaw::Changed),
+        (Laid::File { sha256, .. }, Thing::File { sha256: found, .. }) if sha256 != found => {
+            Some(Flaw::Changed)
+        }
         (Laid::File { mode, .. }, Thing::File { mode: found, .. }) => {
             (HAS_MODES && mode != found).then_some(Flaw::Mode)
         }

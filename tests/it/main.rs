@@ -7,6 +7,8 @@ mod bad_input;
 #[cfg(unix)]
 mod check;
 mod docs;
+#[cfg(unix)]
+mod forced;
 #[cfg(target_os = "linux")]
 mod holders;
 #[cfg(unix)]
@@ -15,6 +17,8 @@ mod host;
 mod install_crash;
 mod install_swap;
 mod install_tree;
+#[cfg(target_os = "linux")]
+mod preflight;
 #[cfg(unix)]
 mod proxies;
 #[cfg(unix)]
@@ -42,5 +46,7 @@ mod trust_world;
 mod update;
 mod vendor;
 mod verify;
+#[cfg(unix)]
+mod verify_install;
 #[cfg(feature = "gui")]
 mod window;

@@ -4,18 +4,18 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::api::Updater;
 use crate::engine::{self, Asking, Standing, Task};
 use crate::install::{Flaw, Verified};
-use crate::report::{Control, ErrorCode, Failure, Fanout, Silent, Text};
+use crate::report::{Control, ErrorCode, Failure, Fanout, Obstacle, Silent, Text};
 
 use super::args::Args;
 use super::session::{Session, fail};
 
 pub(super) fn can_update(args: &Args) -> Result<u8, Failure> {
     let session = Session::open(&args.common)?;
-    let reasons =
-        Updater::in_folder(session.install.updater_folder()).can_update().err().unwrap_or_default();
+    let record = session.install.read_record().map_err(|error| fail(&error))?.record;
+    let reasons: Vec<Obstacle> =
+        session.install.obstacles(&record).iter().map(|reason| Obstacle::of(reason)).collect();
     if args.common.json {
         println!("{}", json!({"can_update": reasons.is_empty(), "reasons": reasons}));
     } else if reasons.is_empty() {
@@ -52,7 +52,8 @@ pub(super) fn verify(args: &Args) -> Result<u8, Failure> {
     }
     let setup = session.setup(args, Task::Update, Asking::Nobody)?;
     let mut fanout = Fanout::new();
-    let lane = if args.common.json { fanout.add(Silent) } else { fanout.add(Text::with_bar(std::io::stdout())) };
+    let lane =
+        if args.common.json { fanout.add(Silent) } else { fanout.add(Text::with_bar(std::io::stdout())) };
     lane.map_err(super::work::no_thread)?;
     let looked = engine::verify(&setup, &record, &Control::new(), &|event| fanout.report(event));
     fanout.finish(Duration::from_secs(2));

@@ -10,7 +10,7 @@ use eframe::egui::{self, Key, Theme};
 use egui_kittest::kittest::{NodeT, Queryable};
 use updraft::gui::Texts;
 use updraft::release::Urgency;
-use updraft::report::{Answer, ErrorCode, Event, Holder, Reporter, Step};
+use updraft::report::{Answer, ErrorCode, Event, Holder, Remedy, Reporter, Step};
 
 use bench::{Bench, Look, STATES, failure, holders, interrupted, offer, release};
 
@@ -135,6 +135,46 @@ fn a_failure_that_bars_the_start_offers_only_retry_and_quit() {
     bench.step(failure(ErrorCode::Unreachable, false));
     assert_eq!(bench.buttons(), ["Quit", "Try again"]);
     assert!(bench.reads("Nothing was changed."));
+}
+
+/// A97: where the policy allows it, the start is offered, and named as what it is.
+#[test]
+fn a_start_that_only_the_policy_allows_is_named_so() {
+    let mut bench = Bench::at("forced");
+    let Step::Failed { failure, installed, log, .. } = failure(ErrorCode::Unreachable, true) else { return };
+    let remedy = Some(Remedy::StartAnyway);
+    bench.step(Step::Failed { failure, installed, log, may_start: true, remedy });
+    bench.pass(600);
+    assert_eq!(bench.buttons(), ["Close", "Start anyway", "Try again"]);
+    bench.click("Start anyway");
+    assert_eq!(bench.answers(), [Answer::Start]);
+}
+
+/// A54, A84: the page that says why it can't be done here, with both numbers, or whose folder it is.
+#[test]
+fn what_keeps_an_update_from_this_place_is_told_with_its_remedy() {
+    let cases = [
+        (
+            ErrorCode::NoSpace,
+            Remedy::FreeSpace { needed: 148_000_000, free: 61_000_000 },
+            "148 MB are needed, 61.0 MB are free.",
+        ),
+        (
+            ErrorCode::Permission,
+            Remedy::OtherUser { owner: Some("root".into()) },
+            "The folder belongs to root.",
+        ),
+        (ErrorCode::InTheWay, Remedy::MoveAway { path: "data".into() }, "In the way: data"),
+        (ErrorCode::ReadOnly, Remedy::MoveProgram, "The disk can only be read."),
+    ];
+    for (code, remedy, text) in cases {
+        let mut bench = Bench::at("progress");
+        let Step::Failed { failure, installed, log, .. } = failure(code, true) else { return };
+        bench.step(Step::Failed { failure, installed, log, may_start: true, remedy: Some(remedy) });
+        bench.pass(600);
+        assert!(bench.reads("MyApp can\u{2019}t be updated here") && bench.reads(text), "{code}: {text}");
+        assert_eq!(bench.buttons(), ["Close", "Start MyApp", "Try again"]);
+    }
 }
 
 /// A98, A90: nothing new says so, and shows that the program starts.
