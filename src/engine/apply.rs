@@ -7,6 +7,8 @@ use super::EngineError;
 use super::run::Context;
 use super::state::{Desk, HostClosed, Installed, State};
 
+pub(super) use super::wait::host_gone;
+
 impl HostClosed {
     pub(super) fn swap(self, cx: &Context<'_>) -> Result<State, EngineError> {
         let Self { desk: Desk { guard, record: _ }, stage, gone, done } = self;

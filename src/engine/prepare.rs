@@ -208,7 +208,8 @@ impl Fetched {
             cx.progress(Progress { phase: ProgressPhase::Stage, done, total, file, ..Progress::default() });
         };
         let job = Job { plan: &plan, manifest: release.manifest(), record: &record, stub: &cx.setup.stub };
-        let stage = cx.setup.install.stage(&guard, &job, &fetched, &progress)?;
+        let stage =
+            cx.setup.install.stage_until(&guard, &job, &fetched, &progress, &|| cx.control.is_cancelled())?;
         cx.step(Step::Staged);
         Ok(State::Staged(Box::new(Staged { desk: Desk { guard, record }, stage, done })))
     }

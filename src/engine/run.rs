@@ -128,16 +128,15 @@ async fn lock(cx: &Context<'_>, purpose: &str) -> Result<Guard, EngineError> {
 /// An install that can't be written here: a user of it learns whether there is anything to install at all.
 async fn look_only(cx: &Context<'_>, barred: EngineError) -> Result<Outcome, EngineError> {
     cx.step(Step::Checking { source: cx.setup.mirrors.describe() });
-    match super::check::check(cx.setup, cx.control, cx.events).await? {
-        CheckResult::UpToDate(installed) => {
-            cx.step(Step::UpToDate { installed: installed.clone() });
-            let start = cx.wait_before_start().await;
-            let record = cx.setup.install.read_record()?.record;
-            super::restart::start_current(cx, &record, start).await?;
-            Ok(Outcome::UpToDate(installed))
-        }
-        CheckResult::Available(_) | CheckResult::Disabled => Err(barred),
+    if let CheckResult::Available(_) = super::check::check(cx.setup, cx.control, cx.events).await? {
+        return Err(barred);
     }
+    let record = cx.setup.install.read_record()?.record;
+    let installed = record.receipt.release();
+    cx.step(Step::UpToDate { installed: installed.clone() });
+    let start = cx.wait_before_start().await;
+    super::restart::start_current(cx, &record, start).await?;
+    Ok(Outcome::UpToDate(installed))
 }
 
 /// Ends an interrupted swap. One that can't be ended is put aside, whole, when a repair is asked for: it
@@ -246,9 +245,8 @@ pub async fn rollback(setup: &Setup, control: &Control, events: Events<'_>) -> R
     let cx = Context { setup, control, events };
     let guard = lock(&cx, "rollback").await?;
     end_open_swap(&cx, &guard)?;
-    let standing = guard.record()?.record;
-    let from = standing.receipt.release();
-    let gone: HostGone = super::wait::host_gone(&cx, &standing).await?;
+    let from = guard.record()?.record.receipt.release();
+    let gone: HostGone = super::apply::host_gone(&cx).await?;
     let mut record = setup.install.rollback(&guard, gone, &setup.stub, false, &|_, _, _| {})?.record;
     // Who goes back does not want to be asked for the same version again at the next start.
     record.skip = from.version.clone();

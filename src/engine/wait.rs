@@ -25,8 +25,9 @@ impl Staged {
 }
 
 /// Waits until no process runs the program.
-pub(super) async fn host_gone(cx: &Context<'_>, record: &Record) -> Result<HostGone, EngineError> {
-    let gone = until_free(cx, record, false).await?;
+pub(super) async fn host_gone(cx: &Context<'_>) -> Result<HostGone, EngineError> {
+    let record = cx.setup.install.read_record()?.record;
+    let gone = until_free(cx, &record, false).await?;
     gone.ok_or(EngineError::Cancelled)
 }
 

@@ -116,7 +116,8 @@ pub(super) fn observe_while(
     }
 }
 
-fn hash_while(
+/// As [`hash`]; nothing if `go_on` said no.
+pub(super) fn hash_while(
     disk: &dyn Disk,
     path: &Path,
     go_on: &mut dyn FnMut(u64) -> bool,

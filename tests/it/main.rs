@@ -36,6 +36,8 @@ mod resume;
 mod serve;
 mod settings;
 #[cfg(unix)]
+mod stopping;
+#[cfg(unix)]
 mod tls;
 mod transfer;
 mod trust_attacks;

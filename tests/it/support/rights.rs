@@ -1,6 +1,7 @@
 //! Another user, and folders that are other volumes: what only root can make. Where it can't be had a test says so
 //! and proves nothing, but with `UPDRAFT_TEST_ALL=1` as root it must be had.
 #![expect(
+    clippy::disallowed_methods,
     clippy::print_stderr,
     clippy::unwrap_used,
     reason = "a test says what it can't do here, and ends at what must hold"
