@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::install::{Job, Record};
+use crate::install::{Deferred, Job, Record};
 use crate::plan::{self, Choice, Mode};
 use crate::release::{ReleaseNumber, Summary};
 use crate::report::{
@@ -29,6 +29,7 @@ impl Opened {
             }
             other => other?,
         };
+        cx.tell_sources();
         record.versions = repository.versions();
         guard.save(&mut record)?;
         let choice = decide(cx.setup, &repository, &record);
@@ -135,7 +136,9 @@ impl Offered {
         cx.control.clear_answers().await;
         cx.step(Step::Offered(self.offer.clone()));
         let forced = is_forced(&self.offer);
+        let agreed = self.was_put_off(cx)?;
         let answer = match cx.setup.asking {
+            Asking::Person if agreed => Answer::Update,
             Asking::Nobody | Asking::AgreedPerson => Answer::Update,
             Asking::Person => cx.answer_or_cancel().await,
         };
@@ -151,6 +154,14 @@ impl Offered {
             }
             answer => self.decline(cx, answer == Answer::Skip).await,
         }
+    }
+
+    /// Whether the person agreed to this very release before, to be installed now. That counts once.
+    fn was_put_off(&self, cx: &Context<'_>) -> Result<bool, EngineError> {
+        let Some(deferred) = cx.setup.install.deferred() else { return Ok(false) };
+        self.desk.guard.forget_deferred()?;
+        let (number, manifest) = (self.release.manifest().number, self.release.digest());
+        Ok(deferred == Deferred { number, manifest })
     }
 
     async fn decline(self, cx: &Context<'_>, skip: bool) -> Result<State, EngineError> {
@@ -180,7 +191,8 @@ impl Accepted {
                 ..Progress::default()
             });
         };
-        let found = cx.setup.install.scan(&record, manifest, &progress)?;
+        let found =
+            cx.setup.install.scan_until(&record, manifest, &progress, &|| cx.control.is_cancelled())?;
         record.marks = found.marks;
         let mode = if cx.setup.task == Task::Repair { Mode::Repair } else { Mode::Update };
         let mut plan = plan::make(&found.inventory, &record.receipt, manifest, release.digest(), mode)?;
@@ -212,7 +224,11 @@ impl Planned {
             cx.step(Step::Downloading);
         }
         let options = Options { limit_bytes_per_second: cx.setup.limit, ..Options::default() };
-        let content = fetch_all(&cx.setup.mirrors, &depot, requests, &options, cx.control, cx.events).await?;
+        let events = |event| {
+            cx.tell_sources();
+            (cx.events)(event);
+        };
+        let content = fetch_all(&cx.setup.mirrors, &depot, requests, &options, cx.control, &events).await?;
         Ok(State::Fetched(Box::new(Fetched { desk, release, plan, content })))
     }
 }
@@ -249,7 +265,8 @@ impl Fetched {
         };
         let (manifest, record) = (release.manifest(), &desk.record);
         let job = Job { plan: &plan, manifest, record, stub: &cx.setup.stub };
-        let stage = cx.setup.install.stage(&desk.guard, &job, &fetched, &progress)?;
+        let is_over = || cx.control.is_cancelled();
+        let stage = cx.setup.install.stage_until(&desk.guard, &job, &fetched, &progress, &is_over)?;
         if cx.setup.task == Task::Repair && stage.is_empty() {
             desk.record.receipt = plan.receipt;
             desk.guard.save(&mut desk.record)?;
@@ -265,6 +282,11 @@ impl Fetched {
 impl Context<'_> {
     pub(super) fn check_patience(&self) -> Patience {
         Patience::Until(Instant::now() + self.setup.check_timeout)
+    }
+
+    /// Says from which sources bytes came that were not told yet.
+    fn tell_sources(&self) {
+        self.setup.mirrors.newly_used().into_iter().for_each(|source| self.step(Step::SourceUsed { source }));
     }
 
     /// The person's answer; a cancel is a "later".

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::release::{
     Content, Digest, Entry, Health, Manifest, Policy, RelPath, ReleaseNumber, Start, Version,
 };
-use crate::report::{ErrorCode, Fault, ReleaseRef, Totals};
+use crate::report::{ErrorCode, Fault, ReleaseRef, Remedy, Totals};
 
 use super::policy::Conflict;
 
@@ -247,11 +247,16 @@ pub enum PlanError {
 
 impl Fault for PlanError {
     fn code(&self) -> ErrorCode {
-        ErrorCode::Permission
+        ErrorCode::InTheWay
     }
 
     fn hint(&self) -> Option<String> {
         let Self::Blocked(path) = self;
         Some(format!("Move \u{ab}{path}\u{bb} away and try again."))
+    }
+
+    fn remedy(&self) -> Option<Remedy> {
+        let Self::Blocked(path) = self;
+        Some(Remedy::MoveAway { path: path.to_string() })
     }
 }

@@ -25,4 +25,4 @@ mod trial;
 mod types;
 
 pub use trial::{Trial, try_out};
-pub use types::{ChangeMark, Holder, ProcessId, Spawned};
+pub use types::{ChangeMark, Holder, ProcessId, Spawned, Use};

@@ -5,10 +5,16 @@ mod support;
 #[cfg(unix)]
 mod bad_input;
 #[cfg(unix)]
+mod bundle;
+#[cfg(unix)]
 mod check;
 mod docs;
 #[cfg(unix)]
+mod forced;
+#[cfg(unix)]
 mod health;
+#[cfg(target_os = "linux")]
+mod holders;
 #[cfg(unix)]
 mod host;
 #[cfg(feature = "checkpoints")]
@@ -18,7 +24,11 @@ mod install_tree;
 #[cfg(all(unix, feature = "checkpoints"))]
 mod interlock;
 #[cfg(unix)]
+mod mirrors;
+#[cfg(unix)]
 mod policies;
+#[cfg(target_os = "linux")]
+mod preflight;
 #[cfg(unix)]
 mod proxies;
 #[cfg(unix)]
@@ -40,6 +50,8 @@ mod self_check;
 mod serve;
 mod settings;
 #[cfg(unix)]
+mod stopping;
+#[cfg(unix)]
 mod tls;
 mod transfer;
 mod trust_attacks;
@@ -52,5 +64,7 @@ mod vendor;
 #[cfg(unix)]
 mod vendor_app;
 mod verify;
+#[cfg(unix)]
+mod verify_install;
 #[cfg(feature = "gui")]
 mod window;

@@ -3,6 +3,7 @@
 mod args;
 mod commands;
 mod events;
+mod inspect;
 mod self_check;
 mod session;
 mod stub;
@@ -44,6 +45,8 @@ fn run(args: &Args) -> Result<u8, Failure> {
         Some(Command::Plan) => commands::plan(args),
         Some(Command::Status) => commands::status(args),
         Some(Command::Confirm) => commands::confirm(args),
+        Some(Command::CanUpdate) => inspect::can_update(args),
+        Some(Command::Verify) => inspect::verify(args),
         Some(Command::Config) => commands::config(args),
         Some(Command::SelfCheck { new_config }) => self_check::self_check(args, new_config.as_deref()),
         Some(Command::Rollback) => work::rollback(args),
