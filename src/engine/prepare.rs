@@ -265,8 +265,8 @@ impl Fetched {
         };
         let (manifest, record) = (release.manifest(), &desk.record);
         let job = Job { plan: &plan, manifest, record, stub: &cx.setup.stub };
-        let is_over = || cx.control.is_cancelled();
-        let stage = cx.setup.install.stage_until(&desk.guard, &job, &fetched, &progress, &is_over)?;
+        let is_cancelled = || cx.control.is_cancelled();
+        let stage = cx.setup.install.stage_until(&desk.guard, &job, &fetched, &progress, &is_cancelled)?;
         if cx.setup.task == Task::Repair && stage.is_empty() {
             desk.record.receipt = plan.receipt;
             desk.guard.save(&mut desk.record)?;
