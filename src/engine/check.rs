@@ -25,6 +25,13 @@ pub enum CheckResult {
     Disabled,
     /// Nothing new.
     UpToDate(ReleaseRef),
+    /// Nothing new but a release that did not live here, which is not offered again.
+    Quarantined {
+        /// What is installed.
+        installed: ReleaseRef,
+        /// What did not live.
+        release: ReleaseRef,
+    },
     /// Something new, maybe one that was skipped.
     Available(Offer),
 }
@@ -82,6 +89,7 @@ pub async fn check(setup: &Setup, control: &Control, events: Events<'_>) -> Resu
     let (repository, record) = match setup.install.lock("check") {
         Ok(guard) => {
             let mut record = guard.record()?.record;
+            super::restart::hear(&guard, &mut record)?;
             let store = open_store(setup)?;
             let repository = refresh(setup, store, record.versions, patience, control, events).await?;
             record.versions = repository.versions();
@@ -95,8 +103,13 @@ pub async fn check(setup: &Setup, control: &Control, events: Events<'_>) -> Resu
         Err(error) => return Err(error.into()),
     };
     let installed = record.receipt.release();
-    let Choice::New(summary, urgency) = decide(setup, &repository, &record) else {
-        return Ok(CheckResult::UpToDate(installed));
+    let (summary, urgency) = match decide(setup, &repository, &record) {
+        Choice::New(summary, urgency) => (summary, urgency),
+        Choice::Quarantined(bad) => {
+            let release = ReleaseRef { number: bad.number, version: Some(bad.version) };
+            return Ok(CheckResult::Quarantined { installed, release });
+        }
+        Choice::UpToDate | Choice::Skipped(_) => return Ok(CheckResult::UpToDate(installed)),
     };
     let release = open_release(setup, &repository, summary.number, patience, control, events).await?;
     Ok(CheckResult::Available(Offer {
@@ -145,13 +158,10 @@ pub async fn preview(
     let release =
         open_release(setup, &repository, summary.number, Patience::Endless, control, events).await?;
     let found = setup.install.scan(&record, release.manifest(), &|_, _, _| {})?;
-    Ok(Some(plan::make(
-        &found.inventory,
-        &record.receipt,
-        release.manifest(),
-        release.digest(),
-        Mode::Update,
-    )?))
+    let (manifest, digest) = (release.manifest(), release.digest());
+    let mut plan = plan::make(&found.inventory, &record.receipt, manifest, digest, Mode::Update)?;
+    setup.install.spare_updater(&mut plan);
+    Ok(Some(plan))
 }
 
 /// Fetches the manifest of release `number` and checks it against what was signed.

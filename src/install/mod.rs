@@ -17,6 +17,7 @@ mod lock;
 mod look;
 mod place;
 mod preflight;
+mod qualify;
 mod record;
 mod recover;
 mod rollback;
@@ -27,6 +28,7 @@ mod swap;
 mod tools;
 mod undo;
 mod verify;
+mod whole;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -93,10 +93,10 @@ impl Install {
         entries.extend(manifest.start.iter().map(|start| start.path.clone()));
         self.add_entries(&entries, plan, &mut draft);
         self.mark_updater(stub, &mut draft);
-        if record.receipt.number != ReleaseNumber::NONE {
-            let (number, version) = (record.receipt.number, record.receipt.version.clone());
-            draft.journal.after.previous = Some(Previous { number, version });
-        }
+        // After a repair there is nothing to go back to: before it were damaged files of the same release.
+        let (number, version) = (record.receipt.number, record.receipt.version.clone());
+        let is_other = number != ReleaseNumber::NONE && number != manifest.number;
+        draft.journal.after.previous = is_other.then_some(Previous { number, version });
         self.check_ground(&draft.journal)?;
         Ok(draft)
     }

@@ -4,6 +4,7 @@ mod args;
 mod commands;
 mod events;
 mod inspect;
+mod self_check;
 mod session;
 mod stub;
 #[cfg(feature = "gui")]
@@ -47,6 +48,7 @@ fn run(args: &Args) -> Result<u8, Failure> {
         Some(Command::CanUpdate) => inspect::can_update(args),
         Some(Command::Verify) => inspect::verify(args),
         Some(Command::Config) => commands::config(args),
+        Some(Command::SelfCheck { new_config }) => self_check::self_check(args, new_config.as_deref()),
         Some(Command::Rollback) => work::rollback(args),
         Some(Command::Repair) => work::update(args, crate::engine::Task::Repair),
         Some(Command::Update { .. }) | None => work::update(args, crate::engine::Task::Update),
