@@ -193,6 +193,9 @@ mod tests {
             board.apply(&Event::Step(Step::SourceUsed { source: source.to_owned() }));
         }
         assert_eq!(board.source.as_deref(), Some("/media/stick/a.updraft"));
-        assert_eq!(board.messages, ["Bytes come from http://one.", "Bytes come from /media/stick/a.updraft."]);
+        assert_eq!(
+            board.messages,
+            ["Bytes come from http://one.", "Bytes come from /media/stick/a.updraft."]
+        );
     }
 }
