@@ -13,7 +13,7 @@ use crate::host::{self, CONFIRM_VARIABLE, Handover};
 use crate::install::Install;
 use crate::platform::process::exe_name;
 use crate::release::RelPath;
-use crate::report::{Control, ErrorCode, Failure, Offer};
+use crate::report::{Control, ErrorCode, Failure, Obstacle, Offer};
 use crate::settings::{FILE_NAME, Fragment, Settings};
 
 use queue::no_queue;
@@ -96,6 +96,19 @@ impl Updater {
         }
     }
 
+    /// Whether updates can be installed where this copy lies, as far as that can be known beforehand: rights,
+    /// volumes, room, path lengths. Asks no network and changes nothing.
+    ///
+    /// # Errors
+    /// Every reason why not, each with a stable code and, where possible, what would help.
+    pub fn can_update(&self) -> Result<(), Vec<Obstacle>> {
+        let alone = |failure| vec![Obstacle { failure, remedy: None }];
+        let install = self.install().map_err(alone)?;
+        let record = install.read_record().map_err(|error| alone(Failure::of(&error)))?.record;
+        let found = install.obstacles(&record);
+        if found.is_empty() { Ok(()) } else { Err(found.iter().map(|reason| Obstacle::of(reason)).collect()) }
+    }
+
     fn install(&self) -> Result<Install, Failure> {
         let folder = fsx::canonical(&self.folder).map_err(|error| Failure::of(&error))?;
         let root = folder.parent().unwrap_or(Path::new("/")).to_path_buf();
@@ -133,6 +146,16 @@ impl Updater {
 /// If that can't be found out; the program goes on as it is.
 pub fn has_new_version() -> Result<Option<Offer>, Failure> {
     Updater::beside_this_program()?.has_new_version(Asked::ByItself)
+}
+
+/// Whether updates can be installed where this program lies: to be asked at its first start, so that the person can
+/// move the program or ask for rights before there is an update. Asks no network and changes nothing.
+///
+/// # Errors
+/// Every reason why not.
+pub fn can_update() -> Result<(), Vec<Obstacle>> {
+    let alone = |failure| vec![Obstacle { failure, remedy: None }];
+    Updater::beside_this_program().map_err(alone)?.can_update()
 }
 
 /// Starts the updater beside this program; the caller exits then.

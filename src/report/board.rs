@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use super::{Event, Failure, Installed, Offer, Progress, ReleaseRef, Step, Totals};
+use super::{Event, Failure, Holder, Installed, Offer, Progress, ReleaseRef, Remedy, Step, Totals};
 
 /// What the update is at.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -31,8 +31,10 @@ pub enum Phase {
     },
     /// The program must end.
     WaitingForHost {
-        /// Its process.
+        /// The first process that must end.
         pid: u32,
+        /// All that use files of the program.
+        holders: Vec<Holder>,
     },
     /// Files are switched.
     Installing,
@@ -59,6 +61,8 @@ pub enum Phase {
         log: Option<PathBuf>,
         /// Whether the program may be started as it is.
         may_start: bool,
+        /// What would help, if that is known.
+        remedy: Option<Remedy>,
     },
     /// Nothing more will come: declined or cancelled.
     Ended,
@@ -124,20 +128,23 @@ impl Board {
                 }
                 Phase::Reconnecting { attempt: *attempt, retry_in: *retry_in, reason: reason.clone() }
             }
-            Step::WaitingForHost { pid } => Phase::WaitingForHost { pid: *pid },
+            Step::WaitingForHost { pid, holders } => {
+                Phase::WaitingForHost { pid: *pid, holders: holders.clone() }
+            }
             Step::Installing => Phase::Installing,
             Step::Installed(installed) => Phase::Done(installed.clone()),
             Step::UpToDate { installed } => Phase::UpToDate(installed.clone()),
             Step::RolledBack { from, to, reason } => {
                 Phase::RolledBack { from: from.clone(), to: to.clone(), reason: reason.clone() }
             }
-            Step::Failed { failure, installed, log, may_start } => Phase::Failed {
+            Step::Failed { failure, installed, log, may_start, remedy } => Phase::Failed {
                 failure: failure.clone(),
                 installed: installed.clone(),
                 log: log.clone(),
                 may_start: *may_start,
+                remedy: remedy.clone(),
             },
-            Step::Declined { .. } | Step::Cancelled => Phase::Ended,
+            Step::Declined { .. } | Step::Deferred { .. } | Step::Cancelled => Phase::Ended,
             Step::Started { .. } => {
                 self.started = true;
                 return;

@@ -61,6 +61,8 @@ pub struct PolicyFragment {
     pub start_anyway: Option<bool>,
     /// Seconds the program may take to close.
     pub wait_for_program: Option<u64>,
+    /// What is done when that time is over: `fail` or `defer`.
+    pub in_use: Option<String>,
 }
 
 impl Fragment {
@@ -104,6 +106,7 @@ impl Fragment {
             policy: PolicyFragment {
                 start_anyway: flag("policy.start_anyway", "UPDRAFT_START_ANYWAY")?,
                 wait_for_program: number("policy.wait_for_program", "UPDRAFT_WAIT_FOR_PROGRAM")?,
+                in_use: text("UPDRAFT_IN_USE"),
             },
             unknown: serde_json::Map::new(),
         })

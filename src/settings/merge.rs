@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::engine::InUsePolicy;
 use crate::release::{Channel, Platform};
 use crate::source::{SourceUrl, without_login};
 
@@ -82,6 +83,8 @@ pub struct Merged {
     pub start_anyway: Said<bool>,
     #[serde(rename = "policy.wait_for_program")]
     pub wait_for_program: Said<u64>,
+    #[serde(rename = "policy.in_use")]
+    pub in_use: Said<String>,
     /// Names in the file that mean nothing to this version.
     pub unknown: Vec<String>,
 }
@@ -126,6 +129,7 @@ impl Merged {
                 e.policy.wait_for_program,
                 a.policy.wait_for_program,
             ),
+            in_use: last(f.policy.in_use, e.policy.in_use, a.policy.in_use),
         }
     }
 
@@ -169,8 +173,17 @@ impl Merged {
             policy: Policy {
                 start_anyway: self.start_anyway.value.unwrap_or(false),
                 wait_for_program: seconds(&self.wait_for_program, 600),
+                in_use: in_use(&self.in_use)?,
             },
         })
+    }
+}
+
+fn in_use(said: &Said<String>) -> Result<InUsePolicy, SettingsError> {
+    match said.value.as_deref() {
+        None | Some("fail") => Ok(InUsePolicy::Fail),
+        Some("defer") => Ok(InUsePolicy::Defer),
+        Some(_) => Err(bad("policy.in_use", said.origin, &"it is neither fail nor defer")),
     }
 }
 

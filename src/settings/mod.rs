@@ -11,6 +11,7 @@ mod sources;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::engine::InUsePolicy;
 use crate::fsx::{self, FsError};
 use crate::release::{App, Channel, Platform, RelPath};
 use crate::report::{ErrorCode, Fault};
@@ -69,6 +70,8 @@ pub struct Policy {
     pub start_anyway: bool,
     /// How long the program may take to close before the update is put off.
     pub wait_for_program: Duration,
+    /// What is done when that time is over.
+    pub in_use: InUsePolicy,
 }
 
 /// Why there are no settings.

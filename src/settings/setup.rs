@@ -39,6 +39,8 @@ impl Settings {
             by_hand: false,
             check_timeout: self.check_timeout,
             wait_for_program: self.policy.wait_for_program,
+            in_use: self.policy.in_use,
+            close_program: false,
             limit: self.limit,
             start_anyway: self.policy.start_anyway,
             stub,

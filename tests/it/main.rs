@@ -10,6 +10,10 @@ mod bundle;
 mod check;
 mod docs;
 #[cfg(unix)]
+mod forced;
+#[cfg(target_os = "linux")]
+mod holders;
+#[cfg(unix)]
 mod host;
 #[cfg(feature = "checkpoints")]
 mod install_crash;
@@ -17,6 +21,8 @@ mod install_swap;
 mod install_tree;
 #[cfg(unix)]
 mod mirrors;
+#[cfg(target_os = "linux")]
+mod preflight;
 #[cfg(unix)]
 mod proxies;
 #[cfg(unix)]
@@ -34,6 +40,8 @@ mod resume;
 mod serve;
 mod settings;
 #[cfg(unix)]
+mod stopping;
+#[cfg(unix)]
 mod tls;
 mod transfer;
 mod trust_attacks;
@@ -44,5 +52,7 @@ mod trust_world;
 mod update;
 mod vendor;
 mod verify;
+#[cfg(unix)]
+mod verify_install;
 #[cfg(feature = "gui")]
 mod window;

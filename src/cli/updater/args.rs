@@ -42,6 +42,10 @@ pub enum Command {
     },
     /// Show what an update would do to each file.
     Plan,
+    /// Say whether updates can be installed here: rights, volumes, room. No network, changes nothing.
+    CanUpdate,
+    /// Compare every file with what the installed version laid down. No network, changes nothing.
+    Verify,
     /// Bring back the files of the installed version as they were signed.
     Repair,
     /// Bring back the version before; works without network.
@@ -75,6 +79,9 @@ pub struct Common {
     /// In the window: take an optional version without asking. Without a window every version is taken.
     #[arg(long, global = true)]
     pub accept: bool,
+    /// Ask the program to close, if it is yours, instead of waiting until you close it. It is never killed.
+    #[arg(long, global = true)]
+    pub close_program: bool,
     /// Do not start the program afterwards.
     #[arg(long, global = true)]
     pub no_start: bool,
