@@ -19,9 +19,8 @@ fn the_sample_is_what_the_program_reads() {
 
 #[test]
 fn every_setting_is_in_the_schema_and_on_its_page() {
-    let read = |name: &str| {
-        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
-    };
+    let read =
+        |name: &str| std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap();
     let (page, schema) = (read("docs/settings.md"), read("manifests/updater.schema.json"));
     let schema: serde_json::Value = serde_json::from_str(&schema).unwrap();
     let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/updater.sample.json");
