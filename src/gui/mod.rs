@@ -10,10 +10,14 @@ mod format;
 mod guard;
 mod notes;
 mod pages;
+mod picture;
+mod preferences;
+mod story;
 mod texts;
 mod theme;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -23,10 +27,11 @@ use eframe::egui::{ThemePreference, ViewportBuilder};
 use crate::report::{Control, ErrorCode, Fault};
 
 pub use app::Window;
-pub use feed::Feed;
+pub use feed::{Caller, Feed};
 pub(crate) use fonts::install as install_fonts;
 pub use guard::{Clock, QUIET};
-pub use texts::Texts;
+pub use preferences::{Keep, Kept, Preferences};
+pub use texts::{OwnTexts, Texts};
 
 /// What the window shows of the program, and whom it speaks to.
 #[derive(Debug, Clone)]
@@ -37,6 +42,10 @@ pub struct WindowSetup {
     pub title: String,
     /// The program's icon, a PNG.
     pub icon: Option<Vec<u8>>,
+    /// The colour of the main button: red, green, blue. One that can't be seen is made darker or lighter.
+    pub accent: Option<[u8; 3]>,
+    /// The vendor's own words.
+    pub texts: OwnTexts,
     /// The language (BCP 47); the system's if nothing is said.
     pub language: Option<String>,
     /// Light, dark, or as the system has it.
@@ -45,6 +54,14 @@ pub struct WindowSetup {
     pub can_start: bool,
     /// After how long the update starts the program by itself. The window only shows it.
     pub starts_after: Option<Duration>,
+    /// Where the log is.
+    pub log: Option<PathBuf>,
+    /// What a person may set here, and who makes it hold; nothing to have no settings.
+    pub preferences: Option<(Preferences, Keep)>,
+    /// The window only shows what another updater does.
+    pub follows: bool,
+    /// The window takes the focus; one that nobody asked for only calls for attention.
+    pub takes_focus: bool,
     /// The update.
     pub control: Control,
 }
@@ -57,10 +74,16 @@ impl WindowSetup {
             app: app.to_owned(),
             title: app.to_owned(),
             icon: None,
+            accent: None,
+            texts: OwnTexts::new(),
             language: None,
             theme: WindowTheme::System,
             can_start: true,
             starts_after: Some(Duration::from_secs(3)),
+            log: None,
+            preferences: None,
+            follows: false,
+            takes_focus: true,
             control,
         }
     }
@@ -172,6 +195,7 @@ fn options(setup: &WindowSetup) -> eframe::NativeOptions {
         .with_inner_size([400.0, 260.0])
         .with_min_inner_size([360.0, 260.0])
         .with_maximize_button(false)
+        .with_active(setup.takes_focus)
         .with_icon(icon.unwrap_or_default());
     eframe::NativeOptions {
         viewport,

@@ -1,5 +1,6 @@
 //! From fragments to checked settings, remembering where each value came from.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use crate::release::{Channel, Platform};
 use crate::source::{SourceUrl, without_login};
 
 use super::fragment::Fragment;
-use super::{Policy, Settings, SettingsError};
+use super::{Color, Policy, Settings, SettingsError};
 
 /// Where a value was set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -66,6 +67,8 @@ pub struct Merged {
     pub app: Said<String>,
     pub title: Said<String>,
     pub icon: Said<String>,
+    pub accent: Said<String>,
+    pub texts: Said<BTreeMap<String, BTreeMap<String, String>>>,
     pub sources: Said<Vec<String>>,
     pub signed_mirrors: Said<bool>,
     pub channel: Said<String>,
@@ -111,6 +114,8 @@ impl Merged {
             app: last(f.app, e.app, a.app),
             title: last(f.title, e.title, a.title),
             icon: last(f.icon, e.icon, a.icon),
+            accent: last(f.accent, e.accent, a.accent),
+            texts: last(f.texts, e.texts, a.texts),
             sources: last(f.sources, e.sources, a.sources),
             signed_mirrors: last(f.signed_mirrors, e.signed_mirrors, a.signed_mirrors),
             channel: last(f.channel, e.channel, a.channel),
@@ -170,6 +175,8 @@ impl Merged {
             ca: beside(&self.ca),
             limit: self.limit.value.filter(|limit| *limit > 0),
             icon: beside(&self.icon),
+            accent: parse::<Color>("accent", &self.accent)?,
+            texts: self.texts.value.clone().unwrap_or_default(),
             policy: Policy {
                 start_anyway: self.start_anyway.value.unwrap_or(false),
                 wait_for_program: seconds(&self.wait_for_program, 600),

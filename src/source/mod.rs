@@ -21,7 +21,7 @@ use futures_util::stream::BoxStream;
 pub use bundle::{Bundle, BundleFile, BundleFileError};
 pub use failure::{SourceError, Trouble};
 pub use folder::Folder;
-pub use http::{Http, NetError, NetOptions};
+pub use http::{Http, NetError, NetOptions, Network};
 pub use local::Local;
 pub use mirrors::{Choice, Mirrors};
 pub(crate) use proxy::without_login;

@@ -85,6 +85,9 @@ pub struct Common {
     /// In the window: take an optional version without asking. Without a window every version is taken.
     #[arg(long, global = true)]
     pub accept: bool,
+    /// Nobody asked for the window: it does not take the focus, only calls for attention.
+    #[arg(long, global = true)]
+    pub background: bool,
     /// Ask the program to close, if it is yours, instead of waiting until you close it. It is never killed.
     #[arg(long, global = true)]
     pub close_program: bool,
@@ -100,7 +103,7 @@ pub struct Common {
     /// The platform, if it is not that of this machine.
     #[arg(long, global = true)]
     pub platform: Option<String>,
-    /// The language of the window: en, zh-CN.
+    /// The language of the window: de, en, es, fr, ja, ru, zh-CN, zh-TW.
     #[arg(long, global = true, value_name = "TAG")]
     pub language: Option<String>,
     /// A proxy for http and https: http://user:password@host:port, or "direct" for none.

@@ -7,7 +7,7 @@ use eframe::egui::Ui;
 use crate::report::{Phase, Progress, ProgressPhase};
 
 use super::{Choice, Command, Name, Page, View, widgets};
-use crate::gui::format;
+use crate::gui::{format, story};
 
 /// How long the good news stays.
 pub(in crate::gui) const CONTINUED: Duration = Duration::from_secs(3);
@@ -51,6 +51,8 @@ pub(super) fn page(view: &View<'_>) -> Page {
 fn title(view: &View<'_>) -> String {
     match &view.board.offer {
         Some(offer) => view.with("progress-title", &[("version", &format::release(&offer.release))]),
+        // The connection may be lost before anything is known.
+        None if view.board.totals.is_none() => view.text("checking-title"),
         None => view.text("progress-title-plain"),
     }
 }
@@ -64,8 +66,13 @@ fn body(ui: &mut Ui, view: &View<'_>) -> Option<Command> {
     let progress = &view.board.progress;
     let known = progress.total > 0;
     let percent = known.then(|| format::percent(progress.done, progress.total));
-    widgets::bar(ui, &view.text("progress-bar"), percent);
-    if view.board.phase == Phase::Planning && !known {
+    let nothing = view.board.offer.is_none() && view.board.totals.is_none();
+    if !nothing {
+        widgets::bar(ui, view.texts, percent);
+    }
+    if nothing {
+        // The connection was lost before there was anything to tell of.
+    } else if view.board.phase == Phase::Planning && !known {
         widgets::quiet(ui, &view.text("progress-planning"));
     } else {
         widgets::path_line(ui, file(progress), |name| what(view, progress, name));
@@ -78,8 +85,9 @@ fn body(ui: &mut Ui, view: &View<'_>) -> Option<Command> {
                 0 => view.text("lost-band-now"),
                 _ => view.with("lost-band", &[("span", &format::span(view.texts, left))]),
             };
-            let attempt = view.with("lost-attempt", &[("shown", &format::number(u64::from(*attempt)))]);
-            widgets::band(ui, widgets::Mood::Amber, &first, &attempt, reason);
+            let attempt =
+                view.with("lost-attempt", &[("shown", &format::number(view.texts, u64::from(*attempt)))]);
+            widgets::band(ui, widgets::Mood::Amber, &first, &attempt, &story::reason(view.texts, reason));
         }
         _ if continued(view) => {
             widgets::band(ui, widgets::Mood::Green, &view.text("lost-continued"), "", "");
@@ -95,7 +103,8 @@ fn file(progress: &Progress) -> String {
 
 /// What is done with which file.
 fn what(view: &View<'_>, progress: &Progress, name: &str) -> String {
-    let (index, count) = (format::number(progress.file_index), format::number(progress.file_count));
+    let (index, count) =
+        (format::number(view.texts, progress.file_index), format::number(view.texts, progress.file_count));
     let blanks = [("file", name), ("index", index.as_str()), ("count", count.as_str())];
     match progress.phase {
         _ if name.is_empty() && progress.phase == ProgressPhase::Download => {
@@ -113,12 +122,15 @@ fn amounts(view: &View<'_>, progress: &Progress) -> String {
     if progress.total == 0 {
         return String::new();
     }
-    let (done, total) = (format::bytes(progress.done.min(progress.total)), format::bytes(progress.total));
+    let (done, total) = (
+        format::bytes(view.texts, progress.done.min(progress.total)),
+        format::bytes(view.texts, progress.total),
+    );
     let mut parts = vec![view.with("progress-bytes", &[("done", &done), ("total", &total)])];
     // Speed and time left of a transfer that stands still would be lies.
     let flows = view.board.phase == Phase::Downloading && !view.cancelling;
     if flows && progress.speed > 0 {
-        parts.push(view.with("progress-speed", &[("speed", &format::bytes(progress.speed))]));
+        parts.push(view.with("progress-speed", &[("speed", &format::bytes(view.texts, progress.speed))]));
         if let Some(left) = progress.seconds_left {
             parts.push(view.with("progress-left", &[("span", &format::span(view.texts, left))]));
         }

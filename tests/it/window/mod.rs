@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test ends at the first thing that is not as expected")]
 
 mod bench;
+mod face;
+mod replay;
 
 use std::time::Duration;
 
