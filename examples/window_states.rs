@@ -1,12 +1,13 @@
 //! Shows any state of the updater's window, fed by scripted events: for looking at it and for screenshots.
 //!
-//! `cargo run --example window_states -- --state forced --lang zh-CN --theme dark`; `--state list` names all.
+//! `cargo run --example window_states -- --state forced --lang zh-CN --theme dark --renderer software`;
+//! `--state list` names all.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for people at a terminal")]
 
 use std::process::ExitCode;
 use std::time::Duration;
 
-use updraft::gui::{self, Feed, WindowSetup, WindowTheme};
+use updraft::gui::{self, Drawing, Feed, WindowSetup, WindowTheme};
 use updraft::release::{ReleaseNumber, Urgency};
 use updraft::report::{
     Answer, Control, ErrorCode, Event, Failure, Installed, Offer, Progress, ProgressPhase, ReleaseRef,
@@ -36,6 +37,7 @@ const STATES: &[&str] = &[
 
 fn main() -> ExitCode {
     let (mut state, mut lang, mut theme) = ("optional".to_owned(), None, WindowTheme::System);
+    let mut drawing = Drawing::Auto;
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         let value = words.next().unwrap_or_default();
@@ -44,6 +46,9 @@ fn main() -> ExitCode {
             "--lang" => lang = Some(value),
             "--theme" if value == "dark" => theme = WindowTheme::Dark,
             "--theme" => theme = WindowTheme::Light,
+            "--renderer" if value == "software" => drawing = Drawing::Software,
+            "--renderer" if value == "gl" => drawing = Drawing::Gl,
+            "--renderer" => drawing = Drawing::Auto,
             _ => {
                 eprintln!("unknown option {word}");
                 return ExitCode::from(64);
@@ -55,7 +60,7 @@ fn main() -> ExitCode {
         return ExitCode::from(u8::from(state != "list") * 64);
     }
     let control = Control::new();
-    let setup = WindowSetup { language: lang, theme, ..WindowSetup::new("MyApp", control.clone()) };
+    let setup = WindowSetup { language: lang, theme, drawing, ..WindowSetup::new("MyApp", control.clone()) };
     match gui::run(setup, move |feed| play(feed, &control, &state)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -40,6 +40,8 @@ pub struct Window {
     details: bool,
     copied: bool,
     over: bool,
+    /// The window may close although the update has not ended.
+    let_go: bool,
     /// The size the window was last given by itself.
     fitted: Option<f32>,
 }
@@ -68,6 +70,7 @@ impl Window {
             details: false,
             copied: false,
             over: false,
+            let_go: false,
             fitted: None,
         };
         (window, feed)
@@ -88,6 +91,11 @@ impl Window {
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.over
+    }
+
+    /// Whether the window may close.
+    pub(super) fn may_close(&self) -> bool {
+        self.over || self.let_go
     }
 
     /// Takes in what came; the window, if there is one, is shown and hidden by it.
@@ -126,6 +134,7 @@ impl Window {
         let waited = self.closing.is_some_and(|since| now.saturating_duration_since(since) >= PATIENCE);
         if waited && page.name != Name::Installing {
             // The update knows that it is to end; nobody has to look at it.
+            self.let_go = true;
             return;
         }
         ctx.send_viewport_cmd(ViewportCommand::CancelClose);
