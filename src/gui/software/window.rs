@@ -182,8 +182,9 @@ impl ApplicationHandler<UserEvent> for Run {
         self.wake_if_due(event_loop);
     }
 
-    fn window_event(&mut self, event_loop: &ActiveEventLoop, _window: WindowId, event: WindowEvent) {
-        let Some(open) = &mut self.open else { return };
+    fn window_event(&mut self, event_loop: &ActiveEventLoop, window: WindowId, event: WindowEvent) {
+        // The last events of a window that OpenGL could not paint come here too.
+        let Some(open) = self.open.as_mut().filter(|open| open.window.id() == window) else { return };
         match &event {
             WindowEvent::RedrawRequested => {
                 self.wake = None;
