@@ -1,6 +1,9 @@
 # The words of the updater's window, in English: the language every other falls back to.
 # $app is the program's name, $version a version, $shown a number as text, $count the same number for plurals.
 
+language-name = English
+
+button-back = Back
 button-cancel = Cancel
 button-close = Close
 button-close-app = Close { $app }
@@ -8,13 +11,16 @@ button-copied = Copied
 button-copy-log = Copy log
 button-details = Details
 button-hide-details = Hide details
+button-defer = At next start
 button-later = Later
 button-pause = Pause
 button-quit = Quit
 button-resume = Resume
 button-retry-now = Retry now
+button-settings = Settings
 button-skip = Skip this version
 button-start = Start { $app }
+button-start-anyway = Start anyway
 button-try-again = Try again
 button-update = Update now
 
@@ -52,6 +58,9 @@ lost-continued = Connected again, continuing
 waiting-title = Waiting for { $app } to close
 waiting-below = Save your work and close { $app }. The update goes on by itself.
 waiting-process = Process { $pid }
+waiting-own = { $name } (process { $pid })
+waiting-other = { $name } (process { $pid }, run by { $user })
+waiting-more = and { $shown } more
 
 installing-title = Installing { $version }
 installing-title-plain = Installing the update
@@ -88,6 +97,14 @@ failed-messages = What was done
 ended-title = Closing
 ended-below = Nothing was changed.
 
+number-decimal = .
+number-group = ,
+percent = { $shown }%
+bytes-b = { $shown } B
+bytes-kb = { $shown } kB
+bytes-mb = { $shown } MB
+bytes-gb = { $shown } GB
+bytes-tb = { $shown } TB
 span-seconds = { $s } s
 span-minutes = { $m } min { $s } s
 span-hours = { $h } h { $m } min
@@ -128,3 +145,56 @@ hint-disk-permission = Ask the person who looks after this computer, or move { $
 hint-disk = Check the disk, then try again.
 hint-busy = Close it, then try again.
 hint-other = Try again later. If it stays like this, send the log to the publisher of { $app }.
+
+settings-title = Settings
+settings-below = They hold for the updates of { $app }.
+settings-language = Language
+settings-system = As the system
+settings-proxy = Proxy
+settings-proxy-none = No proxy
+settings-proxy-own = Address
+settings-proxy-sample = http://host:port
+settings-proxy-wrong = This is not the address of a proxy.
+settings-limit = Speed limit
+settings-limit-none = No limit
+settings-saved = Saved.
+settings-run-only = The settings file can’t be written. This holds until the window closes.
+settings-later = The proxy is used from the next try on.
+about = Updater: Updraft { $version }, MIT or Apache-2.0
+
+other-below = Another updater is at work. This window shows what it does.
+
+story-recovered-forward = An interrupted update was found and completed.
+story-recovered-back = An interrupted update was found and undone.
+story-checking = Checking { $source } for updates.
+story-current = { $version } is the newest version.
+story-offered = Version { $version } is available, { $size } at most to download.
+story-planned = { $add } to add, { $update } to update, { $remove } to remove, { $keep } to keep; { $size } to download.
+story-downloading = Downloading.
+story-lost = Connection lost: { $reason }. Attempt { $attempt }, next try in { $span }.
+story-mirror = { $source } was left: { $reason }.
+story-continued = Connected again, continuing.
+story-paused = Paused.
+story-unpaused = Continuing.
+story-staged = Everything is downloaded and verified.
+story-waiting = Waiting for { $app } to close.
+story-installing = Installing.
+story-installed = { $version } is installed: { $add } added, { $update } updated, { $remove } removed.
+story-started = { $program } was started.
+story-confirmed = The new version works.
+story-back = { $to } is back instead of { $from }.
+story-skipped = This version was skipped.
+story-postponed = Postponed.
+story-cancelled = Cancelled. Nothing was changed.
+
+reason-name = the name of the server can’t be found
+reason-no-answer = the server does not answer
+reason-unreachable = the server can’t be reached
+reason-silent = the server went silent
+reason-broke = the connection broke
+reason-proxy-login = the proxy asks for a user and a password
+reason-proxy-refuses = the proxy does not connect to the server
+reason-certificate = its certificate is refused
+reason-status = the server answers { $rest }
+reason-ended = it ended too early
+reason-no-word = it did not say in time that it works

@@ -1,5 +1,8 @@
 # 更新窗口的简体中文文字。
 
+language-name = 简体中文
+
+button-back = 返回
 button-cancel = 取消
 button-close = 关闭
 button-close-app = 关闭 { $app }
@@ -7,13 +10,16 @@ button-copied = 已复制
 button-copy-log = 复制日志
 button-details = 详细信息
 button-hide-details = 隐藏详细信息
+button-defer = 下次启动时安装
 button-later = 稍后提醒
 button-pause = 暂停
 button-quit = 退出
 button-resume = 继续
 button-retry-now = 立即重试
+button-settings = 设置
 button-skip = 跳过此版本
 button-start = 启动 { $app }
+button-start-anyway = 仍要启动
 button-try-again = 重试
 button-update = 立即更新
 
@@ -51,6 +57,9 @@ lost-continued = 已重新连接，继续下载
 waiting-title = 正在等待 { $app } 关闭
 waiting-below = 请保存您的工作并关闭 { $app }，更新会自动继续。
 waiting-process = 进程 { $pid }
+waiting-own = { $name }（进程 { $pid }）
+waiting-other = { $name }（进程 { $pid }，用户 { $user }）
+waiting-more = 还有 { $shown } 个
 
 installing-title = 正在安装 { $version }
 installing-title-plain = 正在安装更新
@@ -84,6 +93,14 @@ failed-messages = 执行过程
 ended-title = 正在关闭
 ended-below = 未做任何更改。
 
+number-decimal = .
+number-group = ,
+percent = { $shown }%
+bytes-b = { $shown } B
+bytes-kb = { $shown } kB
+bytes-mb = { $shown } MB
+bytes-gb = { $shown } GB
+bytes-tb = { $shown } TB
 span-seconds = { $s } 秒
 span-minutes = { $m } 分 { $s } 秒
 span-hours = { $h } 小时 { $m } 分
@@ -124,3 +141,56 @@ hint-disk-permission = 请联系计算机管理员，或将 { $app } 移到您�
 hint-disk = 请检查磁盘，然后重试。
 hint-busy = 请先将其关闭，然后重试。
 hint-other = 请稍后重试。如果问题仍然存在，请将日志发送给 { $app } 的发布者。
+
+settings-title = 设置
+settings-below = 这些设置用于 { $app } 的更新。
+settings-language = 语言
+settings-system = 跟随系统
+settings-proxy = 代理
+settings-proxy-none = 不使用代理
+settings-proxy-own = 地址
+settings-proxy-sample = http://主机:端口
+settings-proxy-wrong = 这不是有效的代理地址。
+settings-limit = 限速
+settings-limit-none = 不限速
+settings-saved = 已保存。
+settings-run-only = 无法写入设置文件，这些设置只在此窗口关闭前有效。
+settings-later = 下次尝试连接时使用新的代理。
+about = 更新程序：Updraft { $version }，MIT 或 Apache-2.0
+
+other-below = 另一个更新程序正在运行，此窗口显示其进度。
+
+story-recovered-forward = 发现上次中断的更新，已完成。
+story-recovered-back = 发现上次中断的更新，已撤销。
+story-checking = 正在 { $source } 检查更新。
+story-current = { $version } 是最新版本。
+story-offered = 发现新版本 { $version }，最多下载 { $size }。
+story-planned = 新增 { $add } 个，更新 { $update } 个，移除 { $remove } 个，保留 { $keep } 个；下载 { $size }。
+story-downloading = 正在下载。
+story-lost = 连接已断开：{ $reason }。第 { $attempt } 次尝试，{ $span }后重试。
+story-mirror = 不再使用 { $source }：{ $reason }。
+story-continued = 已重新连接，继续下载。
+story-paused = 已暂停。
+story-unpaused = 继续下载。
+story-staged = 全部内容已下载并通过校验。
+story-waiting = 正在等待 { $app } 关闭。
+story-installing = 正在安装。
+story-installed = { $version } 安装完成：新增 { $add } 个，更新 { $update } 个，移除 { $remove } 个。
+story-started = 已启动 { $program }。
+story-confirmed = 新版本运行正常。
+story-back = 已从 { $from } 恢复到 { $to }。
+story-skipped = 已跳过此版本。
+story-postponed = 已推迟。
+story-cancelled = 已取消，未做任何更改。
+
+reason-name = 找不到服务器的域名
+reason-no-answer = 服务器没有应答
+reason-unreachable = 无法连接服务器
+reason-silent = 服务器不再响应
+reason-broke = 连接中断
+reason-proxy-login = 代理要求用户名和密码
+reason-proxy-refuses = 代理无法连接到服务器
+reason-certificate = 证书未被接受
+reason-status = 服务器返回 { $rest }
+reason-ended = 程序过早退出
+reason-no-word = 程序未及时报告运行正常

@@ -31,7 +31,7 @@ pub use feed::Feed;
 pub(crate) use fonts::install as install_fonts;
 pub use guard::{Clock, QUIET};
 pub use software::Canvas;
-pub use texts::Texts;
+pub use texts::{OwnTexts, Texts};
 
 /// What the window shows of the program, and whom it speaks to.
 #[derive(Debug, Clone)]

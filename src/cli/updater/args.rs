@@ -87,7 +87,7 @@ pub struct Common {
     /// The platform, if it is not that of this machine.
     #[arg(long, global = true)]
     pub platform: Option<String>,
-    /// The language of the window: en, zh-CN.
+    /// The language of the window: de, en, es, fr, ja, ru, zh-CN, zh-TW.
     #[arg(long, global = true, value_name = "TAG")]
     pub language: Option<String>,
     /// A proxy for http and https: http://user:password@host:port, or "direct" for none.

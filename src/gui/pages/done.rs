@@ -19,10 +19,14 @@ fn counts(view: &View<'_>, installed: &Installed) -> String {
     let written = totals.add + totals.update;
     let mut parts = Vec::new();
     if written > 0 {
-        parts.push(view.texts.count("done-updated", written, &format::number(written)));
+        parts.push(view.texts.count("done-updated", written, &format::number(view.texts, written)));
     }
     if totals.remove > 0 {
-        parts.push(view.texts.count("done-removed", totals.remove, &format::number(totals.remove)));
+        parts.push(view.texts.count(
+            "done-removed",
+            totals.remove,
+            &format::number(view.texts, totals.remove),
+        ));
     }
     if parts.is_empty() {
         parts.push(view.text("done-nothing"));

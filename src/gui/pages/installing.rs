@@ -22,9 +22,10 @@ fn body(ui: &mut Ui, view: &View<'_>) -> Option<Command> {
     let progress = &view.board.progress;
     let counts = progress.phase == ProgressPhase::Install && progress.total > 0;
     let percent = counts.then(|| format::percent(progress.done, progress.total));
-    widgets::bar(ui, &view.text("progress-bar"), percent);
+    widgets::bar(ui, view.texts, percent);
     if counts {
-        let (done, total) = (format::number(progress.done), format::number(progress.total));
+        let (done, total) =
+            (format::number(view.texts, progress.done), format::number(view.texts, progress.total));
         widgets::quiet(ui, &view.with("installing-files", &[("done", &done), ("total", &total)]));
     }
     None

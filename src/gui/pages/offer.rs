@@ -35,7 +35,8 @@ pub(super) fn page(view: &View<'_>) -> Page {
 /// What is installed and how much is to be fetched.
 fn facts(view: &View<'_>) -> String {
     let Some(offer) = &view.board.offer else { return String::new() };
-    let (version, size) = (format::release(&offer.installed), format::bytes(offer.download_bytes));
+    let (version, size) =
+        (format::release(&offer.installed), format::bytes(view.texts, offer.download_bytes));
     match (offer.installed.version.is_some(), offer.download_bytes > 0) {
         (true, true) => view.with("offer-facts", &[("version", &version), ("size", &size)]),
         (true, false) => view.with("offer-have", &[("version", &version)]),

@@ -64,7 +64,7 @@ fn body(ui: &mut Ui, view: &View<'_>) -> Option<Command> {
     let progress = &view.board.progress;
     let known = progress.total > 0;
     let percent = known.then(|| format::percent(progress.done, progress.total));
-    widgets::bar(ui, &view.text("progress-bar"), percent);
+    widgets::bar(ui, view.texts, percent);
     if view.board.phase == Phase::Planning && !known {
         widgets::quiet(ui, &view.text("progress-planning"));
     } else {
@@ -78,7 +78,8 @@ fn body(ui: &mut Ui, view: &View<'_>) -> Option<Command> {
                 0 => view.text("lost-band-now"),
                 _ => view.with("lost-band", &[("span", &format::span(view.texts, left))]),
             };
-            let attempt = view.with("lost-attempt", &[("shown", &format::number(u64::from(*attempt)))]);
+            let attempt =
+                view.with("lost-attempt", &[("shown", &format::number(view.texts, u64::from(*attempt)))]);
             widgets::band(ui, widgets::Mood::Amber, &first, &attempt, reason);
         }
         _ if continued(view) => {
@@ -95,7 +96,8 @@ fn file(progress: &Progress) -> String {
 
 /// What is done with which file.
 fn what(view: &View<'_>, progress: &Progress, name: &str) -> String {
-    let (index, count) = (format::number(progress.file_index), format::number(progress.file_count));
+    let (index, count) =
+        (format::number(view.texts, progress.file_index), format::number(view.texts, progress.file_count));
     let blanks = [("file", name), ("index", index.as_str()), ("count", count.as_str())];
     match progress.phase {
         _ if name.is_empty() && progress.phase == ProgressPhase::Download => {
@@ -113,12 +115,15 @@ fn amounts(view: &View<'_>, progress: &Progress) -> String {
     if progress.total == 0 {
         return String::new();
     }
-    let (done, total) = (format::bytes(progress.done.min(progress.total)), format::bytes(progress.total));
+    let (done, total) = (
+        format::bytes(view.texts, progress.done.min(progress.total)),
+        format::bytes(view.texts, progress.total),
+    );
     let mut parts = vec![view.with("progress-bytes", &[("done", &done), ("total", &total)])];
     // Speed and time left of a transfer that stands still would be lies.
     let flows = view.board.phase == Phase::Downloading && !view.cancelling;
     if flows && progress.speed > 0 {
-        parts.push(view.with("progress-speed", &[("speed", &format::bytes(progress.speed))]));
+        parts.push(view.with("progress-speed", &[("speed", &format::bytes(view.texts, progress.speed))]));
         if let Some(left) = progress.seconds_left {
             parts.push(view.with("progress-left", &[("span", &format::span(view.texts, left))]));
         }

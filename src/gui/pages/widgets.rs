@@ -8,6 +8,7 @@ use eframe::egui::{
 
 use super::{Choice, Command};
 use crate::gui::format;
+use crate::gui::texts::Texts;
 use crate::gui::theme::Palette;
 
 /// How a band looks.
@@ -61,7 +62,7 @@ pub(super) fn link(ui: &mut Ui, text: &str) -> bool {
 }
 
 /// The bar with its percent; empty while nothing is known.
-pub(super) fn bar(ui: &mut Ui, label: &str, percent: Option<u64>) {
+pub(super) fn bar(ui: &mut Ui, texts: &Texts, percent: Option<u64>) {
     let palette = Palette::now(ui);
     let height = std::mem::replace(&mut ui.spacing_mut().interact_size.y, 18.0);
     ui.horizontal(|ui| {
@@ -76,13 +77,13 @@ pub(super) fn bar(ui: &mut Ui, label: &str, percent: Option<u64>) {
             let bar = ProgressBar::new(part).desired_width(width).desired_height(8.0).fill(fill);
             let response = ui.add(bar.corner_radius(CornerRadius::same(4)));
             ui.ctx().accesskit_node_builder(response.id, |node| {
-                node.set_label(label);
+                node.set_label(texts.get("progress-bar"));
                 node.set_min_numeric_value(0.0);
                 node.set_max_numeric_value(100.0);
                 match percent {
                     Some(percent) => {
                         node.set_numeric_value(f64::from(whole));
-                        node.set_value(format!("{percent}%"));
+                        node.set_value(format::percent_text(texts, percent));
                     }
                     None => node.clear_numeric_value(),
                 }
@@ -90,7 +91,7 @@ pub(super) fn bar(ui: &mut Ui, label: &str, percent: Option<u64>) {
         });
         if let Some(percent) = percent {
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                ui.label(format!("{percent}%"));
+                ui.label(format::percent_text(texts, percent));
             });
         }
     });
