@@ -4,9 +4,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::engine::{self, Asking, Launch, Setup, Task};
-use crate::gui::{self, Feed, WindowError, WindowSetup};
+use crate::gui::{self, Drawing, Feed, WindowError, WindowSetup};
 use crate::install::Install;
 use crate::report::{Control, ErrorCode, Failure, Fanout, Reporter as _, parse_line};
+use crate::settings::Renderer;
 
 use super::args::Args;
 use super::commands::runtime;
@@ -47,6 +48,13 @@ pub(super) fn update(args: &Args, session: &Session, task: Task) -> Result<u8, N
     Ok(code.unwrap_or_else(|| ErrorCode::Internal.exit()))
 }
 
+/// Says in the system's own way that the update failed, where there is one that needs no window of ours. Who
+/// started the updater by a double-click sees no terminal.
+pub(super) fn tell(session: &Session, failure: &Failure) {
+    let hint = failure.hint.as_deref().unwrap_or_default();
+    crate::platform::window::message(&session.settings.title, format!("{}\n\n{hint}", failure.message).trim());
+}
+
 fn store(ended: &Mutex<Option<u8>>, code: u8) {
     *ended.lock().unwrap_or_else(PoisonError::into_inner) = Some(code);
 }
@@ -54,8 +62,14 @@ fn store(ended: &Mutex<Option<u8>>, code: u8) {
 fn look(session: &Session, setup: &Setup, control: &Control) -> WindowSetup {
     let icon = session.settings.icon.as_ref().and_then(|path| crate::fsx::read(path, 4 * 1024 * 1024).ok());
     let can_start = setup.launch != Launch::Never;
+    let drawing = match session.settings.renderer {
+        Renderer::Auto | Renderer::Headless => Drawing::Auto,
+        Renderer::Gl => Drawing::Gl,
+        Renderer::Software => Drawing::Software,
+    };
     WindowSetup {
         icon,
+        drawing,
         language: session.settings.language.clone(),
         can_start,
         starts_after: can_start.then_some(Duration::from_secs(3)),

@@ -1,7 +1,19 @@
 //! Windows on Windows.
+#![expect(unsafe_code, reason = "calls of the Windows API")]
 
 use eframe::UserEvent;
+use windows_sys::Win32::UI::WindowsAndMessaging::{MB_ICONWARNING, MB_OK, MB_SETFOREGROUND, MessageBoxW};
 use winit::event_loop::EventLoopBuilder;
 
 /// Nothing to choose: the system draws the frame around our window.
 pub fn choose_frame(_builder: &mut EventLoopBuilder<UserEvent>) {}
+
+/// Shows a message in the system's own way, and returns when it has been read. Does nothing where nobody is
+/// logged in.
+pub fn message(title: &str, text: &str) {
+    let wide = |text: &str| text.encode_utf16().chain(std::iter::once(0)).collect::<Vec<u16>>();
+    let (title, text) = (wide(title), wide(text));
+    let look = MB_OK | MB_ICONWARNING | MB_SETFOREGROUND;
+    // SAFETY: both texts end with a zero and live over the call; the message belongs to no window.
+    unsafe { MessageBoxW(std::ptr::null_mut(), text.as_ptr(), title.as_ptr(), look) };
+}
