@@ -51,10 +51,10 @@ impl Window {
     #[must_use]
     pub fn new(setup: WindowSetup, ctx: &egui::Context, clock: Clock) -> (Self, Feed) {
         theme::install(ctx);
-        fonts::install(ctx);
         ctx.set_theme(setup.theme.preference());
         let (feed, inbox) = Feed::new(ctx.clone(), clock.clone());
         let texts = Texts::new(setup.language.as_deref());
+        fonts::install(ctx, texts.language());
         let since = clock.now();
         let window = Self {
             setup,
