@@ -232,14 +232,20 @@ impl Window {
         if !rows.is_empty() {
             above.max.y -= 12.0;
         }
+        let tight = above.height() - heading_height(ui, page, inner.width()) < LEAST_BODY;
         let content = ui.scope_builder(UiBuilder::new().max_rect(above), |ui| {
-            heading(ui, page);
+            if !tight {
+                heading(ui, page);
+            }
             // The scroll bar stands in the margin.
             let width = ui.available_width();
             ui.set_max_width(width + 10.0);
             let scroll = ScrollArea::vertical().auto_shrink([false, false]).id_salt(page.name);
             let body = scroll.show(ui, |ui| {
                 ui.set_max_width(width);
+                if tight {
+                    heading(ui, page);
+                }
                 (page.body)(ui, &view)
             });
             body.inner
@@ -316,6 +322,19 @@ fn typed(ctx: &egui::Context, page: &Page) -> Option<Command> {
     }
     let free = ctx.memory(|memory| memory.focused().is_none());
     if free && pressed(Key::Enter) { page.main() } else { None }
+}
+
+/// Where less than this is left below the title, the title scrolls with the rest.
+const LEAST_BODY: f32 = 84.0;
+
+/// The height of title and line below it, nearly.
+fn heading_height(ui: &Ui, page: &Page, width: f32) -> f32 {
+    let height = |text: &str, style: egui::TextStyle| {
+        let font = style.resolve(ui.style());
+        ui.painter().layout(text.to_owned(), font, egui::Color32::PLACEHOLDER, width).size().y
+    };
+    let below = if page.below.is_empty() { 0.0 } else { 6.0 + height(&page.below, egui::TextStyle::Body) };
+    height(&page.title, egui::TextStyle::Heading) + below + 14.0
 }
 
 /// Title and the line below it, and what a screen reader says when they change.

@@ -7,13 +7,12 @@ mod pictures;
 
 use std::time::Duration;
 
-use eframe::egui::{self, Key, Theme};
+use eframe::egui::{self, Key};
 use egui_kittest::kittest::{NodeT, Queryable};
-use updraft::gui::Texts;
 use updraft::release::Urgency;
 use updraft::report::{Answer, ErrorCode, Event, Reporter, Step};
 
-use bench::{Bench, Look, STATES, failure, interrupted, offer, release};
+use bench::{Bench, failure, interrupted, offer};
 
 /// A90: "checking" first; then counts, current file, file and total bytes, speed, time left.
 #[test]
