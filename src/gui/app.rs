@@ -2,22 +2,28 @@
 //!
 //! This is the only file of the room that speaks to [`Control`](crate::report::Control).
 
+use std::cell::RefCell;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use eframe::egui::{
-    self, Event as Input, Key, Label, RichText, ScrollArea, Sense, Ui, UiBuilder, ViewportCommand, accesskit,
-    vec2,
+    self, Event as Input, Key, Label, Rect, RichText, ScrollArea, Sense, Ui, UiBuilder, UserAttentionType,
+    ViewportCommand, accesskit, vec2,
 };
 
 use super::feed::{Feed, Note};
 use super::guard::{Clock, Guard};
+use super::pages::settings::{self, Draft};
 use super::pages::{self, Command, Name, Page, View, widgets};
+use super::picture::{self, Icon};
+use super::preferences::Kept;
 use super::texts::Texts;
 use super::theme::{self, Palette};
 use super::{WindowSetup, fonts};
 use crate::report::{Answer, Board, Event, Phase, Step};
 
+/// Most steps kept for the details.
+const STORY: usize = 200;
 /// How long a window that was told to close stays before a second close is let through.
 const PATIENCE: Duration = Duration::from_secs(3);
 
@@ -39,6 +45,13 @@ pub struct Window {
     close_refused: bool,
     details: bool,
     copied: bool,
+    /// What was done, newest last.
+    story: Vec<Step>,
+    icon: Option<Icon>,
+    /// The settings while they are open.
+    draft: Option<RefCell<Draft>>,
+    /// What became of the last wish.
+    kept: Option<Kept>,
     over: bool,
     /// The window may close although the update has not ended.
     let_go: bool,
@@ -50,11 +63,12 @@ impl Window {
     /// A window and the way to feed it.
     #[must_use]
     pub fn new(setup: WindowSetup, ctx: &egui::Context, clock: Clock) -> (Self, Feed) {
-        theme::install(ctx);
+        theme::install(ctx, setup.accent);
         ctx.set_theme(setup.theme.preference());
         let (feed, inbox) = Feed::new(ctx.clone(), clock.clone());
-        let texts = Texts::new(setup.language.as_deref());
+        let texts = Texts::with_own(setup.language.as_deref(), &setup.texts);
         fonts::install(ctx, texts.language());
+        let icon = setup.icon.as_deref().and_then(|png| picture::load(ctx, png));
         let since = clock.now();
         let window = Self {
             setup,
@@ -69,6 +83,10 @@ impl Window {
             close_refused: false,
             details: false,
             copied: false,
+            story: Vec::new(),
+            icon,
+            draft: None,
+            kept: None,
             over: false,
             let_go: false,
             fitted: None,
@@ -104,10 +122,11 @@ impl Window {
             match note {
                 Note::Event(when, event) => {
                     if let Some(ctx) = ctx {
-                        show_or_hide(ctx, &event);
+                        show_or_hide(ctx, &event, self.setup.takes_focus);
                     }
                     self.take(when, &event);
                 }
+                Note::Front => ctx.into_iter().for_each(to_front),
                 Note::Over => self.over = true,
             }
         }
@@ -117,6 +136,7 @@ impl Window {
         let before = self.board.phase.clone();
         self.board.apply(event);
         let Event::Step(step) = event else { return };
+        self.remember(step);
         if self.board.phase != before || matches!(step, Step::Interrupted { .. } | Step::Continued) {
             self.since = when;
             self.answered = false;
@@ -124,6 +144,28 @@ impl Window {
         }
         if std::mem::discriminant(&self.board.phase) != std::mem::discriminant(&before) {
             (self.details, self.copied) = (false, false);
+            if !matches!(
+                self.board.phase,
+                Phase::Offered
+                    | Phase::Planning
+                    | Phase::Downloading
+                    | Phase::Paused
+                    | Phase::Reconnecting { .. }
+            ) {
+                // What comes now is more urgent.
+                self.draft = None;
+            }
+        }
+    }
+
+    fn remember(&mut self, step: &Step) {
+        let mut step = step.clone();
+        if let Step::Offered(offer) = &mut step {
+            offer.notes.clear();
+        }
+        self.story.push(step);
+        if self.story.len() > STORY {
+            self.story.remove(0);
         }
     }
 
@@ -160,6 +202,11 @@ impl Window {
             close_refused: self.close_refused,
             details: self.details,
             copied: self.copied,
+            story: &self.story,
+            log: self.setup.log.as_deref(),
+            follows: self.setup.follows,
+            draft: self.draft.as_ref(),
+            kept: self.kept,
         }
     }
 
@@ -195,8 +242,32 @@ impl Window {
                 ctx.copy_text(report);
                 self.copied = true;
             }
+            Command::Settings(open) => {
+                self.keep();
+                self.kept = None;
+                let now = self.setup.preferences.as_ref().filter(|_| open);
+                self.draft = now.map(|(now, _)| RefCell::new(Draft::of(now)));
+            }
+            Command::Keep => self.keep(),
         }
         ctx.request_repaint();
+    }
+
+    /// Makes hold what the settings say, if it is anything new.
+    fn keep(&mut self) {
+        let (Some(draft), Some((now, keep))) = (&self.draft, &mut self.setup.preferences) else { return };
+        let wanted = draft.borrow().preferences(now);
+        if wanted == *now {
+            return;
+        }
+        let kept = keep.call(now, &wanted);
+        self.kept = Some(kept);
+        if kept != Kept::Refused {
+            if wanted.language != now.language {
+                self.texts = Texts::with_own(wanted.language.as_deref(), &self.setup.texts);
+            }
+            *now = wanted;
+        }
     }
 
     /// Paints the window.
@@ -232,10 +303,17 @@ impl Window {
         if !rows.is_empty() {
             above.max.y -= 12.0;
         }
-        let tight = above.height() - heading_height(ui, page, inner.width()) < LEAST_BODY;
+        // Painted last, so that Tab comes to it last.
+        let gear = (self.setup.preferences.is_some() && settings::may_open(page)).then(|| {
+            let corner = inner.right_top() + vec2(6.0, -6.0);
+            Rect::from_min_size(corner - vec2(widgets::GEAR, 0.0), vec2(widgets::GEAR, widgets::GEAR))
+        });
+        let room = if gear.is_some() { widgets::GEAR } else { 0.0 };
+        let head = |ui: &mut Ui| heading(ui, page, self.icon.as_ref(), room);
+        let tight = above.height() - heading_height(ui, page, inner.width() - room) < LEAST_BODY;
         let content = ui.scope_builder(UiBuilder::new().max_rect(above), |ui| {
             if !tight {
-                heading(ui, page);
+                head(ui);
             }
             // The scroll bar stands in the margin.
             let width = ui.available_width();
@@ -244,7 +322,7 @@ impl Window {
             let body = scroll.show(ui, |ui| {
                 ui.set_max_width(width);
                 if tight {
-                    heading(ui, page);
+                    head(ui);
                 }
                 (page.body)(ui, &view)
             });
@@ -257,7 +335,8 @@ impl Window {
             }
             ui.push_id(page.name, |ui| widgets::buttons(ui, &rows)).inner
         });
-        content.inner.or(buttons.inner)
+        let opened = gear.is_some_and(|rect| widgets::gear(ui, rect, &self.texts.get("button-settings")));
+        content.inner.or(buttons.inner).or(opened.then_some(Command::Settings(true)))
     }
 
     /// Gives the window the height of its page, unless the person has given it one.
@@ -317,7 +396,8 @@ fn typed(ctx: &egui::Context, page: &Page) -> Option<Command> {
             })
         })
     };
-    if pressed(Key::Escape) {
+    // An open list takes the key for itself.
+    if pressed(Key::Escape) && !egui::Popup::is_any_open(ctx) {
         return page.escape;
     }
     let free = ctx.memory(|memory| memory.focused().is_none());
@@ -337,18 +417,19 @@ fn heading_height(ui: &Ui, page: &Page, width: f32) -> f32 {
     height(&page.title, egui::TextStyle::Heading) + below + 14.0
 }
 
-/// Title and the line below it, and what a screen reader says when they change.
-fn heading(ui: &mut Ui, page: &Page) {
-    let palette = Palette::now(ui);
-    let color = if page.bad { palette.error } else { palette.text };
-    let title = ui.add(Label::new(RichText::new(&page.title).heading().color(color)).wrap());
-    ui.ctx().accesskit_node_builder(title.id, |node| {
-        node.set_role(accesskit::Role::Heading);
-        node.set_label(page.title.as_str());
-    });
-    if !page.below.is_empty() {
-        ui.add(Label::new(RichText::new(&page.below).weak()).wrap());
-    }
+/// Title and the line below it, and what a screen reader says when they change. `room` is kept free at the right.
+fn heading(ui: &mut Ui, page: &Page, icon: Option<&Icon>, room: f32) {
+    let title = match icon {
+        None => titles(ui, page, room),
+        Some(icon) => {
+            let row = ui.horizontal_top(|ui| {
+                ui.spacing_mut().item_spacing.x = 12.0;
+                picture::show(ui, icon);
+                ui.vertical(|ui| titles(ui, page, room)).inner
+            });
+            row.inner
+        }
+    };
     ui.add_space(8.0);
     // One node that stays the same through all pages: only so is its change read out.
     let status = ui.interact(title.rect, egui::Id::unique("status"), Sense::hover());
@@ -361,6 +442,25 @@ fn heading(ui: &mut Ui, page: &Page) {
     });
 }
 
+fn titles(ui: &mut Ui, page: &Page, room: f32) -> egui::Response {
+    let palette = Palette::now(ui);
+    let color = if page.bad { palette.error } else { palette.text };
+    let width = ui.available_width() - room;
+    let text = Label::new(RichText::new(&page.title).heading().color(color)).wrap();
+    let title = ui.scope(|ui| {
+        ui.set_max_width(width);
+        ui.add(text)
+    });
+    ui.ctx().accesskit_node_builder(title.inner.id, |node| {
+        node.set_role(accesskit::Role::Heading);
+        node.set_label(page.title.as_str());
+    });
+    if !page.below.is_empty() {
+        ui.add(Label::new(RichText::new(&page.below).weak()).wrap());
+    }
+    title.inner
+}
+
 fn name_window(ctx: &egui::Context, title: &str, language: &str) {
     ctx.accesskit_node_builder(egui::accesskit_root_id(), |node| {
         node.set_label(title);
@@ -370,13 +470,33 @@ fn name_window(ctx: &egui::Context, title: &str, language: &str) {
 
 /// A program that was started comes to the front and our window goes, while the update still watches whether it
 /// lives; the window is back when there is something to say.
-fn show_or_hide(ctx: &egui::Context, event: &Event) {
+fn show_or_hide(ctx: &egui::Context, event: &Event, takes_focus: bool) {
     match event {
         Event::Step(Step::Started { .. }) => ctx.send_viewport_cmd(ViewportCommand::Visible(false)),
         Event::Step(Step::RolledBack { .. } | Step::Failed { .. } | Step::WaitingForHost { .. }) => {
             ctx.send_viewport_cmd(ViewportCommand::Visible(true));
-            ctx.send_viewport_cmd(ViewportCommand::Focus);
+            if takes_focus {
+                ctx.send_viewport_cmd(ViewportCommand::Focus);
+            }
+            call_for_attention(ctx);
         }
+        Event::Step(Step::Offered(_) | Step::Installed(_)) => call_for_attention(ctx),
         Event::Step(_) | Event::Progress(_) => {}
     }
+}
+
+/// A window that is behind others marks its entry in the task bar or the dock.
+fn call_for_attention(ctx: &egui::Context) {
+    if ctx.input(|input| input.viewport().focused) == Some(false) {
+        ctx.send_viewport_cmd(ViewportCommand::RequestUserAttention(UserAttentionType::Informational));
+    }
+}
+
+/// A person started the updater once more: this is the window they want to see.
+fn to_front(ctx: &egui::Context) {
+    for command in [ViewportCommand::Visible(true), ViewportCommand::Minimized(false), ViewportCommand::Focus]
+    {
+        ctx.send_viewport_cmd(command);
+    }
+    call_for_attention(ctx);
 }

@@ -1,7 +1,7 @@
 //! The way of events from the engine's thread into the window.
 
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use eframe::egui::Context;
@@ -15,6 +15,8 @@ use super::guard::Clock;
 pub(super) enum Note {
     /// An event, and when it came.
     Event(Instant, Box<Event>),
+    /// A person wants to see the window.
+    Front,
     /// Nothing more will come.
     Over,
 }
@@ -41,6 +43,12 @@ impl Feed {
         (Self { inner: Arc::new(Inner { notes, ctx }), clock }, inbox)
     }
 
+    /// The way to bring the window to the front from elsewhere; it does not keep the window alive.
+    #[must_use]
+    pub fn caller(&self) -> Caller {
+        Caller(Arc::downgrade(&self.inner))
+    }
+
     /// Ends the window.
     pub fn close(&self) {
         self.inner.close();
@@ -52,6 +60,21 @@ impl Inner {
         // Without a window there is nothing to end.
         self.notes.send(Note::Over).ok();
         self.ctx.request_repaint();
+    }
+}
+
+/// Brings a window to the front for a person who started the updater a second time.
+#[derive(Debug, Clone)]
+pub struct Caller(Weak<Inner>);
+
+impl Caller {
+    /// Brings the window to the front. Returns whether there is still one.
+    pub fn call(&self) -> bool {
+        self.0.upgrade().is_some_and(|inner| {
+            let heard = inner.notes.send(Note::Front).is_ok();
+            inner.ctx.request_repaint();
+            heard
+        })
     }
 }
 

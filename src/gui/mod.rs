@@ -11,12 +11,16 @@ mod gl;
 mod guard;
 mod notes;
 mod pages;
+mod picture;
+mod preferences;
 mod software;
 mod stage;
+mod story;
 mod texts;
 mod theme;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use eframe::UserEvent;
@@ -27,10 +31,11 @@ use crate::report::{Control, ErrorCode, Fault};
 use stage::SharedStage;
 
 pub use app::Window;
-pub use feed::Feed;
+pub use feed::{Caller, Feed};
 pub(crate) use fonts::install as install_fonts;
 pub use guard::{Clock, QUIET};
 pub use software::Canvas;
+pub use preferences::{Keep, Kept, Preferences};
 pub use texts::{OwnTexts, Texts};
 
 /// What the window shows of the program, and whom it speaks to.
@@ -42,6 +47,10 @@ pub struct WindowSetup {
     pub title: String,
     /// The program's icon, a PNG.
     pub icon: Option<Vec<u8>>,
+    /// The colour of the main button: red, green, blue. One that can't be seen is made darker or lighter.
+    pub accent: Option<[u8; 3]>,
+    /// The vendor's own words.
+    pub texts: OwnTexts,
     /// The language (BCP 47); the system's if nothing is said.
     pub language: Option<String>,
     /// Light, dark, or as the system has it.
@@ -52,6 +61,14 @@ pub struct WindowSetup {
     pub can_start: bool,
     /// After how long the update starts the program by itself. The window only shows it.
     pub starts_after: Option<Duration>,
+    /// Where the log is.
+    pub log: Option<PathBuf>,
+    /// What a person may set here, and who makes it hold; nothing to have no settings.
+    pub preferences: Option<(Preferences, Keep)>,
+    /// The window only shows what another updater does.
+    pub follows: bool,
+    /// The window takes the focus; one that nobody asked for only calls for attention.
+    pub takes_focus: bool,
     /// The update.
     pub control: Control,
 }
@@ -64,11 +81,17 @@ impl WindowSetup {
             app: app.to_owned(),
             title: app.to_owned(),
             icon: None,
+            accent: None,
+            texts: OwnTexts::new(),
             language: None,
             theme: WindowTheme::System,
             drawing: Drawing::Auto,
             can_start: true,
             starts_after: Some(Duration::from_secs(3)),
+            log: None,
+            preferences: None,
+            follows: false,
+            takes_focus: true,
             control,
         }
     }

@@ -36,6 +36,7 @@ pub(super) fn shared(setup: WindowSetup, start: Start) -> SharedStage {
         .with_inner_size([400.0, 260.0])
         .with_min_inner_size([360.0, 260.0])
         .with_maximize_button(false)
+        .with_active(setup.takes_focus)
         .with_icon(icon.unwrap_or_else(IconData::default));
     Rc::new(RefCell::new(Stage {
         viewport,

@@ -85,17 +85,30 @@ const DARK: Palette = Palette {
 };
 
 impl Palette {
-    /// The colours of `theme`.
-    pub(super) fn of(theme: Theme) -> Self {
-        match theme {
-            Theme::Light => LIGHT,
-            Theme::Dark => DARK,
-        }
+    /// The colours of `theme`, with the vendor's own for what stands out.
+    fn of(theme: Theme, accent: Option<Color32>) -> Self {
+        let (own, ink) = match theme {
+            Theme::Light => (LIGHT, Color32::BLACK),
+            Theme::Dark => (DARK, Color32::WHITE),
+        };
+        let Some(wanted) = accent else { return own };
+        // As near to the wanted colour as can be seen on what it stands on: 3:1 for a mark, 4.5:1 for text.
+        let accent = until(wanted, ink, |color| {
+            contrast(color, own.track) >= 3.0 && contrast(color, own.ground) >= 3.0
+        });
+        let link = until(wanted, ink, |color| {
+            contrast(color, own.ground) >= 4.5 && contrast(color, own.sheet) >= 4.5
+        });
+        let white = contrast(Color32::WHITE, accent) >= contrast(Color32::BLACK, accent);
+        let (on_accent, away) =
+            if white { (Color32::WHITE, Color32::BLACK) } else { (Color32::BLACK, Color32::WHITE) };
+        Self { accent, accent_hover: mix(accent, away, 0.15), on_accent, link, ..own }
     }
 
     /// The colours in use.
     pub(super) fn now(ui: &egui::Ui) -> Self {
-        Self::of(if ui.visuals().dark_mode { Theme::Dark } else { Theme::Light })
+        let (light, dark) = ui.ctx().data(|data| data.get_temp(palettes())).unwrap_or((LIGHT, DARK));
+        if ui.visuals().dark_mode { dark } else { light }
     }
 
     fn visuals(self, theme: Theme) -> Visuals {
@@ -128,6 +141,43 @@ impl Palette {
     }
 }
 
+/// Where the colours of both themes are kept.
+fn palettes() -> egui::Id {
+    egui::Id::unique("palettes")
+}
+
+/// `color` with a part of `other` in it.
+fn mix(color: Color32, other: Color32, part: f64) -> Color32 {
+    let one = |a: u8, b: u8| {
+        let value = f64::from(a) * (1.0 - part) + f64::from(b) * part;
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between two bytes")]
+        let byte = value.round() as u8;
+        byte
+    };
+    Color32::from_rgb(one(color.r(), other.r()), one(color.g(), other.g()), one(color.b(), other.b()))
+}
+
+/// The first colour on the way from `color` to `ink` that is good; `ink` if none before it is.
+fn until(color: Color32, ink: Color32, good: impl Fn(Color32) -> bool) -> Color32 {
+    let steps = (0..=50).map(|step| mix(color, ink, f64::from(step) / 50.0));
+    steps.into_iter().find(|color| good(*color)).unwrap_or(ink)
+}
+
+/// How bright a colour is to the eye (WCAG 2).
+fn luminance(color: Color32) -> f64 {
+    let linear = |byte: u8| {
+        let part = f64::from(byte) / 255.0;
+        if part <= 0.040_45 { part / 12.92 } else { ((part + 0.055) / 1.055).powf(2.4) }
+    };
+    0.2126 * linear(color.r()) + 0.7152 * linear(color.g()) + 0.0722 * linear(color.b())
+}
+
+/// How well one colour is seen on the other, from 1 to 21 (WCAG 2).
+fn contrast(a: Color32, b: Color32) -> f64 {
+    let (a, b) = (luminance(a), luminance(b));
+    (a.max(b) + 0.05) / (a.min(b) + 0.05)
+}
+
 /// The style of the title.
 pub(super) const TITLE: f32 = 20.0;
 /// The style of everything else.
@@ -138,9 +188,12 @@ pub(super) const SMALL: f32 = 12.5;
 pub(super) const MARGIN: i8 = 20;
 
 /// Gives `ctx` the colours and measures of the window.
-pub(super) fn install(ctx: &egui::Context) {
-    for theme in [Theme::Light, Theme::Dark] {
-        let visuals = Palette::of(theme).visuals(theme);
+pub(super) fn install(ctx: &egui::Context, accent: Option<[u8; 3]>) {
+    let accent = accent.map(|[red, green, blue]| Color32::from_rgb(red, green, blue));
+    let both = [Theme::Light, Theme::Dark].map(|theme| Palette::of(theme, accent));
+    ctx.data_mut(|data| data.insert_temp(palettes(), (both[0], both[1])));
+    for (theme, palette) in [Theme::Light, Theme::Dark].into_iter().zip(both) {
+        let visuals = palette.visuals(theme);
         ctx.style_mut_of(theme, |style| {
             style.visuals = visuals;
             style.spacing.item_spacing = vec2(8.0, 6.0);
@@ -165,24 +218,25 @@ pub(super) fn install(ctx: &egui::Context) {
 mod tests {
     use super::*;
 
-    fn luminance(color: Color32) -> f64 {
-        let linear = |byte: u8| {
-            let part = f64::from(byte) / 255.0;
-            if part <= 0.040_45 { part / 12.92 } else { ((part + 0.055) / 1.055).powf(2.4) }
-        };
-        0.2126 * linear(color.r()) + 0.7152 * linear(color.g()) + 0.0722 * linear(color.b())
+    #[test]
+    fn a_colour_that_can_be_seen_is_taken_as_it_is() {
+        let wanted = Color32::from_rgb(0x22, 0x77, 0xcc);
+        assert_eq!(Palette::of(Theme::Light, Some(wanted)).accent, wanted);
+        let pale = Color32::from_rgb(0xff, 0xee, 0x66);
+        let light = Palette::of(Theme::Light, Some(pale));
+        assert_ne!(light.accent, pale);
+        assert_eq!(Palette::of(Theme::Dark, Some(pale)).accent, pale);
+        assert_eq!(Palette::of(Theme::Dark, Some(pale)).on_accent, Color32::BLACK);
     }
 
-    fn contrast(a: Color32, b: Color32) -> f64 {
-        let (a, b) = (luminance(a), luminance(b));
-        (a.max(b) + 0.05) / (a.min(b) + 0.05)
-    }
-
-    /// A102: every text of the window has 4.5:1 on its ground in both themes.
+    /// A102: every text of the window has 4.5:1 on its ground in both themes, whatever colour the vendor has.
     #[test]
     fn every_text_is_legible_on_its_ground() {
-        for palette in [LIGHT, DARK] {
-            let p = palette;
+        let steps = [0, 0x33, 0x66, 0x99, 0xcc, 0xff];
+        let colors = steps.iter().flat_map(|r| steps.iter().flat_map(|g| steps.map(|b| (*r, *g, b))));
+        let own = colors.map(|(r, g, b)| Some(Color32::from_rgb(r, g, b))).chain([None]);
+        let both = own.flat_map(|own| [Theme::Light, Theme::Dark].map(|theme| Palette::of(theme, own)));
+        for p in both {
             for (text, ground) in [
                 (p.text, p.ground),
                 (p.quiet, p.ground),

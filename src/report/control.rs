@@ -31,6 +31,7 @@ struct Inner {
     cancelled: watch::Sender<bool>,
     paused: watch::Sender<bool>,
     retries: watch::Sender<u64>,
+    limit: watch::Sender<Option<Option<u64>>>,
     answers: mpsc::UnboundedSender<Answer>,
     inbox: Mutex<mpsc::UnboundedReceiver<Answer>>,
 }
@@ -44,6 +45,7 @@ impl Control {
             cancelled: watch::Sender::new(false),
             paused: watch::Sender::new(false),
             retries: watch::Sender::new(0),
+            limit: watch::Sender::new(None),
             answers,
             inbox: Mutex::new(inbox),
         }))
@@ -68,6 +70,24 @@ impl Control {
     /// Ends the wait before the next try.
     pub fn retry_now(&self) {
         self.0.retries.send_modify(|count| *count += 1);
+    }
+
+    /// From now on fetches at most so many bytes a second, whatever the settings say; nothing for no limit.
+    pub fn limit(&self, bytes_per_second: Option<u64>) {
+        self.0.limit.send_replace(Some(bytes_per_second));
+    }
+
+    /// What was last said about a limit; nothing if nobody said anything.
+    #[must_use]
+    pub fn said_limit(&self) -> Option<Option<u64>> {
+        *self.0.limit.borrow()
+    }
+
+    /// Returns when another limit is set.
+    pub async fn limit_changed(&self) {
+        let mut watch = self.0.limit.subscribe();
+        // The sender lives in `self`, so waiting can't fail.
+        watch.changed().await.ok();
     }
 
     /// Answers what the update asks.

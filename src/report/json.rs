@@ -2,16 +2,17 @@
 
 use std::io::Write;
 
-use super::{Event, Reporter};
+use super::{Event, Reporter, Step};
 
 /// Reads one line back into the event it was written from; nothing if it is none.
 #[must_use]
 pub fn parse_line(line: &str) -> Option<Event> {
     let value: serde_json::Value = serde_json::from_str(line).ok()?;
-    if value.get("event")? == "progress" {
-        serde_json::from_value(value).ok().map(Event::Progress)
-    } else {
-        serde_json::from_value(value).ok().map(Event::Step)
+    match value.get("event")?.as_str()? {
+        "progress" => serde_json::from_value(value).ok().map(Event::Progress),
+        // Its notes have numbers as keys, which a tagged enum does not read back.
+        "offered" => serde_json::from_value(value).ok().map(Step::Offered).map(Event::Step),
+        _ => serde_json::from_value(value).ok().map(Event::Step),
     }
 }
 
@@ -42,8 +43,26 @@ impl<W: Write + Send> Reporter for JsonLines<W> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Progress, Step};
+    use super::super::{Offer, Progress, ReleaseRef};
     use super::*;
+    use crate::release::{ReleaseNumber, Urgency};
+
+    /// A114: a window that shows what another updater does sees its offer, notes and all.
+    #[test]
+    fn an_offer_with_notes_is_read_back() {
+        let release = |number| ReleaseRef { number: ReleaseNumber(number), version: None };
+        let note = [("en".to_owned(), "news".to_owned())].into();
+        let offer = Event::Step(Step::Offered(Offer {
+            installed: release(1),
+            release: release(3),
+            urgency: Urgency::Forced,
+            download_bytes: 5,
+            notes: [(ReleaseNumber(3), note)].into(),
+        }));
+        let mut out = Vec::new();
+        JsonLines::new(&mut out).report(&offer);
+        assert_eq!(parse_line(&String::from_utf8(out).unwrap()), Some(offer));
+    }
 
     #[test]
     fn every_line_names_its_event() {

@@ -1,5 +1,7 @@
 //! What one place says: every value may be absent.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Origin, SettingsError};
@@ -14,6 +16,10 @@ pub struct Fragment {
     pub title: Option<String>,
     /// An icon for the window, relative to the settings file.
     pub icon: Option<String>,
+    /// The colour of the window's main button, as `#2277cc`.
+    pub accent: Option<String>,
+    /// The vendor's own words in the window, by key and language.
+    pub texts: Option<BTreeMap<String, BTreeMap<String, String>>>,
     /// Where releases come from.
     pub sources: Option<Vec<String>>,
     /// The stream of releases followed.
@@ -89,6 +95,8 @@ impl Fragment {
             app: None,
             title: text("UPDRAFT_TITLE"),
             icon: None,
+            accent: None,
+            texts: None,
             sources: text("UPDRAFT_SOURCES").map(list),
             channel: text("UPDRAFT_CHANNEL"),
             platform: text("UPDRAFT_PLATFORM"),

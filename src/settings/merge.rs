@@ -1,5 +1,6 @@
 //! From fragments to checked settings, remembering where each value came from.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use crate::release::{Channel, Platform};
 use crate::source::{SourceUrl, without_login};
 
 use super::fragment::Fragment;
-use super::{Policy, Settings, SettingsError};
+use super::{Color, Policy, Settings, SettingsError};
 
 /// Where a value was set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -65,6 +66,8 @@ pub struct Merged {
     pub app: Said<String>,
     pub title: Said<String>,
     pub icon: Said<String>,
+    pub accent: Said<String>,
+    pub texts: Said<BTreeMap<String, BTreeMap<String, String>>>,
     pub sources: Said<Vec<String>>,
     pub channel: Said<String>,
     pub platform: Said<String>,
@@ -108,6 +111,8 @@ impl Merged {
             app: last(f.app, e.app, a.app),
             title: last(f.title, e.title, a.title),
             icon: last(f.icon, e.icon, a.icon),
+            accent: last(f.accent, e.accent, a.accent),
+            texts: last(f.texts, e.texts, a.texts),
             sources: last(f.sources, e.sources, a.sources),
             channel: last(f.channel, e.channel, a.channel),
             platform: last(f.platform, e.platform, a.platform),
@@ -166,6 +171,8 @@ impl Merged {
             ca: beside(&self.ca),
             limit: self.limit.value.filter(|limit| *limit > 0),
             icon: beside(&self.icon),
+            accent: parse::<Color>("accent", &self.accent)?,
+            texts: self.texts.value.clone().unwrap_or_default(),
             policy: Policy {
                 start_anyway: self.start_anyway.value.unwrap_or(false),
                 wait_for_program: seconds(&self.wait_for_program, 600),

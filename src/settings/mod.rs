@@ -3,10 +3,13 @@
 //! Three steps: what each place says (`Fragment`), what stands in the end with its origin (`Merged`), and the
 //! checked values (`Settings`). No room imports this; programs turn settings into each room's own options.
 
+mod color;
+mod edit;
 mod fragment;
 mod merge;
 mod setup;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -15,6 +18,8 @@ use crate::release::{App, Channel, Platform, RelPath};
 use crate::report::{ErrorCode, Fault};
 use crate::source::{Proxy, SourceUrl};
 
+pub use color::{Color, InvalidColor};
+pub use edit::{Wish, remember};
 pub use fragment::Fragment;
 pub use merge::{Merged, Origin, Said};
 
@@ -56,6 +61,10 @@ pub struct Settings {
     pub limit: Option<u64>,
     /// An icon for the window.
     pub icon: Option<PathBuf>,
+    /// The colour of the window's main button.
+    pub accent: Option<Color>,
+    /// The vendor's own words in the window, by key and language.
+    pub texts: BTreeMap<String, BTreeMap<String, String>>,
     /// What is decided without asking.
     pub policy: Policy,
 }

@@ -5,23 +5,25 @@ use std::path::PathBuf;
 use crate::engine::{Asking, Launch, Setup, Task};
 use crate::host::Handover;
 use crate::install::Install;
-use crate::source::{Mirrors, NetError, NetOptions};
+use crate::source::{Mirrors, NetError, NetOptions, Proxy};
 
 use super::Settings;
 
 impl Settings {
+    /// How the network is reached by these settings, but through `proxy`.
+    #[must_use]
+    pub fn network(&self, proxy: Proxy) -> NetOptions {
+        let (no_proxy, ca) = (self.no_proxy.clone(), self.ca.clone());
+        NetOptions { proxy, no_proxy, ca, ..NetOptions::default() }
+    }
+
     /// What an update of `install` is told by these settings: to the newest release, asking nobody, starting
     /// nothing. `stub` is the updater's program file.
     ///
     /// # Errors
     /// If the network can't be set up as wished.
     pub fn setup(&self, install: Install, stub: PathBuf) -> Result<Setup, NetError> {
-        let net = NetOptions {
-            proxy: self.proxy.clone(),
-            no_proxy: self.no_proxy.clone(),
-            ca: self.ca.clone(),
-            ..NetOptions::default()
-        };
+        let net = self.network(self.proxy.clone());
         Ok(Setup {
             install,
             app: self.app.clone(),

@@ -1,7 +1,7 @@
 //! A repository on a web server: HTTP/1.1 with ranges, never decompressed, redirected with care.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
 use futures_util::future::BoxFuture;
@@ -104,13 +104,50 @@ impl Fault for NetError {
 
 /// What all web sources share: one client, and the way it takes to a host.
 #[derive(Clone)]
-pub(super) struct Web {
+pub(super) struct Web(Arc<RwLock<Line>>);
+
+/// The client in use and its way.
+#[derive(Clone)]
+struct Line {
     client: Client,
     route: Arc<Route>,
 }
 
+impl Web {
+    fn line(&self) -> Line {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// The network of an update that has begun already: the next request takes the way last said.
+#[derive(Clone)]
+pub struct Network {
+    web: Web,
+    need_tls: bool,
+}
+
+impl Network {
+    pub(super) fn new(web: Web, need_tls: bool) -> Self {
+        Self { web, need_tls }
+    }
+
+    /// Takes another way from the next request on.
+    ///
+    /// # Errors
+    /// If the network can't be set up as wished; it then stays as it was.
+    pub fn change(&self, options: &NetOptions) -> Result<(), NetError> {
+        let line = line(options, self.need_tls)?;
+        *self.web.0.write().unwrap_or_else(PoisonError::into_inner) = line;
+        Ok(())
+    }
+}
+
 /// Makes what all web sources share. `need_tls` says whether a source asks for https.
 pub(super) fn client(options: &NetOptions, need_tls: bool) -> Result<Web, NetError> {
+    Ok(Web(Arc::new(RwLock::new(line(options, need_tls)?))))
+}
+
+fn line(options: &NetOptions, need_tls: bool) -> Result<Line, NetError> {
     install_provider();
     let route = Arc::new(Route::of(&options.proxy, options.no_proxy.as_deref()));
     let client = match builder(options, &route)?.build() {
@@ -121,7 +158,7 @@ pub(super) fn client(options: &NetOptions, need_tls: bool) -> Result<Web, NetErr
         }
         Err(error) => return Err(error.into()),
     };
-    Ok(Web { client, route })
+    Ok(Line { client, route })
 }
 
 /// Makes ring the provider of this process's TLS, unless the program has chosen one already.
@@ -183,8 +220,9 @@ impl Http {
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(path.split('/'));
         }
-        let via = self.web.route.via(&url);
-        let mut request = self.web.client.get(url).header(header::ACCEPT_ENCODING, "identity");
+        let line = self.web.line();
+        let via = line.route.via(&url);
+        let mut request = line.client.get(url).header(header::ACCEPT_ENCODING, "identity");
         if let Some(range) = &range {
             let last = range.end.map(|end| end.saturating_sub(1).to_string()).unwrap_or_default();
             request = request.header(header::RANGE, format!("bytes={}-{last}", range.offset));

@@ -4,13 +4,14 @@ use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::http::{NetError, client};
+use super::http::{NetError, Network, client};
 use super::{Folder, Http, NetOptions, Source, SourceUrl};
 
 /// The sources of a repository, in the order of the configuration.
 pub struct Mirrors {
     sources: Vec<Box<dyn Source>>,
     health: Mutex<Vec<Health>>,
+    network: Option<Network>,
 }
 
 /// How a source did lately.
@@ -59,33 +60,40 @@ impl Mirrors {
             return Err(NetError::NoSource);
         }
         let mut sources: Vec<Box<dyn Source>> = Vec::new();
-        let mut shared = None;
+        let (mut shared, need_tls) = (None, urls.iter().any(SourceUrl::is_https));
         for url in urls {
             match url {
                 SourceUrl::Folder(root) => sources.push(Box::new(Folder::new(root.clone()))),
                 SourceUrl::Http(base) => {
                     let client = match &shared {
                         Some(client) => client,
-                        None => shared.insert(client(options, urls.iter().any(SourceUrl::is_https))?),
+                        None => shared.insert(client(options, need_tls)?),
                     };
                     sources.push(Box::new(Http::new(client.clone(), base.clone())));
                 }
             }
         }
-        Ok(Self::of(sources))
+        let network = shared.map(|web| Network::new(web, need_tls));
+        Ok(Self { network, ..Self::of(sources) })
     }
 
     /// The repository behind `sources` of any kind.
     #[must_use]
     pub fn of(sources: Vec<Box<dyn Source>>) -> Self {
         let health = Mutex::new(vec![Health::default(); sources.len()]);
-        Self { sources, health }
+        Self { sources, health, network: None }
     }
 
     /// The first source, as people call it.
     #[must_use]
     pub fn describe(&self) -> String {
         self.sources.first().map(|source| source.describe()).unwrap_or_default()
+    }
+
+    /// The way to all web sources, to be changed while an update runs; nothing if all are folders.
+    #[must_use]
+    pub fn network(&self) -> Option<Network> {
+        self.network.clone()
     }
 
     /// How many sources there are.

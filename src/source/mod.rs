@@ -17,7 +17,7 @@ use futures_util::stream::BoxStream;
 
 pub use failure::{SourceError, Trouble};
 pub use folder::Folder;
-pub use http::{Http, NetError, NetOptions};
+pub use http::{Http, NetError, NetOptions, Network};
 pub use mirrors::{Choice, Mirrors};
 pub(crate) use proxy::without_login;
 pub use proxy::{InvalidProxy, Proxy, ProxyUrl};

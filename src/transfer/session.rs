@@ -126,7 +126,7 @@ impl<'a> Session<'a> {
             mirrors,
             depot,
             options,
-            limit: Limit::new(options.limit_bytes_per_second),
+            limit: Limit::new(options.limit_bytes_per_second, control.clone()),
             permits: Semaphore::new(options.streams.max(1)),
             unpacks: Semaphore::new(BESIDE),
             control,

@@ -75,6 +75,9 @@ pub struct Common {
     /// In the window: take an optional version without asking. Without a window every version is taken.
     #[arg(long, global = true)]
     pub accept: bool,
+    /// Nobody asked for the window: it does not take the focus, only calls for attention.
+    #[arg(long, global = true)]
+    pub background: bool,
     /// Do not start the program afterwards.
     #[arg(long, global = true)]
     pub no_start: bool,

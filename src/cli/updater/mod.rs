@@ -3,6 +3,8 @@
 mod args;
 mod commands;
 mod events;
+#[cfg(feature = "gui")]
+mod front;
 mod session;
 mod stub;
 #[cfg(feature = "gui")]

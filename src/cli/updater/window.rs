@@ -4,13 +4,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::engine::{self, Asking, Launch, Setup, Task};
-use crate::gui::{self, Drawing, Feed, WindowError, WindowSetup};
+use crate::gui::{self, Drawing, Feed, Keep, Kept, Preferences, WindowError, WindowSetup};
 use crate::install::Install;
 use crate::report::{Control, ErrorCode, Failure, Fanout, Reporter as _, parse_line};
-use crate::settings::Renderer;
+use crate::settings::{Renderer, Wish, remember};
+use crate::source::Proxy;
 
 use super::args::Args;
 use super::commands::runtime;
+use super::front;
 use super::session::Session;
 use super::work::{NoWindow, add_records, code_of, drive};
 
@@ -20,11 +22,18 @@ pub(super) fn update(args: &Args, session: &Session, task: Task) -> Result<u8, N
     let asking = if args.common.accept { Asking::AgreedPerson } else { Asking::Person };
     let no_window = |failure: Failure| NoWindow(failure.to_string());
     let setup = session.setup(args, task, asking).map_err(no_window)?;
+    let by_double_click = setup.handover.process.is_none();
+    if by_double_click && front::bring(&session.install) {
+        return Ok(0);
+    }
     let control = Control::new();
+    let follows = is_other_at_work(&session.install);
     let ended = Arc::new(Mutex::new(None));
     let (says, listens) = (Arc::clone(&ended), control.clone());
-    let look = look(session, &setup, &control);
-    let start: Box<dyn FnOnce(Feed) + Send> = if is_other_at_work(&session.install) {
+    let takes_focus = !args.common.background;
+    let look = WindowSetup { follows, takes_focus, ..look(session, &setup, &control) };
+    let install = session.install.clone();
+    let start: Box<dyn FnOnce(Feed) + Send> = if follows {
         Box::new(move |feed| {
             follow(&setup, &listens, feed.clone());
             store(&says, 0);
@@ -34,6 +43,7 @@ pub(super) fn update(args: &Args, session: &Session, task: Task) -> Result<u8, N
         let mut fanout = Fanout::new();
         add_records(&mut fanout, session).map_err(no_window)?;
         Box::new(move |feed| {
+            let _listening = front::listen(&install, feed.caller());
             store(&says, work(&setup, &listens, fanout, feed.clone()));
             feed.close();
         })
@@ -70,11 +80,55 @@ fn look(session: &Session, setup: &Setup, control: &Control) -> WindowSetup {
     WindowSetup {
         icon,
         drawing,
+        accent: session.settings.accent.map(|color| color.0),
+        texts: session.settings.texts.clone(),
+        log: setup.log.clone(),
+        preferences: Some((preferences(session), keep(session, setup, control))),
         language: session.settings.language.clone(),
         can_start,
         starts_after: can_start.then_some(Duration::from_secs(3)),
         ..WindowSetup::new(&session.settings.title, control.clone())
     }
+}
+
+fn preferences(session: &Session) -> Preferences {
+    Preferences {
+        language: session.settings.language.clone(),
+        proxy: session.merged.proxy.value.clone(),
+        limit: session.settings.limit,
+    }
+}
+
+/// Makes hold at once what a person sets in the window, and writes it into the settings file.
+fn keep(session: &Session, setup: &Setup, control: &Control) -> Keep {
+    let (settings, config) = (session.settings.clone(), session.config.clone());
+    let (network, control) = (setup.mirrors.network(), control.clone());
+    Keep::new(move |before, wanted| {
+        if wanted.proxy != before.proxy {
+            let proxy = wanted.proxy.as_deref().map_or(Ok(Proxy::default()), str::parse);
+            let Ok(proxy) = proxy else { return Kept::Refused };
+            let changed = network.as_ref().map_or(Ok(()), |network| network.change(&settings.network(proxy)));
+            if let Err(error) = changed {
+                tracing::warn!("{error}");
+                return Kept::Refused;
+            }
+        }
+        if wanted.limit != before.limit {
+            control.limit(wanted.limit);
+        }
+        let wish = Wish {
+            language: (wanted.language != before.language).then(|| wanted.language.clone()),
+            proxy: (wanted.proxy != before.proxy).then(|| wanted.proxy.clone()),
+            limit: (wanted.limit != before.limit).then_some(wanted.limit),
+        };
+        match remember(&config, &wish) {
+            Ok(()) => Kept::Saved,
+            Err(error) => {
+                tracing::warn!("{error}");
+                Kept::ThisRun
+            }
+        }
+    })
 }
 
 fn work(setup: &Setup, control: &Control, mut fanout: Fanout, feed: Feed) -> u8 {

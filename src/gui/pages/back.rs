@@ -3,7 +3,7 @@
 use eframe::egui::Ui;
 
 use super::{Choice, Command, Name, Page, View, failed, widgets};
-use crate::gui::format;
+use crate::gui::{format, story};
 use crate::report::{Answer, Phase, ReleaseRef};
 
 pub(super) fn page(view: &View<'_>, from: &ReleaseRef, to: &ReleaseRef) -> Page {
@@ -17,13 +17,20 @@ pub(super) fn page(view: &View<'_>, from: &ReleaseRef, to: &ReleaseRef) -> Page 
     }
     page.escape = Some(close);
     page.body = body;
-    page.height = if view.details { 400.0 } else { 280.0 };
+    page.bad = true;
+    page.height = if view.details { 420.0 } else { 290.0 };
     page
 }
 
 fn body(ui: &mut Ui, view: &View<'_>) -> Option<Command> {
     if let Phase::RolledBack { reason, .. } = &view.board.phase {
-        widgets::fact(ui, &view.with("back-reason", &[("reason", reason)]));
+        if !reason.is_empty() {
+            let reason = story::reason(view.texts, reason);
+            widgets::fact(ui, &view.with("back-reason", &[("reason", &reason)]));
+        }
+    }
+    if let Some(log) = view.log {
+        widgets::path(ui, &view.with("failed-log", &[("path", &log.display().to_string())]));
     }
     failed::details(ui, view)
 }

@@ -3,7 +3,7 @@
 use eframe::egui::Ui;
 
 use super::{Choice, Command, Name, Page, View, widgets};
-use crate::gui::format;
+use crate::gui::{format, story};
 use crate::report::{Answer, ErrorCode, Failure, Phase, ReleaseRef};
 
 pub(super) fn page(view: &View<'_>, failure: &Failure, installed: &ReleaseRef, may_start: bool) -> Page {
@@ -94,8 +94,8 @@ pub(super) fn details(ui: &mut Ui, view: &View<'_>) -> Option<Command> {
             if let Phase::Failed { failure, .. } = &view.board.phase {
                 widgets::fact(ui, &view.with("failed-code", &[("code", failure.code.as_str())]));
             }
-            for message in &view.board.messages {
-                widgets::fact(ui, message);
+            for line in view.story.iter().filter_map(|step| story::line(view.texts, view.app, step)) {
+                widgets::fact(ui, &line);
             }
         });
     }
@@ -108,10 +108,12 @@ pub(in crate::gui) fn report(view: &View<'_>) -> String {
     if let Some(offer) = &view.board.offer {
         lines.push(format!("{} -> {}", format::release(&offer.installed), format::release(&offer.release)));
     }
-    if let Phase::Failed { failure, log, .. } = &view.board.phase {
+    let mut log = view.log;
+    if let Phase::Failed { failure, log: said, .. } = &view.board.phase {
         lines.push(failure.to_string());
-        lines.extend(log.as_ref().map(|log| log.display().to_string()));
+        log = said.as_deref().or(log);
     }
+    lines.extend(log.map(|log| log.display().to_string()));
     lines.push(String::new());
     lines.extend(view.board.messages.iter().cloned());
     lines.join("\n")

@@ -11,15 +11,18 @@ mod failed;
 mod installing;
 mod offer;
 mod progress;
+pub(super) mod settings;
 mod waiting;
 pub(super) mod widgets;
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use eframe::egui::Ui;
 
-use crate::report::{Answer, Board, Phase};
+use crate::report::{Answer, Board, Phase, Step};
 
+use super::preferences::Kept;
 use super::texts::Texts;
 
 pub(super) use failed::report;
@@ -40,6 +43,10 @@ pub(super) enum Command {
     Details(bool),
     /// Copies the log.
     Copy,
+    /// Opens or closes the settings.
+    Settings(bool),
+    /// Makes hold what the settings say.
+    Keep,
 }
 
 /// Which page is in sight. Pages with other buttons are other pages.
@@ -58,6 +65,7 @@ pub(super) enum Name {
     Back,
     Failed,
     Ended,
+    Settings,
 }
 
 /// All a page may look at.
@@ -80,6 +88,16 @@ pub(super) struct View<'a> {
     pub(super) close_refused: bool,
     pub(super) details: bool,
     pub(super) copied: bool,
+    /// What was done, newest last.
+    pub(super) story: &'a [Step],
+    /// Where the log is.
+    pub(super) log: Option<&'a Path>,
+    /// The window only shows what another updater does.
+    pub(super) follows: bool,
+    /// The settings while they are open.
+    pub(super) draft: Option<&'a settings::DraftCell>,
+    /// What became of the last wish.
+    pub(super) kept: Option<Kept>,
 }
 
 impl View<'_> {
@@ -170,8 +188,26 @@ impl Page {
     }
 }
 
-/// The page for what the update is at.
+/// The page to show: the settings while they are open, else what the update is at.
 pub(super) fn page(view: &View<'_>) -> Page {
+    if view.draft.is_some() {
+        return settings::page(view);
+    }
+    let mut page = phase_page(view);
+    if view.follows {
+        // Nothing can be said to an update that another process does.
+        let close = Command::Answer(Answer::Quit);
+        page.buttons = vec![Choice::new(view.text("button-close"), close)];
+        page.escape = Some(close);
+        if page.below.is_empty() || page.name == Name::Checking {
+            page.below = view.text("other-below");
+        }
+    }
+    page
+}
+
+/// The page for what the update is at.
+fn phase_page(view: &View<'_>) -> Page {
     match &view.board.phase {
         Phase::Checking => checking::page(view),
         Phase::Offered => offer::page(view),

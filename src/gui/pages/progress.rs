@@ -7,7 +7,7 @@ use eframe::egui::Ui;
 use crate::report::{Phase, Progress, ProgressPhase};
 
 use super::{Choice, Command, Name, Page, View, widgets};
-use crate::gui::format;
+use crate::gui::{format, story};
 
 /// How long the good news stays.
 pub(in crate::gui) const CONTINUED: Duration = Duration::from_secs(3);
@@ -51,6 +51,8 @@ pub(super) fn page(view: &View<'_>) -> Page {
 fn title(view: &View<'_>) -> String {
     match &view.board.offer {
         Some(offer) => view.with("progress-title", &[("version", &format::release(&offer.release))]),
+        // The connection may be lost before anything is known.
+        None if view.board.totals.is_none() => view.text("checking-title"),
         None => view.text("progress-title-plain"),
     }
 }
@@ -64,8 +66,13 @@ fn body(ui: &mut Ui, view: &View<'_>) -> Option<Command> {
     let progress = &view.board.progress;
     let known = progress.total > 0;
     let percent = known.then(|| format::percent(progress.done, progress.total));
-    widgets::bar(ui, view.texts, percent);
-    if view.board.phase == Phase::Planning && !known {
+    let nothing = view.board.offer.is_none() && view.board.totals.is_none();
+    if !nothing {
+        widgets::bar(ui, view.texts, percent);
+    }
+    if nothing {
+        // The connection was lost before there was anything to tell of.
+    } else if view.board.phase == Phase::Planning && !known {
         widgets::quiet(ui, &view.text("progress-planning"));
     } else {
         widgets::path_line(ui, file(progress), |name| what(view, progress, name));
@@ -80,7 +87,7 @@ fn body(ui: &mut Ui, view: &View<'_>) -> Option<Command> {
             };
             let attempt =
                 view.with("lost-attempt", &[("shown", &format::number(view.texts, u64::from(*attempt)))]);
-            widgets::band(ui, widgets::Mood::Amber, &first, &attempt, reason);
+            widgets::band(ui, widgets::Mood::Amber, &first, &attempt, &story::reason(view.texts, reason));
         }
         _ if continued(view) => {
             widgets::band(ui, widgets::Mood::Green, &view.text("lost-continued"), "", "");

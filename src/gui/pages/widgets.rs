@@ -2,8 +2,8 @@
 
 use eframe::egui::text::LayoutJob;
 use eframe::egui::{
-    self, CornerRadius, Frame, Label, Margin, ProgressBar, RichText, ScrollArea, Sense, Stroke, TextStyle,
-    Ui, accesskit, vec2,
+    self, CornerRadius, Frame, Label, Margin, ProgressBar, Rect, Response, RichText, ScrollArea, Sense,
+    Stroke, TextStyle, Ui, accesskit, pos2, vec2,
 };
 
 use super::{Choice, Command};
@@ -243,12 +243,37 @@ fn button(ui: &mut Ui, width: f32, choice: &Choice) -> bool {
     let button = egui::Button::new(choice.label.as_str()).min_size(vec2(width, BUTTON_HEIGHT)).truncate();
     let (rect, _) = ui.allocate_exact_size(vec2(width, BUTTON_HEIGHT), Sense::hover());
     let response = ui.put(rect, button);
+    ring(ui, &response);
+    response.clicked()
+}
+
+/// The ring around what has the focus.
+pub(super) fn ring(ui: &Ui, response: &Response) {
     if response.has_focus() {
         let ring = response.rect.expand(2.0);
-        let stroke = Stroke::new(2.0, palette.accent);
+        let stroke = Stroke::new(2.0, Palette::now(ui).accent);
         ui.painter().rect_stroke(ring, CornerRadius::same(8), stroke, egui::StrokeKind::Outside);
     }
-    response.clicked()
+}
+
+/// The side of the button that opens the settings.
+pub(in crate::gui) const GEAR: f32 = 28.0;
+
+/// Opens the settings: three sliders, as no font has a sign for them.
+pub(in crate::gui) fn gear(ui: &mut Ui, rect: Rect, label: &str) -> bool {
+    let palette = Palette::now(ui);
+    let button = egui::Button::new("").min_size(rect.size()).frame_when_inactive(false);
+    let response = ui.put(rect, button);
+    ui.ctx().accesskit_node_builder(response.id, |node| node.set_label(label));
+    for (row, knob) in [(-5.0, 0.7), (0.0, 0.3), (5.0, 0.6)] {
+        let y = rect.center().y + row;
+        let across = rect.shrink(7.0).x_range();
+        ui.painter().hline(across, y, Stroke::new(1.5, palette.quiet));
+        let center = pos2(egui::lerp(across.min..=across.max, knob), y);
+        ui.painter().circle(center, 2.2, palette.ground, Stroke::new(1.5, palette.quiet));
+    }
+    ring(ui, &response);
+    response.on_hover_text(label).clicked()
 }
 
 impl Choice {

@@ -19,6 +19,14 @@ pub fn flush(file: &File) -> io::Result<()> {
     file.sync_all()
 }
 
+/// Brings the bytes of a file that can't be opened for writing to the disk itself.
+///
+/// # Errors
+/// What the system says.
+pub fn flush_unwritable(file: &File) -> io::Result<()> {
+    flush(file)
+}
+
 /// Brings a folder's entries to the disk itself.
 ///
 /// # Errors

@@ -27,6 +27,15 @@ pub fn flush(file: &File) -> io::Result<()> {
     file.sync_all()
 }
 
+/// Does nothing: Windows flushes only what is open for writing. A file that can't be opened so is read-only or runs,
+/// so nobody has written to it for some time.
+///
+/// # Errors
+/// None.
+pub fn flush_unwritable(_file: &File) -> io::Result<()> {
+    Ok(())
+}
+
 /// Brings a folder's entries to the disk itself.
 ///
 /// # Errors

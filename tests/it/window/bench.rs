@@ -55,15 +55,21 @@ impl Bench {
     }
 
     pub(super) fn with(look: &Look) -> Self {
+        Self::told(look, |_| {})
+    }
+
+    /// A window whose setup `tell` has changed.
+    pub(super) fn told(look: &Look, tell: impl FnOnce(&mut WindowSetup)) -> Self {
         let passed = Arc::new(AtomicU64::new(0));
         let (start, turned) = (Instant::now(), Arc::clone(&passed));
         let clock = Clock::of(move || start + Duration::from_millis(turned.load(Ordering::Relaxed)));
         let control = Control::new();
-        let setup = WindowSetup {
+        let mut setup = WindowSetup {
             language: Some(look.lang.to_owned()),
             ..WindowSetup::new("MyApp", control.clone())
         };
         let canvas = Rc::new(RefCell::new(Canvas::default()));
+        tell(&mut setup);
         let harness = Harness::builder()
             .renderer(Textures(Rc::clone(&canvas)))
             .with_size(look.size)
@@ -104,6 +110,11 @@ impl Bench {
     pub(super) fn step(&mut self, step: Step) {
         self.feed.report(&Event::Step(step));
         self.paint();
+    }
+
+    /// Feeds `step` without painting.
+    pub(super) fn feed_step(&mut self, step: Step) {
+        self.feed.report(&Event::Step(step));
     }
 
     pub(super) fn paint(&mut self) {

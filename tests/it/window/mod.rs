@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test ends at the first thing that is not as expected")]
 
 mod bench;
+mod face;
 mod pictures;
+mod replay;
 
 use std::time::Duration;
 
