@@ -33,6 +33,7 @@ const STATES: &[&str] = &[
     "no-space",
     "ended",
     "story",
+    "busy",
 ];
 
 fn main() -> ExitCode {
@@ -74,6 +75,8 @@ fn main() -> ExitCode {
 fn play(mut feed: Feed, control: &Control, state: &str) {
     if state == "story" {
         story(&mut feed, control);
+    } else if state == "busy" {
+        busy(&mut feed, control);
     } else {
         events(control, state).iter().for_each(|event| feed.report(event));
         if state == "cancelling" {
@@ -82,6 +85,18 @@ fn play(mut feed: Feed, control: &Control, state: &str) {
         println!("{state}: {:?}", answer(control));
     }
     feed.close();
+}
+
+/// A download that never ends, told of ten times a second.
+fn busy(feed: &mut Feed, control: &Control) {
+    events(control, "progress").iter().for_each(|event| feed.report(event));
+    for at in (0..48_300_000).step_by(132_000).cycle() {
+        if control.is_cancelled() {
+            return;
+        }
+        feed.report(&Event::Progress(download(at)));
+        std::thread::sleep(Duration::from_millis(100));
+    }
 }
 
 /// The next answer; nothing if the person cancels.

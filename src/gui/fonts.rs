@@ -2,13 +2,12 @@
 //! fonts of our own with all characters of our own texts, for machines without Chinese or Japanese fonts. See
 //! `docs/window.md`.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use eframe::egui::{Context, FallbackRequest, FontData, FontDefinitions, FontProvider};
+use eframe::egui::{Context, FallbackRequest, FontData, FontDefinitions};
 use eframe::epaint::text::{FontFamily, FontInsert, FontPriority, InsertFontFamily};
-use egui_system_font_provider::SystemFontProvider;
+
+use super::system_fonts::SystemFonts;
 
 const LATIN: &[u8] = include_bytes!("../../assets/fonts/latin.ttf");
 
@@ -40,26 +39,5 @@ pub(crate) fn install(ctx: &Context, language: &str) {
 
 /// Adds the fonts of the system, those for `language` first.
 pub(super) fn install_system(ctx: &Context, language: &str) {
-    let fonts = SystemFontProvider::new().with_locale(Some(language));
-    ctx.add_font_provider(Arc::new(SystemFonts { fonts, broken: AtomicBool::new(false) }));
-}
-
-/// The system's fonts, asked no more once they fail: the crate panics on a machine that has no font at all.
-struct SystemFonts {
-    fonts: SystemFontProvider,
-    broken: AtomicBool,
-}
-
-impl FontProvider for SystemFonts {
-    fn font_for(&self, request: &FallbackRequest<'_>) -> Option<FontInsert> {
-        if self.broken.load(Ordering::Relaxed) {
-            return None;
-        }
-        let found = catch_unwind(AssertUnwindSafe(|| self.fonts.font_for(request)));
-        found.unwrap_or_else(|_panic| {
-            tracing::warn!("the system's fonts can't be read");
-            self.broken.store(true, Ordering::Relaxed);
-            None
-        })
-    }
+    ctx.add_font_provider(Arc::new(SystemFonts::new(language)));
 }

@@ -16,6 +16,7 @@ mod preferences;
 mod software;
 mod stage;
 mod story;
+mod system_fonts;
 mod texts;
 mod theme;
 
