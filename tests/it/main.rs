@@ -16,7 +16,7 @@ mod install_tree;
 #[cfg(target_os = "linux")]
 mod memory;
 #[cfg(unix)]
-mod mirrors;
+mod lying_mirrors;
 #[cfg(unix)]
 mod proxies;
 #[cfg(unix)]
