@@ -1,5 +1,9 @@
 //! Several mirrors of one repository, some of which lie, through the real updater.
-#![expect(clippy::disallowed_methods, reason = "tests look at the disk with their own eyes")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "tests look at the disk with their own eyes"
+)]
 
 use std::collections::BTreeMap;
 use std::fs;
