@@ -223,6 +223,8 @@ impl Planned {
         if !requests.is_empty() {
             cx.step(Step::Downloading);
         }
+        // What an earlier release left here and this one can't use would only take room.
+        depot.keep_only(&requests)?;
         let options = Options { limit_bytes_per_second: cx.setup.limit, ..Options::default() };
         let events = |event| {
             cx.tell_sources();
@@ -257,8 +259,9 @@ impl Fetched {
     pub(super) fn stage(self, cx: &Context<'_>) -> Result<State, EngineError> {
         let Self { mut desk, release, plan, content } = self;
         let done = Done { from: plan.from.clone(), to: plan.to.clone(), totals: plan.totals() };
-        let fetched =
-            |digest: &crate::release::Digest| content.file(digest).map(std::path::Path::to_path_buf);
+        let fetched = |digest: &crate::release::Digest| {
+            Some((content.file(digest)?.to_path_buf(), content.mark(digest)))
+        };
         let progress = |done, total, file: &crate::release::RelPath| {
             let file = Some(file.clone());
             cx.progress(Progress { phase: ProgressPhase::Stage, done, total, file, ..Progress::default() });

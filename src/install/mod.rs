@@ -40,7 +40,7 @@ pub use deferred::Deferred;
 pub use gone::HostGone;
 pub use in_use::InUse;
 pub use journal::JournalError;
-pub use lay::{Stage, StageError};
+pub use lay::{Fetched, Stage, StageError};
 pub use lock::{Guard, LockError, Owner};
 pub use place::is_unwritable;
 pub use preflight::PreflightError;

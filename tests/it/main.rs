@@ -24,6 +24,10 @@ mod install_tree;
 #[cfg(all(unix, feature = "checkpoints"))]
 mod interlock;
 #[cfg(unix)]
+mod lying_mirrors;
+#[cfg(target_os = "linux")]
+mod memory;
+#[cfg(unix)]
 mod mirrors;
 #[cfg(unix)]
 mod policies;
