@@ -200,6 +200,13 @@ pub(super) fn may_wait(script: &Script) -> bool {
     script.mirrors.iter().any(|mirror| mirror.closed)
 }
 
+/// A time after which a script that waits has said so: no sooner than silence was given up.
+pub(super) fn enough_to_say_so(script: &Script) -> Duration {
+    let lines = script.mirrors.iter().flat_map(|mirror| mirror.lines.values());
+    let faults = lines.map(|lines| lines.first.len() as u64).sum::<u64>();
+    Duration::from_millis(2000 + faults * script.idle)
+}
+
 /// Most bytes that may be sent to the client.
 pub(super) fn most_bytes(script: &Script, stock: &[Ware]) -> u64 {
     let ignores = |fault: &Fault| {

@@ -146,6 +146,7 @@ impl Script {
 }
 
 fn mirror(dice: &mut Dice, wares: &[usize], stock: &[Ware], hard: bool) -> Mirror {
+    let wild = [10, 40, 80][dice.below(3) as usize];
     let mut mirror = Mirror::default();
     if hard && dice.percent(10) {
         return Mirror { closed: true, ..mirror };
@@ -158,12 +159,12 @@ fn mirror(dice: &mut Dice, wares: &[usize], stock: &[Ware], hard: bool) -> Mirro
         for (path, size) in stock[*ware].parts() {
             let mut lines = Lines::default();
             if dice.percent(60) {
-                for _ in 0..dice.below(5) {
+                for _ in 0..dice.below(if hard { 9 } else { 5 }) {
                     let fault = if hard { any(dice, size) } else { passing(dice, size) };
                     lines.first.push(fault);
                 }
             }
-            if hard && dice.percent(30) {
+            if hard && dice.percent(wild) {
                 lines.then = Some(for_good(dice, size));
             }
             mirror.lines.insert(path.to_owned(), lines);
