@@ -190,14 +190,15 @@ impl Fetched {
     pub(super) fn stage(self, cx: &Context<'_>) -> Result<State, EngineError> {
         let Self { desk: Desk { guard, record }, release, plan, content } = self;
         let done = Done { from: plan.from.clone(), to: plan.to.clone(), totals: plan.totals() };
-        let fetched =
-            |digest: &crate::release::Digest| content.file(digest).map(std::path::Path::to_path_buf);
+        let fetched = |digest: &crate::release::Digest| {
+            Some((content.file(digest)?.to_path_buf(), content.mark(digest)))
+        };
         let progress = |done, total, file: &crate::release::RelPath| {
             let file = Some(file.clone());
             cx.progress(Progress { phase: ProgressPhase::Stage, done, total, file, ..Progress::default() });
         };
         let job = Job { plan: &plan, manifest: release.manifest(), record: &record, stub: &cx.setup.stub };
-        let stage = cx.setup.install.stage(&guard, &job, &fetched, &progress)?;
+        let stage = cx.setup.install.stage_marked(&guard, &job, &fetched, &progress)?;
         cx.step(Step::Staged);
         Ok(State::Staged(Box::new(Staged { desk: Desk { guard, record }, stage, done })))
     }

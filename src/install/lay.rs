@@ -1,7 +1,8 @@
 //! Laying ready: all content of a swap in `txn/new`, read back and flushed, while the program still runs.
 //!
-//! Nothing outside the updater's state is touched. What is laid is hashed from its place in `new`, so that a
-//! [`Stage`] exists only when every byte that will be switched in has been seen there.
+//! Nothing outside the updater's state is touched. What is laid is hashed from its place in `new`, or is the very
+//! file whose bytes were hashed as they were written and which nobody has touched since, so that a [`Stage`] exists
+//! only when every byte that will be switched in has been seen.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -153,12 +154,15 @@ impl Draft {
     }
 }
 
+/// Tells where the content with a digest lies, and its mark when it was proven, if that is known.
+pub type Fetched<'a> = dyn Fn(&Digest) -> Option<(PathBuf, Option<ChangeMark>)> + 'a;
+
 /// Lays a draft ready.
 pub(super) fn lay(
     install: &Install,
     draft: Draft,
     stub: &Path,
-    fetched: &dyn Fn(&Digest) -> Option<PathBuf>,
+    fetched: &Fetched<'_>,
     watch: Watch<'_>,
 ) -> Result<Stage, StageError> {
     let Draft { mut journal, sources } = draft;
@@ -196,7 +200,7 @@ pub(super) fn lay(
 struct Layer<'a> {
     install: &'a Install,
     new: &'a Path,
-    fetched: &'a dyn Fn(&Digest) -> Option<PathBuf>,
+    fetched: &'a Fetched<'a>,
 }
 
 impl Layer<'_> {
@@ -213,6 +217,7 @@ impl Layer<'_> {
             Thing::Link(target) => return Ok(fsx::symlink(target, &place)?),
             Thing::Absent | Thing::Folder | Thing::Other => return Ok(()),
         };
+        let mut proven = None;
         match source {
             Source::Nothing => drop(fsx::create(&place)?),
             Source::Link(from) => tools::link_or_copy(from, &place)?,
@@ -220,17 +225,22 @@ impl Layer<'_> {
             Source::Fetched(digest) => {
                 let path = &operation.path;
                 let missing = || StageError::NotFetched { path: path.clone(), digest: *digest };
-                let from = (self.fetched)(digest).ok_or_else(missing)?;
+                let (from, known) = (self.fetched)(digest).ok_or_else(missing)?;
+                // A link changes the mark a little, so it is compared before and after.
+                let is_known = known.is_some() && look::mark(&from)? == known;
                 // Two files of the install never share their bytes: editing one must not change the other.
                 if !used.insert(*digest) || !tools::try_link(&from, &place)? {
                     fsx::copy(&from, &place)?;
+                } else if is_known {
+                    proven = known;
                 }
             }
         }
         if !matches!(source, Source::Link(_)) {
             fsx::set_mode(&place, mode)?;
         }
-        if look::hash(&place)? == (sha256, size) {
+        let is_same = |now: ChangeMark| proven.is_some_and(|known| look::is_same_file(&known, &now));
+        if look::mark(&place)?.is_some_and(is_same) || look::hash(&place)? == (sha256, size) {
             Ok(())
         } else {
             Err(StageError::Content(operation.path.clone()))

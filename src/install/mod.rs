@@ -30,7 +30,7 @@ use crate::release::RelPath;
 
 pub use gone::HostGone;
 pub use journal::JournalError;
-pub use lay::{Stage, StageError};
+pub use lay::{Fetched, Stage, StageError};
 pub use lock::{Guard, LockError, Owner};
 pub use preflight::PreflightError;
 pub use record::{HealthWanted, Loaded, Marked, Previous, Record, RecordError, StartAs, Unconfirmed};

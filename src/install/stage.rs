@@ -34,9 +34,24 @@ impl Install {
     /// If anything is missing, wrong, or changed since the plan was made. The install is as it was.
     pub fn stage(
         &self,
-        _guard: &Guard,
+        guard: &Guard,
         job: &Job<'_>,
         fetched: &dyn Fn(&Digest) -> Option<PathBuf>,
+        watch: Watch<'_>,
+    ) -> Result<Stage, StageError> {
+        self.stage_marked(guard, job, &|digest| Some((fetched(digest)?, None)), watch)
+    }
+
+    /// The same, where `fetched` may also know the mark each file had when its content was proven. A file that is
+    /// linked and still has that mark is not read once more.
+    ///
+    /// # Errors
+    /// As for [`stage`](Self::stage).
+    pub fn stage_marked(
+        &self,
+        _guard: &Guard,
+        job: &Job<'_>,
+        fetched: &lay::Fetched<'_>,
         watch: Watch<'_>,
     ) -> Result<Stage, StageError> {
         if self.is_swap_open() {

@@ -95,14 +95,14 @@ fn refusal(status: u16) -> Answer {
 
 fn body(file: tokio::fs::File, length: u64) -> Body {
     Box::pin(stream::try_unfold((file, length), |(mut file, left)| async move {
-        let mut chunk = Vec::new();
         let want = left.min(CHUNK);
+        let mut chunk = Vec::with_capacity(usize::try_from(want).unwrap_or_default());
         (&mut file)
             .take(want)
             .read_to_end(&mut chunk)
             .await
             .map_err(|error| SourceError::transient(error.to_string()))?;
         let left = left - chunk.len() as u64;
-        Ok((!chunk.is_empty()).then_some((chunk, (file, left))))
+        Ok((!chunk.is_empty()).then_some((chunk.into(), (file, left))))
     }))
 }

@@ -18,6 +18,7 @@ pub use failure::{SourceError, Trouble};
 pub use folder::Folder;
 pub use http::{Http, NetError, NetOptions, Proxy};
 pub use mirrors::{Choice, Mirrors};
+pub use tokio_util::bytes::Bytes;
 pub use url::{InvalidSource, SourceUrl};
 
 /// Part of an object, from an offset on.
@@ -63,7 +64,7 @@ pub struct Answer {
 }
 
 /// The bytes of an answer, in the order they come.
-pub type Body = BoxStream<'static, Result<Vec<u8>, SourceError>>;
+pub type Body = BoxStream<'static, Result<Bytes, SourceError>>;
 
 /// Where bytes come from.
 pub trait Source: Send + Sync {

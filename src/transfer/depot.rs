@@ -7,6 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use crate::fsx::{self, Absent as _, FsError};
+use crate::platform::ChangeMark;
 use crate::release::Digest;
 
 use super::Request;
@@ -88,17 +89,23 @@ impl Depot {
 /// Files that are whole and have the digest they were asked by. Only a finished transfer makes one.
 #[derive(Debug, Clone)]
 pub struct Fetched {
-    files: HashMap<Digest, PathBuf>,
+    files: HashMap<Digest, (PathBuf, Option<ChangeMark>)>,
 }
 
 impl Fetched {
-    pub(super) fn of(depot: &Depot, digests: impl Iterator<Item = Digest>) -> Self {
-        Self { files: digests.map(|sha256| (sha256, depot.file(&sha256))).collect() }
+    pub(super) fn of(depot: &Depot, files: impl Iterator<Item = (Digest, Option<ChangeMark>)>) -> Self {
+        Self { files: files.map(|(sha256, mark)| (sha256, (depot.file(&sha256), mark))).collect() }
     }
 
     /// Where the file with this content lies.
     #[must_use]
     pub fn file(&self, sha256: &Digest) -> Option<&Path> {
-        self.files.get(sha256).map(PathBuf::as_path)
+        self.files.get(sha256).map(|(path, _)| path.as_path())
+    }
+
+    /// The mark of that file when its content was known to be right: with the same mark now, it still is.
+    #[must_use]
+    pub fn mark(&self, sha256: &Digest) -> Option<ChangeMark> {
+        self.files.get(sha256).and_then(|(_, mark)| *mark)
     }
 }

@@ -6,6 +6,7 @@
 //! request means is decided in one place, `judge`; how long to wait, and for whom, in `session`. The rules
 //! are told in docs/transfer.md.
 
+mod behind;
 mod depot;
 mod error;
 mod judge;
@@ -18,6 +19,7 @@ mod parts;
 mod request;
 mod session;
 mod small;
+mod writer;
 
 pub use depot::{Depot, Fetched};
 pub use error::TransferError;

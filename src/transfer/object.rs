@@ -2,6 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::platform::ChangeMark;
 use crate::release::{Digest, RelPath};
 
 use super::judge::Fall;
@@ -37,6 +38,8 @@ pub(super) struct Object {
 pub(super) struct State {
     pub(super) parts: Option<Parts>,
     pub(super) done: bool,
+    /// The finished file as it was when its content was known.
+    pub(super) mark: Option<ChangeMark>,
     /// Bytes of it in the progress told.
     pub(super) counted: u64,
     restarts: u32,
@@ -72,6 +75,7 @@ impl Object {
         let state = State {
             parts: None,
             done: false,
+            mark: None,
             counted: 0,
             restarts: 0,
             untied: false,

@@ -10,11 +10,13 @@ use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
 
 use crate::release::Digest;
 use crate::report::{Control, Event, Step};
 use crate::source::{Choice, Mirrors};
 
+use super::behind::Behind;
 use super::judge::Fall;
 use super::limit::Limit;
 use super::meter::Meter;
@@ -52,6 +54,7 @@ pub async fn fetch_all(
         };
         session.rest().await;
         if !paused? {
+            session.behind.end().await?;
             break;
         }
         report(Event::Step(Step::Paused));
@@ -61,9 +64,11 @@ pub async fn fetch_all(
             () = control.unpaused() => report(Event::Step(Step::Unpaused)),
         }
     }
+    tracing::info!(files = session.objects.len(), "all content is here");
     let last = session.meter().progress(Instant::now());
     report(Event::Progress(last));
-    Ok(Fetched::of(depot, session.objects.iter().map(|(request, _)| request.sha256)))
+    let files = session.objects.iter().map(|(request, object)| (request.sha256, object.state().mark));
+    Ok(Fetched::of(depot, files))
 }
 
 /// Each content once. Two files that claim one object for different content are a mistake of the publisher.
@@ -93,11 +98,12 @@ pub(super) struct Session<'a> {
     pub(super) unpacks: Semaphore,
     control: &'a Control,
     report: &'a (dyn Fn(Event) + Sync),
-    objects: Vec<(Request, Object)>,
+    objects: Vec<(Request, Arc<Object>)>,
     meter: Mutex<Meter>,
     /// Set while the connection counts as lost: the end of the wait that was announced.
     lost: Mutex<Option<Instant>>,
     work: Work,
+    behind: Behind,
 }
 
 /// Work on threads of its own: told to stop, and counted.
@@ -120,7 +126,7 @@ impl<'a> Session<'a> {
         let meter = Mutex::new(Meter::new(total, requests.len() as u64));
         let objects = (1..).zip(requests).map(|(index, request)| {
             let object = Object::of(&request, index, mirrors.count());
-            (request, object)
+            (request, Arc::new(object))
         });
         Self {
             mirrors,
@@ -135,6 +141,7 @@ impl<'a> Session<'a> {
             meter,
             lost: Mutex::new(None),
             work: Work::default(),
+            behind: Behind::default(),
         }
     }
 
@@ -148,6 +155,9 @@ impl<'a> Session<'a> {
     async fn tick(&self) {
         loop {
             tokio::time::sleep(TICK).await;
+            for (_, object) in &self.objects {
+                self.recount(object);
+            }
             self.tell_progress();
         }
     }
@@ -174,14 +184,31 @@ impl<'a> Session<'a> {
         &self,
         job: impl FnOnce(&dyn Fn() -> bool) -> T + Send + 'static,
     ) -> Result<T, TransferError> {
+        self.start(job).await.map_err(|error| TransferError::Defect(error.to_string()))
+    }
+
+    /// The same, begun at once.
+    pub(super) fn start<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&dyn Fn() -> bool) -> T + Send + 'static,
+    ) -> JoinHandle<T> {
         let work = self.work.clone();
         work.running.fetch_add(1, Ordering::AcqRel);
         let counted = Counted(Arc::clone(&work.running));
-        let task = tokio::task::spawn_blocking(move || {
+        tokio::task::spawn_blocking(move || {
             let _counted = counted;
             job(&|| work.stop.load(Ordering::Relaxed))
-        });
-        task.await.map_err(|error| TransferError::Defect(error.to_string()))
+        })
+    }
+
+    /// Begins to bring to the disk what came last, in the background and one file at a time, so that little is
+    /// left when all is laid ready and flushed. Nothing depends on it.
+    pub(super) fn flush_behind(&self, object: &Object, received: u64) {
+        if self.behind.grow(received)
+            && let Ok(path) = object.parts(|parts| Ok(parts.path().to_path_buf()))
+        {
+            self.behind.flush(path);
+        }
     }
 
     /// The mirror to ask for `object`, after whatever wait that needs.
@@ -264,12 +291,23 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// Counts what of `object` is there now.
+    pub(super) fn recount(&self, object: &Object) {
+        let present = object.state().parts.as_ref().map(|parts| parts.present());
+        if let Some(present) = present {
+            self.count(object, present);
+        }
+    }
+
     /// So many bytes of `object` are there now.
     pub(super) fn count(&self, object: &Object, present: u64) {
         if !object.counted {
             return;
         }
         let before = std::mem::replace(&mut object.state().counted, present);
+        if before == present && present > 0 {
+            return;
+        }
         let mut meter = self.meter();
         meter.add(present.saturating_sub(before));
         meter.drop_bytes(before.saturating_sub(present));
