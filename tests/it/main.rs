@@ -14,6 +14,8 @@ mod install_crash;
 mod install_swap;
 mod install_tree;
 #[cfg(unix)]
+mod network;
+#[cfg(unix)]
 mod publish;
 #[cfg(unix)]
 mod publish_kill;

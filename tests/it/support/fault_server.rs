@@ -18,7 +18,7 @@ use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -151,7 +151,17 @@ pub(crate) struct FaultServer {
 impl FaultServer {
     /// Serves the files below `folder`, faultless until told otherwise.
     pub(crate) fn serve_folder(folder: &Path) -> Self {
-        Self::serve_folder_at(folder, "127.0.0.1:0")
+        // Where the whole of 127/8 is this machine, every server has an address of its own: a port that is closed for a
+        // while stays free.
+        #[cfg(target_os = "linux")]
+        let host = {
+            static NEXT: AtomicU32 = AtomicU32::new(0);
+            let id = std::process::id().wrapping_mul(7919).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+            format!("127.{}.{}.{}", 1 + id / 62_500 % 250, 1 + id / 250 % 250, 1 + id % 250)
+        };
+        #[cfg(not(target_os = "linux"))]
+        let host = "127.0.0.1";
+        Self::serve_folder_at(folder, &format!("{host}:0"))
     }
 
     /// The same at an address of choice.
