@@ -8,9 +8,9 @@ use crate::install::{Install, LockError, Record};
 use crate::plan::{self, Choice, Mode, Plan, Seen, choose};
 use crate::release::{Notes, ReleaseNumber, Stamp, Urgency};
 use crate::report::{Control, Event, Offer, ReleaseRef};
-use crate::transfer::{Patience, fetch_small};
+use crate::transfer::{Patience, Reader, Said, TransferError};
 use crate::trust::{
-    Answer, MAX_ROOT, Refresh, ReleaseTarget, Store, TrustedRelease, TrustedRepository, Versions,
+    Answer, MAX_ROOT, Refresh, ReleaseTarget, Store, TrustError, TrustedRelease, TrustedRepository, Versions,
 };
 
 use super::{EngineError, Setup};
@@ -29,10 +29,12 @@ pub enum CheckResult {
     Available(Offer),
 }
 
-/// Brings the metadata in `store` up to date and gives what it says.
+/// Brings the metadata in `store` up to date and gives what it says. A mirror whose metadata is refused is left
+/// for the next one, which is asked from the start: what two mirrors say is never mixed.
 ///
 /// # Errors
-/// If no source answers in the time `patience` gives, or the metadata can't be trusted.
+/// If no source answers in the time `patience` gives, or no source has metadata that can be trusted; then the
+/// refusal that says most.
 pub async fn refresh(
     setup: &Setup,
     store: Store,
@@ -41,13 +43,85 @@ pub async fn refresh(
     control: &Control,
     events: Events<'_>,
 ) -> Result<TrustedRepository, EngineError> {
-    let from = |error| EngineError::Repository { origin: setup.mirrors.describe(), error };
-    let mut refresh = Refresh::begin(store, Stamp::now(), floor)?;
-    while let Some(want) = refresh.wants() {
-        let found = fetch_small(&setup.mirrors, &want.path, want.limit, patience, control, events).await?;
-        refresh.supply(found.map_or(Answer::Missing, Answer::Found)).map_err(from)?;
+    let mut reader = Reader::new(&setup.mirrors, patience, control, events);
+    let mut refused = Refused::default();
+    loop {
+        let refresh = Refresh::begin(store.clone(), Stamp::now(), floor)?;
+        match walk(refresh, &mut reader).await {
+            Ok(Some(repository)) => return Ok(repository),
+            Ok(None) => {}
+            Err(Walk::Refused(error)) => {
+                if !refused.goes_on(&mut reader, error)? {
+                    return Err(refused.into_error().unwrap_or(EngineError::Cancelled));
+                }
+            }
+            Err(Walk::Unheard(error)) => return Err(refused.or(error)),
+        }
     }
-    refresh.finish().map_err(from)
+}
+
+/// Why one mirror led to no trusted metadata.
+enum Walk {
+    /// What it said is refused.
+    Refused(TrustError),
+    /// It, and all others, said nothing.
+    Unheard(TransferError),
+}
+
+/// Asks one mirror for all that is wanted; nothing if it was lost on the way.
+async fn walk(mut refresh: Refresh, reader: &mut Reader<'_>) -> Result<Option<TrustedRepository>, Walk> {
+    while let Some(want) = refresh.wants() {
+        let answer = match reader.get(&want.path, want.limit).await.map_err(Walk::Unheard)? {
+            Said::Found(bytes) => Answer::Found(bytes),
+            Said::Missing => Answer::Missing,
+            Said::Moved => return Ok(None),
+        };
+        refresh.supply(answer).map_err(Walk::Refused)?;
+    }
+    refresh.finish().map(Some).map_err(Walk::Refused)
+}
+
+/// The refusal that says most of those so far, and whose word it was.
+#[derive(Default)]
+struct Refused(Option<(String, TrustError)>);
+
+impl Refused {
+    /// Takes in that the mirror asked last was refused; says whether another one can be asked.
+    ///
+    /// # Errors
+    /// If it is not the mirror's fault: our own store can't be read or written.
+    fn goes_on(&mut self, reader: &mut Reader<'_>, error: TrustError) -> Result<bool, EngineError> {
+        if matches!(error, TrustError::Fs(_) | TrustError::NoRoot { .. } | TrustError::OutOfTurn) {
+            return Err(error.into());
+        }
+        let source = reader.source();
+        reader.refuse(&error.to_string());
+        if self.0.as_ref().is_none_or(|(_, before)| says(&error) > says(before)) {
+            self.0 = Some((source, error));
+        }
+        Ok(reader.has_another())
+    }
+
+    fn into_error(self) -> Option<EngineError> {
+        self.0.map(|(origin, error)| EngineError::Repository { origin, error })
+    }
+
+    /// The refusal, or if there was none, why nothing was heard. A cancel is a cancel.
+    fn or(self, error: TransferError) -> EngineError {
+        match error {
+            TransferError::Cancelled => error.into(),
+            error => self.into_error().unwrap_or_else(|| error.into()),
+        }
+    }
+}
+
+/// How much a refusal says: what is no metadata at all says least of the repository.
+fn says(error: &TrustError) -> u8 {
+    match error {
+        TrustError::Missing { .. } => 0,
+        TrustError::Malformed { .. } | TrustError::TooLong { .. } => 1,
+        _ => 2,
+    }
 }
 
 /// The releases of the best platform that has any.
@@ -161,17 +235,34 @@ pub(super) async fn open_release(
 ) -> Result<TrustedRelease, EngineError> {
     let target = releases(setup, repository).into_iter().find(|target| target.summary.number == number);
     let target = target.ok_or(EngineError::NothingToRepair(number))?;
-    let found =
-        fetch_small(&setup.mirrors, &target.fetch_path, target.length, patience, control, events).await?;
-    let bytes = found.ok_or_else(|| EngineError::NoManifest(target.fetch_path.clone()))?;
-    let origin = || setup.mirrors.describe();
-    let release = repository
-        .open_release(&target, &bytes)
-        .map_err(|error| EngineError::Repository { origin: origin(), error })?;
+    let mut reader = Reader::new(&setup.mirrors, patience, control, events);
+    let mut refused = Refused::default();
+    let release = loop {
+        let found = match reader.any(&target.fetch_path, target.length).await {
+            Ok(Some(bytes)) => repository.open_release(&target, &bytes),
+            Ok(None) => {
+                let none = || EngineError::NoManifest(target.fetch_path.clone());
+                return Err(refused.into_error().unwrap_or_else(none));
+            }
+            Err(error) => return Err(refused.or(error)),
+        };
+        match found {
+            Ok(release) => break release,
+            // The bytes that were signed are no better elsewhere.
+            Err(error) if !matches!(error, TrustError::Content { .. }) => {
+                return Err(EngineError::Repository { origin: reader.source(), error });
+            }
+            Err(error) => {
+                if !refused.goes_on(&mut reader, error)? {
+                    return Err(refused.into_error().unwrap_or(EngineError::Cancelled));
+                }
+            }
+        }
+    };
     let found = &release.manifest().app;
     if *found != setup.app {
         let (found, wanted) = (found.clone(), setup.app.clone());
-        return Err(EngineError::OtherProgram { origin: origin(), found, wanted });
+        return Err(EngineError::OtherProgram { origin: reader.source(), found, wanted });
     }
     Ok(release)
 }

@@ -25,4 +25,4 @@ pub use depot::{Depot, Fetched};
 pub use error::TransferError;
 pub use options::{Options, Patience, Request};
 pub use session::fetch_all;
-pub use small::fetch_small;
+pub use small::{Reader, Said, fetch_small};

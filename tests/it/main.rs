@@ -13,6 +13,7 @@ mod host;
 mod install_crash;
 mod install_swap;
 mod install_tree;
+mod mirrors;
 #[cfg(unix)]
 mod network;
 #[cfg(unix)]

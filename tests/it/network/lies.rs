@@ -49,7 +49,7 @@ fn passing() -> Vec<Fault> {
 #[test]
 fn every_lie_that_ends_is_got_over() {
     let site = Site::new(&[("big.bin", 2_500_000), ("small.bin", 400_000)]);
-    side_by_side(8, &passing(), |at, lie| {
+    side_by_side(12, &passing(), |at, lie| {
         let (server, told) = (site.serve(), lie.clone());
         // A cut first, so that the lie is told to a range; then twice, to each object.
         server.rescript(move |asked| match (is_object(&asked.path), asked.again) {
@@ -109,7 +109,7 @@ fn a_wrong_byte_costs_one_piece() {
     site.assert_new(&copy);
     let fetched = super::object_bytes(&server);
     // The piece, and what the connection that was left held.
-    assert!(fetched < 6_000_000 + 1_048_576 + 1_048_576, "{fetched} bytes");
+    assert!(fetched < 6_000_000 + 1_048_576 + 2 * 1_048_576, "{fetched} bytes");
 }
 
 /// A46, A64: bodies without an end, for metadata and content: the updater's folder never holds more than was announced and a

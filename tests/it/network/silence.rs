@@ -7,8 +7,18 @@ use crate::support::fault_server::Fault;
 
 /// A46, A49: a connection that is open and silent - before the answer, in its headers, in its body - is cut after the idle limit and asked again.
 /// A52: a mirror that drips is left for one that flows.
+/// A43, A44, A49: a cable that is pulled under a running transfer and plugged in again (two network namespaces, where the user may make them): the
+/// updater counts, and goes on by itself.
 #[test]
 fn silence_is_cut_and_asked_again() {
+    std::thread::scope(|scope| {
+        #[cfg(target_os = "linux")]
+        scope.spawn(super::link::a_cable_pulled_and_plugged_in_again);
+        scope.spawn(silent_servers);
+    });
+}
+
+fn silent_servers() {
     let site = Site::new(&[("big.bin", 3_000_000)]);
     let total: u64 = site.objects().iter().map(|(_, size)| size).sum();
     let silences = [
