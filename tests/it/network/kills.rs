@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use super::{Site, copy_folder, full, object_bytes, wait_for};
 
-/// A45: killed at fifty random moments of one download (a dozen in the bounded form), the updater goes on each time from what is on disk; then the
+/// A45: killed at fifty random moments of one download (six in the bounded form), the updater goes on each time from what is on disk; then the
 /// whole install is found elsewhere, as after a restore or a new machine, and goes on there.
 #[test]
 fn kills_at_random_moments_cost_little() {
-    let (kills, size) = if full() { (50, 60_000_000) } else { (12, 16_000_000) };
+    let (kills, size) = if full() { (50, 60_000_000) } else { (6, 8_000_000) };
     let site = Site::new(&[("big.bin", size), ("small.bin", 300_000)]);
     let total: u64 = site.objects().iter().map(|(_, size)| size).sum();
     let server = site.serve();

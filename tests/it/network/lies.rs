@@ -49,7 +49,7 @@ fn passing() -> Vec<Fault> {
 #[test]
 fn every_lie_that_ends_is_got_over() {
     let site = Site::new(&[("big.bin", 2_500_000), ("small.bin", 400_000)]);
-    side_by_side(12, &passing(), |at, lie| {
+    side_by_side(16, &passing(), |at, lie| {
         let (server, told) = (site.serve(), lie.clone());
         // A cut first, so that the lie is told to a range; then twice, to each object.
         server.rescript(move |asked| match (is_object(&asked.path), asked.again) {

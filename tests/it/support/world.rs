@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::ErrorKind;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -52,7 +53,16 @@ pub(crate) fn text(output: &Output) -> String {
 
 /// Runs a command that must end with `code`.
 pub(crate) fn expect(command: &mut Command, code: i32) -> String {
-    let output = command.stdin(Stdio::null()).output().unwrap();
+    let end = Instant::now() + Duration::from_secs(10);
+    let output = loop {
+        match command.stdin(Stdio::null()).output() {
+            // A process that another test started in this moment still holds the program that was just copied.
+            Err(busy) if busy.kind() == ErrorKind::ExecutableFileBusy && Instant::now() < end => {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            output => break output.unwrap(),
+        }
+    };
     let said = text(&output);
     assert_eq!(output.status.code(), Some(code), "{command:?} said:\n{said}");
     said
