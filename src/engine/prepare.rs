@@ -162,6 +162,8 @@ impl Planned {
         if !requests.is_empty() {
             cx.step(Step::Downloading);
         }
+        // What an earlier release left here and this one can't use would only take room.
+        depot.keep_only(&requests)?;
         let options = Options { limit_bytes_per_second: cx.setup.limit, ..Options::default() };
         let content = fetch_all(&cx.setup.mirrors, &depot, requests, &options, cx.control, cx.events).await?;
         Ok(State::Fetched(Box::new(Fetched { desk, release, plan, content })))

@@ -1,12 +1,16 @@
 //! File operations whose errors carry the path, and the one way to replace a file for good.
 #![expect(clippy::disallowed_methods, reason = "this room is where std::fs is called")]
 
+mod disk;
+
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use crate::platform;
 use crate::report::{ErrorCode, Fault};
+
+pub use disk::{Barrier, Disk, Hold, Kind, RealDisk, Stat};
 
 /// A file operation that failed.
 #[derive(Debug, thiserror::Error)]
@@ -101,7 +105,10 @@ impl<T> Absent<T> for Result<T> {
 /// # Errors
 /// If it can't be read or is longer.
 pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>> {
-    let file = open(path)?;
+    read_from(open(path)?, path, limit)
+}
+
+fn read_from(file: impl Read, path: &Path, limit: u64) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     file.take(limit.saturating_add(1)).read_to_end(&mut bytes).at("read", path)?;
     if bytes.len() as u64 > limit {
@@ -133,6 +140,11 @@ pub fn create(path: &Path) -> Result<File> {
 /// If it can't be opened.
 pub fn open_rw(path: &Path) -> Result<File> {
     OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).at("open", path)
+}
+
+/// Opens a file that is there for reading and writing.
+fn open_existing_rw(path: &Path) -> Result<File> {
+    OpenOptions::new().read(true).write(true).open(path).at("open", path)
 }
 
 /// Opens a file for appending, creating it if need be.

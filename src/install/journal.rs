@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::fsx::{self, FsError};
+use crate::fsx::{Disk, FsError};
 use crate::release::{Digest, RelPath, Stamp};
 use crate::report::{ErrorCode, Fault};
 
@@ -135,8 +135,8 @@ impl Journal {
     }
 
     /// Reads a journal and checks all of it.
-    pub(super) fn read(path: &Path) -> Result<Self, JournalError> {
-        let bytes = fsx::read(path, MAX_BYTES)?;
+    pub(super) fn read(disk: &dyn Disk, path: &Path) -> Result<Self, JournalError> {
+        let bytes = disk.read(path, MAX_BYTES)?;
         let foreign = || JournalError::Foreign(path.to_path_buf());
         let damaged = |why: &str| JournalError::Damaged { path: path.to_path_buf(), why: why.to_owned() };
         let end = bytes.iter().position(|byte| *byte == b'\n').ok_or_else(foreign)?;

@@ -7,8 +7,8 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use crate::fsx::{self, Absent as _, Context as _, FsError};
-use crate::platform::{self, ChangeMark};
+use crate::fsx::{Absent as _, FsError};
+use crate::platform::ChangeMark;
 use crate::release::{Digest, RelPath};
 use crate::report::{ErrorCode, Fault, ReleaseRef};
 
@@ -16,7 +16,7 @@ use super::checkpoint::checkpoint;
 use super::journal::{Journal, JournalError, Operation};
 use super::look::{self, Thing};
 use super::record::{Record, RecordError};
-use super::{Install, Watch, tools};
+use super::{Install, Watch, barriers, tools};
 
 /// More files than this are flushed as a volume, where the system can.
 const FEW: usize = 64;
@@ -166,12 +166,13 @@ pub(super) fn lay(
     watch: Watch<'_>,
 ) -> Result<Stage, StageError> {
     let Draft { mut journal, sources } = draft;
+    let disk = install.disk();
     let txn = install.txn_dir();
     checkpoint("stage.clear", &txn)?;
-    fsx::remove_tree(&txn)?;
+    disk.remove_tree(&txn)?;
     let (new, old) = (txn.join("new"), txn.join("old"));
-    fsx::make_dirs(&new)?;
-    fsx::make_dirs(&old)?;
+    disk.make_dirs(&new)?;
+    disk.make_dirs(&old)?;
     if journal.is_empty() {
         return Ok(Stage { journal, marks: Marks::default() });
     }
@@ -184,11 +185,11 @@ pub(super) fn lay(
         layer.one(i, operation, source, &mut used)?;
     }
     checkpoint("stage.stub", stub)?;
-    tools::link_or_copy(stub, &txn.join("stub"))?;
-    journal.stub = look::hash(&txn.join("stub"))?.0;
+    tools::link_or_copy(disk, stub, &txn.join("stub"))?;
+    journal.stub = look::hash(disk, &txn.join("stub"))?.0;
     // Made now, so that deciding later is a rename, which works on a full disk.
     for name in ["commit.ready", "rollback.ready"] {
-        drop(fsx::create(&txn.join(name))?);
+        disk.write(&txn.join(name), b"", None)?;
     }
     checkpoint("stage.flush", &new)?;
     flush(install, &journal, &txn)?;
@@ -211,36 +212,37 @@ impl Layer<'_> {
         source: &Source,
         used: &mut HashSet<Digest>,
     ) -> Result<(), StageError> {
+        let disk = self.install.disk();
         let place = self.new.join(i.to_string());
         let (sha256, size, mode) = match &operation.new {
             Thing::File { sha256, size, mode } => (*sha256, *size, *mode),
-            Thing::Link(target) => return Ok(fsx::symlink(target, &place)?),
+            Thing::Link(target) => return Ok(disk.symlink(target, &place)?),
             Thing::Absent | Thing::Folder | Thing::Other => return Ok(()),
         };
         let mut proven = None;
         match source {
-            Source::Nothing => drop(fsx::create(&place)?),
-            Source::Link(from) => tools::link_or_copy(from, &place)?,
-            Source::Copy(from) => fsx::copy(&from.under(self.install.root()), &place)?,
+            Source::Nothing => disk.write(&place, b"", None)?,
+            Source::Link(from) => tools::link_or_copy(disk, from, &place)?,
+            Source::Copy(from) => disk.copy(&from.under(self.install.root()), &place)?,
             Source::Fetched(digest) => {
                 let path = &operation.path;
                 let missing = || StageError::NotFetched { path: path.clone(), digest: *digest };
                 let (from, known) = (self.fetched)(digest).ok_or_else(missing)?;
                 // A link changes the mark a little, so it is compared before and after.
-                let is_known = known.is_some() && look::mark(&from)? == known;
+                let is_known = known.is_some() && look::mark(disk, &from)? == known;
                 // Two files of the install never share their bytes: editing one must not change the other.
-                if !used.insert(*digest) || !tools::try_link(&from, &place)? {
-                    fsx::copy(&from, &place)?;
+                if !used.insert(*digest) || !tools::try_link(disk, &from, &place)? {
+                    disk.copy(&from, &place)?;
                 } else if is_known {
                     proven = known;
                 }
             }
         }
         if !matches!(source, Source::Link(_)) {
-            fsx::set_mode(&place, mode)?;
+            disk.set_mode(&place, mode)?;
         }
         let is_same = |now: ChangeMark| proven.is_some_and(|known| look::is_same_file(&known, &now));
-        if look::mark(&place)?.is_some_and(is_same) || look::hash(&place)? == (sha256, size) {
+        if look::mark(disk, &place)?.is_some_and(is_same) || look::hash(disk, &place)? == (sha256, size) {
             Ok(())
         } else {
             Err(StageError::Content(operation.path.clone()))
@@ -250,33 +252,31 @@ impl Layer<'_> {
 
 /// Brings all of it to the disk, with the names that lead to it.
 fn flush(install: &Install, journal: &Journal, txn: &Path) -> Result<(), StageError> {
+    let disk = install.disk();
     let files: Vec<PathBuf> = (0..journal.operations.len())
         .filter(|i| matches!(journal.operations[*i].new, Thing::File { .. }))
         .map(|i| txn.join("new").join(i.to_string()))
         .chain(["stub", "commit.ready", "rollback.ready"].map(|name| txn.join(name)))
         .collect();
-    let at_once = files.len() > FEW && platform::file::sync_volume(txn).at("flush", txn)?;
+    let at_once = files.len() > FEW && disk.sync_volume(txn, barriers::STAGE_FILES)?;
     if !at_once {
         for path in &files {
-            // Windows flushes only what is open for writing; a read-only file is flushed as far as it goes.
-            let file = fsx::open_rw(path).or_else(|_read_only| fsx::open(path))?;
-            fsx::flush(&file, path)?;
+            disk.flush(path, barriers::STAGE_FILES)?;
         }
     }
-    for folder in [txn.join("new"), txn.join("old")] {
-        fsx::sync_dir(&folder)?;
-    }
+    disk.sync_dir(&txn.join("new"), barriers::STAGE_NEW)?;
     let above = txn.ancestors().take_while(|folder| folder.starts_with(install.root()));
-    above.into_iter().try_for_each(fsx::sync_dir)?;
+    above.into_iter().try_for_each(|folder| disk.sync_dir(folder, barriers::STAGE_ABOVE))?;
     Ok(())
 }
 
 fn marks(install: &Install, journal: &Journal, txn: &Path) -> Result<Marks, StageError> {
-    let mut marks = Marks { stub: look::mark(&txn.join("stub"))?, ..Marks::default() };
+    let disk = install.disk();
+    let mut marks = Marks { stub: look::mark(disk, &txn.join("stub"))?, ..Marks::default() };
     for (i, operation) in journal.operations.iter().enumerate() {
         let is_file = |thing: &Thing| matches!(thing, Thing::File { .. });
-        let old = is_file(&operation.old).then(|| look::mark(&operation.path.under(install.root())));
-        let new = is_file(&operation.new).then(|| look::mark(&txn.join("new").join(i.to_string())));
+        let old = is_file(&operation.old).then(|| look::mark(disk, &operation.path.under(install.root())));
+        let new = is_file(&operation.new).then(|| look::mark(disk, &txn.join("new").join(i.to_string())));
         marks.old.push(old.transpose()?.flatten());
         marks.new.push(new.transpose()?.flatten());
     }
@@ -300,7 +300,7 @@ pub(super) fn name_beside(
         let name = format!("{name}{suffix}");
         let beside = path.parent().map_or_else(|| name.parse(), |folder| folder.join(&name));
         let beside = beside.map_err(|_why| StageError::Blocked(path.clone()))?;
-        let is_free = fsx::stat(&beside.under(install.root())).if_present()?.is_none();
+        let is_free = install.disk().stat(&beside.under(install.root())).if_present()?.is_none();
         if is_free && taken.insert(beside.fold()) {
             return Ok(beside);
         }

@@ -1,12 +1,11 @@
 //! One updater at a time: a kernel lock that ends with its process, however that ends.
 
-use std::fs::{File, TryLockError};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use crate::fsx::{self, FsError};
+use crate::fsx::{FsError, Hold};
 use crate::platform::{self, ProcessId};
 use crate::release::Stamp;
 use crate::report::{ErrorCode, Fault};
@@ -37,7 +36,7 @@ impl Owner {
 #[derive(Debug)]
 pub struct Guard {
     install: Install,
-    lock: File,
+    _hold: Hold,
 }
 
 /// Why an install can't be locked.
@@ -85,26 +84,21 @@ impl Install {
     /// If another process has the lock, or the state folder can't be written.
     pub fn lock(&self, purpose: &str) -> Result<Guard, LockError> {
         let state = self.state_dir();
-        fsx::make_dirs(&state)?;
+        self.disk().make_dirs(&state)?;
         let path = state.join("lock");
         let owner_file = state.join("lock.json");
-        let lock = fsx::open_rw(&path)?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let owner =
-                    fsx::read(&owner_file, 4096).ok().and_then(|text| serde_json::from_slice(&text).ok());
-                return Err(LockError::Held { root: self.root().to_path_buf(), owner });
-            }
-            Err(TryLockError::Error(error)) => return Err(FsError::new("lock", &path, error).into()),
-        }
+        let Some(hold) = self.disk().lock(&path)? else {
+            let text = self.disk().read(&owner_file, 4096).ok();
+            let owner = text.and_then(|text| serde_json::from_slice(&text).ok());
+            return Err(LockError::Held { root: self.root().to_path_buf(), owner });
+        };
         let process = platform::process::current();
         let owner = Owner { process, since: Stamp::now(), purpose: purpose.to_owned() };
         // Only told to others: a lock without it is as good.
-        if let (Ok(text), Ok(mut file)) = (serde_json::to_vec(&owner), fsx::create(&owner_file)) {
-            std::io::Write::write_all(&mut file, &text).ok();
+        if let Ok(text) = serde_json::to_vec(&owner) {
+            self.disk().write(&owner_file, &text, None).ok();
         }
-        Ok(Guard { install: self.clone(), lock })
+        Ok(Guard { install: self.clone(), _hold: hold })
     }
 }
 
@@ -131,13 +125,5 @@ impl Guard {
     #[must_use]
     pub fn install(&self) -> &Install {
         &self.install
-    }
-}
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        // Closing alone would leave the lock with any child that is just being started and still has a copy
-        // of the handle. If this fails, closing is what is left.
-        self.lock.unlock().ok();
     }
 }

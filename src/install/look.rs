@@ -6,10 +6,10 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::fsx::{self, Absent as _, Context as _};
+use crate::fsx::{self, Absent as _, Context as _, Disk};
 use crate::plan::Found;
+use crate::platform::ChangeMark;
 use crate::platform::file::HAS_MODES;
-use crate::platform::{self, ChangeMark};
 use crate::release::{Digest, Entry, Hasher, RelPath};
 
 /// What lies at a path, or should.
@@ -77,16 +77,16 @@ impl From<&Entry> for Thing {
 }
 
 /// Looks at `path` and reads all of it.
-pub(super) fn observe(path: &Path) -> fsx::Result<Thing> {
-    let Some(metadata) = fsx::stat(path).if_present()? else { return Ok(Thing::Absent) };
+pub(super) fn observe(disk: &dyn Disk, path: &Path) -> fsx::Result<Thing> {
+    let Some(metadata) = disk.stat(path).if_present()? else { return Ok(Thing::Absent) };
     Ok(if metadata.is_file() {
-        let mode = fsx::mode(&metadata);
-        match hash(path).if_present()? {
+        let mode = metadata.mode;
+        match hash(disk, path).if_present()? {
             Some((sha256, size)) => Thing::File { sha256, size, mode },
             None => Thing::Absent,
         }
     } else if metadata.is_symlink() {
-        fsx::read_link(path)?.to_str().map_or(Thing::Other, |text| Thing::Link(text.replace('\\', "/")))
+        disk.read_link(path)?.to_str().map_or(Thing::Other, |text| Thing::Link(text.replace('\\', "/")))
     } else if metadata.is_dir() {
         Thing::Folder
     } else {
@@ -95,8 +95,8 @@ pub(super) fn observe(path: &Path) -> fsx::Result<Thing> {
 }
 
 /// The digest and size of a file.
-pub(super) fn hash(path: &Path) -> fsx::Result<(Digest, u64)> {
-    let mut file = fsx::open(path)?;
+pub(super) fn hash(disk: &dyn Disk, path: &Path) -> fsx::Result<(Digest, u64)> {
+    let mut file = disk.open(path)?;
     let mut hasher = Hasher::new();
     let mut buffer = vec![0; 64 * 1024];
     let mut size = 0;
@@ -111,10 +111,9 @@ pub(super) fn hash(path: &Path) -> fsx::Result<(Digest, u64)> {
 }
 
 /// The mark of a regular file; nothing for everything else.
-pub(super) fn mark(path: &Path) -> fsx::Result<Option<ChangeMark>> {
-    let metadata = fsx::stat(path).if_present()?;
-    let file = metadata.filter(std::fs::Metadata::is_file);
-    Ok(file.map(|metadata| platform::file::change_mark(&metadata)))
+pub(super) fn mark(disk: &dyn Disk, path: &Path) -> fsx::Result<Option<ChangeMark>> {
+    let metadata = disk.stat(path).if_present()?;
+    Ok(metadata.filter(fsx::Stat::is_file).map(|metadata| metadata.mark))
 }
 
 /// Whether two marks are of the same file with the same content. A rename or a second name changes the third
@@ -127,13 +126,14 @@ pub(super) fn is_same_file(a: &ChangeMark, b: &ChangeMark) -> bool {
 /// it is never looked at as if it were, and nothing is ever written through it.
 #[derive(Debug)]
 pub(super) struct Ground<'a> {
+    disk: &'a dyn Disk,
     root: &'a Path,
     known: HashMap<RelPath, bool>,
 }
 
 impl<'a> Ground<'a> {
-    pub(super) fn new(root: &'a Path) -> Self {
-        Self { root, known: HashMap::new() }
+    pub(super) fn new(disk: &'a dyn Disk, root: &'a Path) -> Self {
+        Self { disk, root, known: HashMap::new() }
     }
 
     /// Whether everything above `path` is a folder.
@@ -142,7 +142,8 @@ impl<'a> Ground<'a> {
         if let Some(known) = self.known.get(&parent) {
             return Ok(*known);
         }
-        let is_folder = fsx::stat(&parent.under(self.root)).if_present()?.is_some_and(|found| found.is_dir());
+        let is_folder =
+            self.disk.stat(&parent.under(self.root)).if_present()?.is_some_and(|found| found.is_dir());
         let holds = is_folder && self.holds(&parent)?;
         self.known.insert(parent, holds);
         Ok(holds)

@@ -5,6 +5,7 @@
 //! [`Install::swap`]. Up to the swap nothing of the install has changed; from its journal on, `recover` ends
 //! what was begun, as wholly old or wholly new. `docs/recovery.md` tells the order of steps and its proofs.
 
+pub mod barriers;
 mod checkpoint;
 mod find;
 mod gone;
@@ -24,8 +25,9 @@ mod tools;
 mod undo;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use crate::fsx;
+use crate::fsx::{Disk, RealDisk};
 use crate::release::RelPath;
 
 pub use gone::HostGone;
@@ -45,17 +47,37 @@ pub use swap::{Installed, SwapError};
 pub type Watch<'a> = &'a dyn Fn(u64, u64, &RelPath);
 
 /// An installed copy of a program: its folder, and the folder of the updater in it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Install {
     root: PathBuf,
     updater: RelPath,
+    disk: Arc<dyn Disk>,
 }
+
+impl PartialEq for Install {
+    fn eq(&self, other: &Self) -> bool {
+        self.root == other.root && self.updater == other.updater
+    }
+}
+
+impl Eq for Install {}
 
 impl Install {
     /// The install in `root` whose updater lies in the folder `updater_dir` of it. Nothing is read yet.
     #[must_use]
     pub fn at(root: PathBuf, updater_dir: RelPath) -> Self {
-        Self { root, updater: updater_dir }
+        Self::on(Arc::new(RealDisk), root, updater_dir)
+    }
+
+    /// The same on another disk than that of this machine.
+    #[must_use]
+    pub fn on(disk: Arc<dyn Disk>, root: PathBuf, updater_dir: RelPath) -> Self {
+        Self { root, updater: updater_dir, disk }
+    }
+
+    /// Where its files are.
+    fn disk(&self) -> &dyn Disk {
+        &*self.disk
     }
 
     /// The folder of the program.
@@ -110,7 +132,7 @@ impl Install {
     #[must_use]
     pub fn is_swap_open(&self) -> bool {
         // What can't be seen is treated as open: recovery then says what is wrong.
-        fsx::exists(&self.journal_file()).unwrap_or(true)
+        self.disk.exists(&self.journal_file()).unwrap_or(true)
     }
 
     fn txn_dir(&self) -> PathBuf {

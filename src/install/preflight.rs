@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::fsx::{self, Absent as _, Context as _, FsError};
+use crate::fsx::{Absent as _, Context as _, FsError};
 use crate::plan::{Plan, Way};
 use crate::platform;
 use crate::release::{Entry, RelPath};
 use crate::report::{ErrorCode, Fault};
 
-use super::Install;
 use super::checkpoint::checkpoint;
+use super::{Install, barriers};
 
 /// Room for journal, folders and what the file system needs itself.
 const RESERVE: u64 = 4 * 1024 * 1024;
@@ -93,9 +93,9 @@ impl Install {
         }
         let state = self.state_dir();
         let folder_error = |folder: PathBuf, source| PreflightError::Folder { folder, source };
-        fsx::make_dirs(&state).map_err(|error| folder_error(state.clone(), error))?;
+        self.disk().make_dirs(&state).map_err(|error| folder_error(state.clone(), error))?;
         let needed = needed(plan);
-        let free = platform::file::free_space(&state).at("look at the free space of", &state)?;
+        let free = self.disk().free_space(&state)?;
         if free < needed {
             return Err(PreflightError::Space { root: self.root().to_path_buf(), needed, free });
         }
@@ -115,7 +115,7 @@ impl Install {
         let places: Vec<String> = folders.iter().map(relative).collect();
         let list = self.probe_list();
         let bytes = serde_json::to_vec(&places).map_err(io::Error::other).at("write", &list)?;
-        fsx::write_durable(&list, &bytes)?;
+        self.disk().write_durable(&list, &bytes, barriers::PROBES, barriers::PROBES)?;
         let probed = folders.iter().try_for_each(|folder| self.probe(folder, &name));
         let cleared = self.clear_probes();
         probed.and_then(|()| Ok(cleared?))
@@ -132,24 +132,24 @@ impl Install {
     /// Takes away what a preflight that was killed left behind: empty files under names of its own.
     pub(super) fn clear_probes(&self) -> Result<(), FsError> {
         let list = self.probe_list();
-        let Some(bytes) = fsx::read(&list, 64 * 1024 * 1024).if_present()? else { return Ok(()) };
+        let Some(bytes) = self.disk().read(&list, 64 * 1024 * 1024).if_present()? else { return Ok(()) };
         // A list that can't be read names nothing that could be taken away.
         let places: Vec<String> = serde_json::from_slice(&bytes).unwrap_or_default();
         let is_probe = |path: &RelPath| path.name().starts_with(".updraft-probe-");
         let places = places.iter().filter_map(|place| RelPath::from_native(Path::new(place)).ok());
         for place in places.filter(is_probe).map(|path| path.under(self.root())) {
-            let found = fsx::stat(&place).if_present()?;
-            if found.is_some_and(|found| found.is_file() && found.len() == 0) {
-                fsx::remove_file(&place)?;
+            let found = self.disk().stat(&place).if_present()?;
+            if found.is_some_and(|found| found.is_file() && found.size() == 0) {
+                self.disk().remove_file(&place)?;
             }
         }
-        fsx::remove_file(&list)
+        self.disk().remove_file(&list)
     }
 
     /// The nearest folder above `path` that is there already.
     fn folder_above(&self, path: &RelPath) -> PathBuf {
         let above = path.ancestors().map(|folder| folder.under(self.root()));
-        let is_folder = |folder: &PathBuf| fsx::stat(folder).is_ok_and(|found| found.is_dir());
+        let is_folder = |folder: &PathBuf| self.disk().stat(folder).is_ok_and(|found| found.is_dir());
         above.into_iter().find(is_folder).unwrap_or_else(|| self.root().to_path_buf())
     }
 
@@ -157,10 +157,13 @@ impl Install {
     fn probe(&self, folder: &Path, name: &str) -> Result<(), PreflightError> {
         let from = self.state_dir().join("probe");
         let to = folder.join(name);
-        drop(fsx::create(&from)?);
-        let moved = fsx::rename(&from, &to);
-        fsx::remove_file(&from).if_present()?;
-        match moved.and_then(|()| checkpoint("preflight.probe", &to)).and_then(|()| fsx::remove_file(&to)) {
+        self.disk().write(&from, b"", None)?;
+        let moved = self.disk().rename(&from, &to);
+        self.disk().remove_file(&from).if_present()?;
+        match moved
+            .and_then(|()| checkpoint("preflight.probe", &to))
+            .and_then(|()| self.disk().remove_file(&to))
+        {
             Err(error) if error.source.kind() == io::ErrorKind::CrossesDevices => {
                 Err(PreflightError::OtherVolume(folder.to_path_buf()))
             }

@@ -15,7 +15,7 @@ use crate::release::{Digest, Manifest, RelPath, ReleaseNumber, Stamp, Version};
 use crate::report::{ErrorCode, Fault, ReleaseRef};
 use crate::trust::Versions;
 
-use super::{Guard, Install};
+use super::{Guard, Install, barriers};
 
 const FORMAT: u32 = 1;
 const MAX_BYTES: u64 = 512 * 1024 * 1024;
@@ -176,7 +176,7 @@ impl Install {
     /// If it can't be read, or a later updater wrote it.
     pub fn read_record(&self) -> Result<Loaded, RecordError> {
         let path = self.record_file();
-        let Some(bytes) = fsx::read(&path, MAX_BYTES).if_present()? else {
+        let Some(bytes) = self.disk().read(&path, MAX_BYTES).if_present()? else {
             return Ok(Loaded { record: Record::default(), damage: None });
         };
         // Looked at alone: a later format may not read as ours.
@@ -205,7 +205,7 @@ impl Guard {
         let loaded = self.install().read_record()?;
         if loaded.damage.is_some() {
             let path = self.install().record_file();
-            fsx::rename(&path, &fsx::sibling(&path, ".damaged"))?;
+            self.install().disk().rename(&path, &fsx::sibling(&path, ".damaged"))?;
         }
         Ok(loaded)
     }
@@ -220,7 +220,9 @@ impl Guard {
             record.id = random_name()?;
         }
         let bytes = serde_json::to_vec(record).map_err(|why| RecordError::Make(why.to_string()))?;
-        Ok(fsx::write_durable(&self.install().record_file(), &bytes)?)
+        let path = self.install().record_file();
+        let (file, name) = (barriers::RECORD_FILE, barriers::RECORD_NAME);
+        Ok(self.install().disk().write_durable(&path, &bytes, file, name)?)
     }
 }
 

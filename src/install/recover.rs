@@ -5,14 +5,14 @@
 
 use std::path::PathBuf;
 
-use crate::fsx::{self, Absent as _, FsError};
+use crate::fsx::{Absent as _, FsError};
 use crate::report::{ErrorCode, Failure, Fault, ReleaseRef};
 
 use super::checkpoint::checkpoint;
 use super::journal::{Journal, JournalError};
 use super::record::StartAs;
 use super::steps::{StepError, Txn};
-use super::{Guard, Install, swap};
+use super::{Guard, Install, barriers, swap};
 
 /// How often going forward is begun before the way back is taken.
 const ATTEMPTS: usize = 3;
@@ -75,11 +75,11 @@ impl Install {
         self.clear_probes()?;
         if !self.is_swap_open() {
             // R2. Nothing had changed.
-            fsx::remove_tree(&self.txn_dir())?;
+            self.disk().remove_tree(&self.txn_dir())?;
             return Ok(None);
         }
         checkpoint("recover.read", &self.journal_file())?;
-        let journal = Journal::read(&self.journal_file())?;
+        let journal = Journal::read(self.disk(), &self.journal_file())?;
         let txn = Txn::new(self, &journal, None, &|_, _, _| {});
         let recovered = |forward: bool, failure: Option<Failure>| Recovered {
             forward,
@@ -123,7 +123,7 @@ impl Install {
         let tries = (1..=ATTEMPTS).map(|number| self.txn_dir().join(format!("try-{number}")));
         let mut next = None;
         for name in tries {
-            if !fsx::exists(&name)? {
+            if !self.disk().exists(&name)? {
                 next = Some(name);
                 break;
             }
@@ -134,8 +134,8 @@ impl Install {
         };
         txn.check_foreign(true)?;
         checkpoint("recover.try", &name)?;
-        drop(fsx::create(&name)?);
-        fsx::sync_dir(&self.txn_dir())?;
+        self.disk().write(&name, b"", None)?;
+        self.disk().sync_dir(&self.txn_dir(), barriers::ATTEMPT)?;
         for (i, operation) in txn.operations() {
             if !txn.state(i)?.new || operation.entry {
                 txn.check_staged(i, operation)?;
@@ -150,8 +150,8 @@ impl Install {
     /// If it can't be deleted; then the next call tries again.
     pub fn purge(&self, _guard: &Guard) -> Result<(), FsError> {
         let trash = self.trash_dir();
-        if fsx::exists(&trash)? {
-            fsx::remove_tree(&trash)?;
+        if self.disk().exists(&trash)? {
+            self.disk().remove_tree(&trash)?;
         }
         Ok(())
     }
@@ -164,9 +164,9 @@ impl Install {
     pub fn set_aside(&self, _guard: &Guard) -> Result<Option<PathBuf>, FsError> {
         for number in 1_u64.. {
             let place = self.state_dir().join(format!("stuck-{number}"));
-            if !fsx::exists(&place)? {
-                let moved = fsx::rename(&self.txn_dir(), &place).if_present()?;
-                fsx::sync_dir(&self.state_dir())?;
+            if !self.disk().exists(&place)? {
+                let moved = self.disk().rename(&self.txn_dir(), &place).if_present()?;
+                self.disk().sync_dir(&self.state_dir(), barriers::SET_ASIDE)?;
                 return Ok(moved.map(|()| place));
             }
         }

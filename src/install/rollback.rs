@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use crate::fsx;
+use crate::fsx::Disk;
 use crate::release::{Digest, RelPath, Stamp};
 
 use super::journal::{Journal, Operation};
@@ -47,7 +47,7 @@ impl Install {
     #[must_use]
     pub fn can_roll_back(&self, record: &Record) -> bool {
         let prev = self.prev_dir();
-        let is_there = |name: &str| fsx::exists(&prev.join(name)).unwrap_or(false);
+        let is_there = |name: &str| self.disk().exists(&prev.join(name)).unwrap_or(false);
         record.previous.is_some() && is_there("journal") && is_there("commit")
     }
 
@@ -87,7 +87,7 @@ impl Install {
         if !self.can_roll_back(record) {
             return Err(StageError::NoPrevious(self.root().to_path_buf()));
         }
-        let last = Journal::read(&self.prev_dir().join("journal"))?;
+        let last = Journal::read(self.disk(), &self.prev_dir().join("journal"))?;
         let draft = self.draft_back(&last, record, quarantine)?;
         self.check_ground(&draft.journal)?;
         lay::lay(self, draft, stub, &|_: &Digest| None, watch)
@@ -95,7 +95,8 @@ impl Install {
 
     fn draft_back(&self, last: &Journal, record: &Record, quarantine: bool) -> Result<Draft, StageError> {
         let root = self.root();
-        let is_folder = |path: &RelPath| fsx::stat(&path.under(root)).is_ok_and(|found| found.is_dir());
+        let is_folder =
+            |path: &RelPath| self.disk().stat(&path.under(root)).is_ok_and(|found| found.is_dir());
         let again = last.drop_folders.iter().rev().filter(|path| !is_folder(path)).cloned();
         let gone = last.make_folders.iter().rev().filter(|path| is_folder(path)).cloned();
         let after = record_back(last, record, quarantine);
@@ -110,14 +111,18 @@ impl Install {
             after,
         };
         let mut draft = Draft { journal, sources: Vec::new() };
-        let mut ground = Ground::new(root);
+        let mut ground = Ground::new(self.disk(), root);
         let date = stage::today();
         let mut taken: HashSet<String> = last.operations.iter().map(|op| op.path.fold()).collect();
         for (i, done) in last.operations.iter().enumerate() {
             let place = done.path.under(root);
-            let seen = if ground.holds(&done.path)? { look::observe(&place)? } else { Thing::Absent };
+            let seen =
+                if ground.holds(&done.path)? { look::observe(self.disk(), &place)? } else { Thing::Absent };
             let backup = self.prev_dir().join("old").join(i.to_string());
-            let Some((operation, source)) = back(done, seen, place.clone(), backup, last)? else { continue };
+            let Some((operation, source)) = back(self.disk(), done, seen, place.clone(), backup, last)?
+            else {
+                continue;
+            };
             let is_theirs = operation.old.is_content() && !operation.old.has_content_of(&done.new);
             if is_theirs && !operation.old.is(&operation.new) {
                 let path = lay::name_beside(self, &done.path, &date, &mut taken)?;
@@ -133,6 +138,7 @@ impl Install {
 
 /// The operation that takes one operation of the last swap back; none if there is nothing to do.
 fn back(
+    disk: &dyn Disk,
     done: &Operation,
     seen: Thing,
     place: PathBuf,
@@ -151,7 +157,7 @@ fn back(
     }
     let source = match &new {
         Thing::File { .. } if stays => Source::Link(place),
-        Thing::File { .. } if fsx::exists(&backup)? => Source::Link(backup),
+        Thing::File { .. } if disk.exists(&backup)? => Source::Link(backup),
         Thing::File { .. } => return Err(StageError::Content(done.path.clone())),
         _ => Source::Nothing,
     };

@@ -5,7 +5,6 @@ use std::time::{Duration, SystemTime};
 
 use crate::fsx::{self, Absent as _, FsError};
 use crate::plan::{Found, Inventory};
-use crate::platform;
 use crate::release::{Entry, Manifest, RelPath};
 use crate::report::{ErrorCode, Fault};
 
@@ -48,16 +47,16 @@ impl Install {
     pub fn scan(&self, record: &Record, manifest: &Manifest, watch: Watch<'_>) -> Result<Scan, ScanError> {
         let listed = manifest.files.iter().map(Entry::path);
         let paths: BTreeSet<&RelPath> = record.receipt.files.keys().chain(listed).collect();
-        let mut ground = Ground::new(self.root());
+        let mut ground = Ground::new(self.disk(), self.root());
         let mut sizes = Vec::with_capacity(paths.len());
         let mut total = 0;
         for path in paths {
             if !ground.holds(path)? {
                 continue;
             }
-            if let Some(metadata) = fsx::stat(&path.under(self.root())).if_present()? {
-                total += metadata.len();
-                sizes.push((path, metadata.len()));
+            if let Some(metadata) = self.disk().stat(&path.under(self.root())).if_present()? {
+                total += metadata.size();
+                sizes.push((path, metadata.size()));
             }
         }
         let mut scan = Scan { inventory: Inventory::new(), marks: BTreeMap::new() };
@@ -72,14 +71,14 @@ impl Install {
 
     fn look_at(&self, path: &RelPath, record: &Record, scan: &mut Scan) -> Result<(), FsError> {
         let place = path.under(self.root());
-        let mark = look::mark(&place)?;
+        let mark = look::mark(self.disk(), &place)?;
         let known = record.marks.get(path).filter(|known| Some(known.mark) == mark);
         let found = match (known, mark) {
             (Some(known), Some(mark)) => {
-                let mode = fsx::mode(&fsx::stat(&place)?);
+                let mode = self.disk().stat(&place)?.mode;
                 Found::File { digest: known.sha256, size: mark.size, mode }
             }
-            _ => match look::observe(&place)? {
+            _ => match look::observe(self.disk(), &place)? {
                 Thing::Absent => return Ok(()),
                 Thing::File { sha256, size, mode } => Found::File { digest: sha256, size, mode },
                 Thing::Link(target) => Found::Link(target),
@@ -89,7 +88,7 @@ impl Install {
         };
         // The mark was taken before reading: a file changed meanwhile has another one by now.
         if let (Found::File { digest, .. }, Some(mark)) = (&found, mark)
-            && (known.is_some() || is_settled(&fsx::stat(&place)?))
+            && (known.is_some() || is_settled(&self.disk().stat(&place)?))
         {
             scan.marks.insert(path.clone(), Marked { mark, sha256: *digest });
         }
@@ -99,7 +98,7 @@ impl Install {
 }
 
 /// Whether the last write is long enough ago for the mark to be proof.
-pub(super) fn is_settled(metadata: &std::fs::Metadata) -> bool {
-    let age = metadata.modified().ok().and_then(|written| SystemTime::now().duration_since(written).ok());
-    age.is_some_and(|age| age > SETTLED) && platform::file::change_mark(metadata).size == metadata.len()
+pub(super) fn is_settled(metadata: &fsx::Stat) -> bool {
+    let age = metadata.modified.and_then(|written| SystemTime::now().duration_since(written).ok());
+    age.is_some_and(|age| age > SETTLED)
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use crate::fsx::{self, Absent as _};
+use crate::fsx::Absent as _;
 use crate::plan::{Action, Item, Plan, Way};
 use crate::release::{Digest, Manifest, RelPath, ReleaseNumber, Stamp};
 
@@ -136,7 +136,7 @@ impl Install {
             operations.iter().filter(|operation| operation.new.is_absent()).map(|op| &op.path).collect();
         let mut made = Vec::new();
         for folder in &plan.make_folders {
-            match fsx::stat(&folder.under(self.root())).if_present()? {
+            match self.disk().stat(&folder.under(self.root())).if_present()? {
                 Some(found) if found.is_dir() => {}
                 Some(_) if !leaving.contains(folder) => return Err(StageError::Blocked(folder.clone())),
                 _ => made.push(folder.clone()),
@@ -144,7 +144,8 @@ impl Install {
         }
         let mut dropped = Vec::new();
         for folder in &plan.drop_folders {
-            if fsx::stat(&folder.under(self.root())).if_present()?.is_some_and(|found| found.is_dir()) {
+            if self.disk().stat(&folder.under(self.root())).if_present()?.is_some_and(|found| found.is_dir())
+            {
                 dropped.push(folder.clone());
             }
         }
@@ -168,7 +169,7 @@ impl Install {
         if !dropped.contains(folder) {
             return Ok(false);
         }
-        for name in fsx::list(&folder.under(self.root()))? {
+        for name in self.disk().list(&folder.under(self.root()))? {
             let Some(Ok(path)) = name.to_str().map(|name| folder.join(name)) else { return Ok(false) };
             if !leaving.contains(&path) && !self.becomes_empty(&path, leaving, dropped)? {
                 return Ok(false);
@@ -202,10 +203,10 @@ impl Install {
     /// The updater that does this is switched last too, with the entries.
     fn mark_updater(&self, stub: &Path, draft: &mut Draft) {
         let same = |path: &RelPath| {
-            let place = fsx::canonical(&path.under(self.root()));
-            place.is_ok_and(|place| fsx::canonical(stub).is_ok_and(|stub| stub == place))
+            let place = self.disk().canonical(&path.under(self.root()));
+            place.is_ok_and(|place| self.disk().canonical(stub).is_ok_and(|stub| stub == place))
         };
-        let inside = fsx::canonical(stub).ok().zip(fsx::canonical(self.root()).ok());
+        let inside = self.disk().canonical(stub).ok().zip(self.disk().canonical(self.root()).ok());
         if inside.is_some_and(|(stub, root)| stub.starts_with(root)) {
             for operation in &mut draft.journal.operations {
                 operation.entry = operation.entry || (operation.old.is_content() && same(&operation.path));
@@ -215,7 +216,7 @@ impl Install {
 
     /// No folder above a path may be a link, unless this swap takes the link away.
     pub(super) fn check_ground(&self, journal: &Journal) -> Result<(), StageError> {
-        let mut ground = Ground::new(self.root());
+        let mut ground = Ground::new(self.disk(), self.root());
         let made: HashSet<&RelPath> = journal.make_folders.iter().collect();
         for operation in &journal.operations {
             let above_is_made = operation.path.parent().is_some_and(|folder| made.contains(&folder));
@@ -229,13 +230,13 @@ impl Install {
     /// What the plan was made for must still be there.
     pub(super) fn check_old(&self, operation: &Operation, record: &Record) -> Result<(), StageError> {
         let place = operation.path.under(self.root());
-        let mark = look::mark(&place)?;
+        let mark = look::mark(self.disk(), &place)?;
         let known = record.marks.get(&operation.path).filter(|known| Some(known.mark) == mark);
         let is_same = match known {
             Some(known) => operation.old.digest() == Some(known.sha256),
             None => {
-                let seen = if Ground::new(self.root()).holds(&operation.path)? {
-                    look::observe(&place)?
+                let seen = if Ground::new(self.disk(), self.root()).holds(&operation.path)? {
+                    look::observe(self.disk(), &place)?
                 } else {
                     Thing::Absent
                 };

@@ -24,7 +24,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::fsx::{self, Absent as _, FsError};
+use crate::fsx::{self, Absent as _, Barrier, Disk, FsError};
 use crate::release::RelPath;
 use crate::report::{ErrorCode, Fault};
 
@@ -33,7 +33,7 @@ use super::journal::{Journal, Operation};
 use super::lay::Marks;
 use super::look::{self, Ground, Thing};
 use super::record::{Marked, Record, RecordError};
-use super::{Guard, Install, Watch, scan, tools};
+use super::{Guard, Install, Watch, barriers, scan, tools};
 
 /// Why a step could not be done.
 #[derive(Debug, thiserror::Error)]
@@ -112,6 +112,10 @@ impl<'a> Txn<'a> {
         Self { install, journal, marks, watch, dir: install.txn_dir() }
     }
 
+    pub(super) fn disk(&self) -> &'a dyn Disk {
+        self.install.disk()
+    }
+
     pub(super) fn operations(&self) -> impl DoubleEndedIterator<Item = (usize, &'a Operation)> {
         self.journal.operations.iter().enumerate()
     }
@@ -139,33 +143,33 @@ impl<'a> Txn<'a> {
 
     /// Whether this has been decided: `commit` or `rollback`.
     pub(super) fn is_decided(&self, name: &str) -> fsx::Result<bool> {
-        fsx::exists(&self.file(name))
+        self.disk().exists(&self.file(name))
     }
 
     /// Decides for good, by a rename that needs no room on the disk.
-    pub(super) fn decide(&self, name: &str) -> fsx::Result<()> {
+    pub(super) fn decide(&self, name: &str, barrier: Barrier) -> fsx::Result<()> {
         let decided = self.file(name);
-        if !fsx::exists(&decided)? {
+        if !self.disk().exists(&decided)? {
             let ready = self.file(&format!("{name}.ready"));
-            if !fsx::exists(&ready)? {
-                drop(fsx::create(&ready)?);
+            if !self.disk().exists(&ready)? {
+                self.disk().write(&ready, b"", None)?;
             }
-            fsx::rename(&ready, &decided)?;
+            self.disk().rename(&ready, &decided)?;
         }
         checkpoint("decide.renamed", &decided)?;
-        fsx::sync_dir(&self.dir)
+        self.disk().sync_dir(&self.dir, barrier)
     }
 
     /// What is at the path of operation `i` now.
     pub(super) fn state(&self, i: usize) -> fsx::Result<State> {
         let operation = &self.journal.operations[i];
         let target = self.target(operation);
-        if !Ground::new(self.install.root()).holds(&operation.path)? {
+        if !Ground::new(self.disk(), self.install.root()).holds(&operation.path)? {
             // Missing, or behind a link that this swap takes away: nothing of ours is there yet.
             return Ok(self.judge(operation, &Thing::Absent));
         }
         if let Some(marks) = self.marks
-            && let Some(mark) = look::mark(&target)?
+            && let Some(mark) = look::mark(self.disk(), &target)?
         {
             let is = |known: Option<&Option<_>>| {
                 known.and_then(Option::as_ref).is_some_and(|known| look::is_same_file(known, &mark))
@@ -181,7 +185,7 @@ impl<'a> Txn<'a> {
                 return Ok(state);
             }
         }
-        Ok(self.judge(operation, &look::observe(&target)?))
+        Ok(self.judge(operation, &look::observe(self.disk(), &target)?))
     }
 
     fn judge(&self, operation: &Operation, seen: &Thing) -> State {
@@ -227,7 +231,7 @@ impl<'a> Txn<'a> {
         self.switch()?;
         self.settle()?;
         checkpoint("commit", &self.dir)?;
-        Ok(self.decide("commit")?)
+        Ok(self.decide("commit", barriers::COMMIT)?)
     }
 
     /// Step 6. A file that can get no second name is moved aside in step 8; an entry is copied, so that its
@@ -235,7 +239,7 @@ impl<'a> Txn<'a> {
     fn back_up(&self) -> Result<(), StepError> {
         for (i, operation) in self.operations().filter(|(_, operation)| operation.old.is_content()) {
             let (target, backup) = (self.target(operation), self.backup(i));
-            if fsx::exists(&backup)? {
+            if self.disk().exists(&backup)? {
                 continue;
             }
             checkpoint("backup.file", &target)?;
@@ -248,14 +252,14 @@ impl<'a> Txn<'a> {
                 continue;
             }
             if operation.entry || matches!(operation.old, Thing::Link(_)) {
-                tools::link_or_copy(&target, &backup)?;
+                tools::link_or_copy(self.disk(), &target, &backup)?;
             } else {
-                tools::try_link(&target, &backup)?;
+                tools::try_link(self.disk(), &target, &backup)?;
             }
         }
         let folder = self.file("old");
         checkpoint("backup.flush", &folder)?;
-        Ok(fsx::sync_dir(&folder)?)
+        Ok(self.disk().sync_dir(&folder, barriers::BACKUP)?)
     }
 
     /// Step 7, also the first step of an undo.
@@ -271,7 +275,7 @@ impl<'a> Txn<'a> {
             }
             if !state.stub {
                 // Nothing is ever replaced that could not be brought back.
-                if !fsx::exists(&self.backup(i))? {
+                if !self.disk().exists(&self.backup(i))? {
                     return Err(StepError::Backup(operation.path.clone()));
                 }
                 self.put(&self.file("stub"), &target, &self.aside(i))?;
@@ -280,7 +284,7 @@ impl<'a> Txn<'a> {
         }
         for folder in folders {
             checkpoint("interlock.flush", &folder)?;
-            fsx::sync_dir(&folder)?;
+            self.disk().sync_dir(&folder, barriers::INTERLOCK)?;
         }
         Ok(())
     }
@@ -288,10 +292,10 @@ impl<'a> Txn<'a> {
     /// Puts content to a target while it keeps its name in the transaction.
     pub(super) fn put(&self, from: &Path, target: &Path, aside: &Path) -> fsx::Result<()> {
         let link = self.file("put");
-        fsx::remove_file(&link).if_present()?;
-        tools::link_or_copy(from, &link)?;
+        self.disk().remove_file(&link).if_present()?;
+        tools::link_or_copy(self.disk(), from, &link)?;
         checkpoint("put.rename", target)?;
-        tools::rename_over(&link, target, aside)
+        tools::rename_over(self.disk(), &link, target, aside)
     }
 
     /// Step 8.
@@ -306,7 +310,7 @@ impl<'a> Txn<'a> {
         for folder in &self.journal.make_folders {
             let place = folder.under(self.install.root());
             checkpoint("switch.folder", &place)?;
-            fsx::make_dirs(&place)?;
+            self.disk().make_dirs(&place)?;
         }
         for (i, operation) in plain().filter(|(_, operation)| operation.new.is_content()) {
             self.tell(i, operation);
@@ -323,10 +327,10 @@ impl<'a> Txn<'a> {
             Ok(())
         } else if !state.old {
             Err(StepError::Foreign(operation.path.clone()))
-        } else if fsx::exists(&backup)? {
-            Ok(tools::remove_from(&target, &self.aside(i))?)
+        } else if self.disk().exists(&backup)? {
+            Ok(tools::remove_from(self.disk(), &target, &self.aside(i))?)
         } else {
-            Ok(tools::patiently(|| fsx::rename(&target, &backup))?)
+            Ok(tools::patiently(|| self.disk().rename(&target, &backup))?)
         }
     }
 
@@ -339,11 +343,11 @@ impl<'a> Txn<'a> {
         if state.is_foreign() {
             return Err(StepError::Foreign(operation.path.clone()));
         }
-        if state.old && operation.old.is_content() && !fsx::exists(&backup)? {
-            tools::patiently(|| fsx::rename(&target, &backup))?;
+        if state.old && operation.old.is_content() && !self.disk().exists(&backup)? {
+            tools::patiently(|| self.disk().rename(&target, &backup))?;
             checkpoint("switch.moved", &target)?;
         }
-        Ok(tools::rename_over(&self.staged(i), &target, &self.aside(i))?)
+        Ok(tools::rename_over(self.disk(), &self.staged(i), &target, &self.aside(i))?)
     }
 
     /// Folders of the old version where the new one has a file.
@@ -352,8 +356,8 @@ impl<'a> Txn<'a> {
             for folder in self.journal.drop_folders.iter().filter(|path| path.is_within(&operation.path)) {
                 let place = folder.under(self.install.root());
                 checkpoint("switch.clear", &place)?;
-                if fsx::stat(&place).if_present()?.is_some_and(|found| found.is_dir()) {
-                    fsx::remove_dir(&place)?;
+                if self.disk().stat(&place).if_present()?.is_some_and(|found| found.is_dir()) {
+                    self.disk().remove_dir(&place)?;
                 }
             }
         }
@@ -362,7 +366,7 @@ impl<'a> Txn<'a> {
 
     /// Step 9.
     fn settle(&self) -> Result<(), StepError> {
-        self.flush_touched()?;
+        self.flush_touched(barriers::SETTLE)?;
         for (i, operation) in self.operations() {
             let target = self.target(operation);
             checkpoint("verify.file", &target)?;
@@ -375,7 +379,7 @@ impl<'a> Txn<'a> {
         Ok(())
     }
 
-    pub(super) fn flush_touched(&self) -> fsx::Result<()> {
+    pub(super) fn flush_touched(&self, barrier: Barrier) -> fsx::Result<()> {
         let root = self.install.root();
         let above =
             |path: &RelPath| path.parent().map_or_else(|| root.to_path_buf(), |path| path.under(root));
@@ -386,7 +390,7 @@ impl<'a> Txn<'a> {
         }
         for folder in folders {
             checkpoint("flush.folder", &folder)?;
-            tools::sync_if_there(&folder)?;
+            tools::sync_if_there(self.disk(), &folder, barrier)?;
         }
         Ok(())
     }
@@ -395,10 +399,10 @@ impl<'a> Txn<'a> {
     pub(super) fn check_staged(&self, i: usize, operation: &Operation) -> Result<(), StepError> {
         let staged = self.staged(i);
         let known = self.marks.and_then(|marks| marks.new.get(i)).and_then(Option::as_ref);
-        let is_whole = match (known, look::mark(&staged)?) {
+        let is_whole = match (known, look::mark(self.disk(), &staged)?) {
             _ if !operation.new.is_content() => true,
             (Some(known), Some(mark)) if look::is_same_file(known, &mark) => true,
-            _ => look::observe(&staged)?.has_content_of(&operation.new),
+            _ => look::observe(self.disk(), &staged)?.has_content_of(&operation.new),
         };
         if is_whole { Ok(()) } else { Err(StepError::Staged(operation.path.clone())) }
     }
@@ -427,13 +431,13 @@ impl<'a> Txn<'a> {
             if !state.new && operation.new.is_content() {
                 self.put(&self.staged(i), &target, &self.aside(i))?;
             } else if !state.new {
-                tools::remove_from(&target, &self.aside(i))?;
+                tools::remove_from(self.disk(), &target, &self.aside(i))?;
             }
             folders.extend(target.parent().map(Path::to_path_buf));
         }
         for folder in folders {
             checkpoint("entry.flush", &folder)?;
-            tools::sync_if_there(&folder)?;
+            tools::sync_if_there(self.disk(), &folder, barriers::ENTRIES)?;
         }
         Ok(())
     }
@@ -443,10 +447,11 @@ impl<'a> Txn<'a> {
         for folder in &self.journal.drop_folders {
             let place = folder.under(self.install.root());
             checkpoint("drop.folder", &place)?;
-            let is_folder = fsx::stat(&place).if_present()?.is_some_and(|found| found.is_dir());
-            if is_folder && fsx::list(&place)?.is_empty() {
-                fsx::remove_dir(&place)?;
-                place.parent().map_or(Ok(()), tools::sync_if_there)?;
+            let is_folder = self.disk().stat(&place).if_present()?.is_some_and(|found| found.is_dir());
+            if is_folder && self.disk().list(&place)?.is_empty() {
+                self.disk().remove_dir(&place)?;
+                let above = place.parent().unwrap_or(self.install.root());
+                tools::sync_if_there(self.disk(), above, barriers::DROP)?;
             }
         }
         Ok(())
@@ -456,9 +461,10 @@ impl<'a> Txn<'a> {
         for (_, operation) in self.operations() {
             let target = self.target(operation);
             record.marks.remove(&operation.path);
-            if let (Some(sha256), Some(metadata)) = (operation.new.digest(), fsx::stat(&target).if_present()?)
+            if let (Some(sha256), Some(metadata)) =
+                (operation.new.digest(), self.disk().stat(&target).if_present()?)
                 && scan::is_settled(&metadata)
-                && let Some(mark) = look::mark(&target)?
+                && let Some(mark) = look::mark(self.disk(), &target)?
             {
                 record.marks.insert(operation.path.clone(), Marked { mark, sha256 });
             }
@@ -469,16 +475,16 @@ impl<'a> Txn<'a> {
     /// Step 12.
     fn retire(&self) -> Result<(), StepError> {
         let (state, prev) = (self.install.state_dir(), self.install.prev_dir());
-        if fsx::exists(&self.dir)? {
+        if self.disk().exists(&self.dir)? {
             checkpoint("retire.trash", &prev)?;
-            tools::to_trash(&prev, &self.install.trash_dir())?;
+            tools::to_trash(self.disk(), &prev, &self.install.trash_dir())?;
             checkpoint("retire.rename", &self.dir)?;
-            fsx::rename(&self.dir, &prev)?;
-        } else if !fsx::exists(&prev)? {
+            self.disk().rename(&self.dir, &prev)?;
+        } else if !self.disk().exists(&prev)? {
             let lost = io::Error::new(io::ErrorKind::NotFound, "it was deleted during the update");
             return Err(FsError::new("use", &self.dir, lost).into());
         }
         checkpoint("retire.flush", &state)?;
-        Ok(fsx::sync_dir(&state)?)
+        Ok(self.disk().sync_dir(&state, barriers::RETIRE)?)
     }
 }

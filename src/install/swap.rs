@@ -1,9 +1,6 @@
 //! The swap of a staged release: the one call after which the new version stands, or the old one still does.
 
-use std::io::Write as _;
-
-use crate::fsx::{self, Context as _, FsError};
-use crate::platform;
+use crate::fsx::FsError;
 use crate::release::RelPath;
 use crate::report::{ErrorCode, Fault, ReleaseRef};
 
@@ -13,7 +10,7 @@ use super::lay::{Stage, StageError};
 use super::look::{self, Thing};
 use super::record::{Record, RecordError, StartAs};
 use super::steps::{StepError, Txn};
-use super::{Guard, HostGone, Install, Watch};
+use super::{Guard, HostGone, Install, Watch, barriers};
 
 /// How often the end of a decided swap is tried before it is left to recovery.
 const TRIES: u32 = 3;
@@ -135,11 +132,11 @@ impl Install {
         for (i, operation) in journal.operations.iter().enumerate() {
             let target = operation.path.under(self.root());
             let known = marks.old.get(i).copied().flatten();
-            let now = look::mark(&target).map_err(JournalError::Fs)?;
+            let now = look::mark(self.disk(), &target).map_err(JournalError::Fs)?;
             if known.is_some() && known == now {
                 continue;
             }
-            let seen = look::observe(&target).map_err(JournalError::Fs)?;
+            let seen = look::observe(self.disk(), &target).map_err(JournalError::Fs)?;
             // Behind a link or file that this swap takes away there is nothing of ours yet.
             let is_hidden = operation.old == Thing::Absent && self.is_hidden(journal, &operation.path);
             if !seen.has_content_of(&operation.old) && !is_hidden {
@@ -149,12 +146,8 @@ impl Install {
         let temp = self.txn_dir().join("j.tmp");
         checkpoint("journal.write", &temp).map_err(JournalError::Fs)?;
         let bytes = journal.to_bytes(&temp)?;
-        let write = || -> Result<(), FsError> {
-            let mut file = fsx::create(&temp)?;
-            file.write_all(&bytes).at("write", &temp)?;
-            fsx::flush(&file, &temp)
-        };
-        Ok(write().map_err(JournalError::Fs)?)
+        let written = self.disk().write(&temp, &bytes, Some(barriers::JOURNAL_FILE));
+        Ok(written.map_err(JournalError::Fs)?)
     }
 
     fn is_hidden(&self, journal: &Journal, path: &RelPath) -> bool {
@@ -170,15 +163,15 @@ impl Install {
     fn open_journal(&self) -> Result<(), FsError> {
         let txn = self.txn_dir();
         checkpoint("journal.rename", &self.journal_file())?;
-        fsx::rename(&txn.join("j.tmp"), &self.journal_file())?;
+        self.disk().rename(&txn.join("j.tmp"), &self.journal_file())?;
         checkpoint("journal.flush", &txn)?;
-        fsx::sync_dir(&txn)
+        self.disk().sync_dir(&txn, barriers::JOURNAL_NAME)
     }
 
     /// Drops a stage that will not be used. The install is not touched; what can't be deleted is deleted
     /// before the next stage.
     pub(super) fn discard(&self) {
-        fsx::remove_tree(&self.txn_dir()).ok();
+        self.disk().remove_tree(&self.txn_dir()).ok();
     }
 }
 
@@ -216,7 +209,7 @@ impl Install {
         if self.is_swap_open() {
             return Err(StageError::SwapOpen(self.root().to_path_buf()));
         }
-        Ok(fsx::remove_tree(&self.txn_dir())?)
+        Ok(self.disk().remove_tree(&self.txn_dir())?)
     }
 
     /// The volume's free bytes where the install lies.
@@ -224,6 +217,6 @@ impl Install {
     /// # Errors
     /// What the system says.
     pub fn free_space(&self) -> Result<u64, FsError> {
-        platform::file::free_space(self.root()).at("look at the free space of", self.root())
+        self.disk().free_space(self.root())
     }
 }

@@ -4,9 +4,10 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::fsx::{self, Absent as _, Context as _, FsError};
+use crate::fsx::{self, Absent as _, Barrier, Context as _, Disk, FsError};
 use crate::platform;
 
+use super::barriers;
 use super::checkpoint::links_are_barred;
 
 /// Waits between tries on a file in use: three seconds in all. Virus scanners let go within one.
@@ -32,13 +33,13 @@ pub(super) fn patiently<T>(mut action: impl FnMut() -> fsx::Result<T>) -> fsx::R
 }
 
 /// Renames over `to`. A `to` that stays in use is renamed to `aside` first, and back if that does not help.
-pub(super) fn rename_over(from: &Path, to: &Path, aside: &Path) -> fsx::Result<()> {
-    match patiently(|| fsx::rename(from, to)) {
+pub(super) fn rename_over(disk: &dyn Disk, from: &Path, to: &Path, aside: &Path) -> fsx::Result<()> {
+    match patiently(|| disk.rename(from, to)) {
         Err(error) if is_held(&error) => {
-            fsx::rename(to, aside).map_err(|_why| error)?;
-            fsx::rename(from, to).inspect_err(|_why| {
+            disk.rename(to, aside).map_err(|_why| error)?;
+            disk.rename(from, to).inspect_err(|_why| {
                 // If even this fails, recovery finds the content in its backup.
-                fsx::rename(aside, to).ok();
+                disk.rename(aside, to).ok();
             })
         }
         other => other,
@@ -46,19 +47,19 @@ pub(super) fn rename_over(from: &Path, to: &Path, aside: &Path) -> fsx::Result<(
 }
 
 /// Removes a file; one that stays in use is renamed to `aside`. One that is not there is removed already.
-pub(super) fn remove_from(path: &Path, aside: &Path) -> fsx::Result<()> {
-    match patiently(|| fsx::remove_file(path)).if_present() {
-        Err(error) if is_held(&error) => fsx::rename(path, aside),
+pub(super) fn remove_from(disk: &dyn Disk, path: &Path, aside: &Path) -> fsx::Result<()> {
+    match patiently(|| disk.remove_file(path)).if_present() {
+        Err(error) if is_held(&error) => disk.rename(path, aside),
         other => other.map(|_removed| ()),
     }
 }
 
 /// Gives a file a second name; false if the volume can't, or the file is held.
-pub(super) fn try_link(from: &Path, to: &Path) -> fsx::Result<bool> {
+pub(super) fn try_link(disk: &dyn Disk, from: &Path, to: &Path) -> fsx::Result<bool> {
     if links_are_barred() {
         return Ok(false);
     }
-    match fsx::hard_link(from, to) {
+    match disk.hard_link(from, to) {
         Ok(()) => Ok(true),
         Err(error) => match error.source.kind() {
             io::ErrorKind::NotFound
@@ -72,43 +73,42 @@ pub(super) fn try_link(from: &Path, to: &Path) -> fsx::Result<bool> {
 
 /// A second name for `from`, or a flushed copy where there can't be one. Appears whole or not at all.
 /// A symbolic link is made anew.
-pub(super) fn link_or_copy(from: &Path, to: &Path) -> fsx::Result<()> {
-    if fsx::stat(from)?.is_symlink() {
-        let target = fsx::read_link(from)?;
-        return fsx::symlink(&target.to_string_lossy(), to);
+pub(super) fn link_or_copy(disk: &dyn Disk, from: &Path, to: &Path) -> fsx::Result<()> {
+    if disk.stat(from)?.is_symlink() {
+        let target = disk.read_link(from)?;
+        return disk.symlink(&target.to_string_lossy(), to);
     }
-    if try_link(from, to)? {
+    if try_link(disk, from, to)? {
         return Ok(());
     }
     let temp = fsx::sibling(to, ".copy");
-    copy_flushed(from, &temp)?;
-    fsx::rename(&temp, to)
+    copy_flushed(disk, from, &temp)?;
+    disk.rename(&temp, to)
 }
 
 /// Copies a file and brings the copy to the disk.
-pub(super) fn copy_flushed(from: &Path, to: &Path) -> fsx::Result<()> {
+pub(super) fn copy_flushed(disk: &dyn Disk, from: &Path, to: &Path) -> fsx::Result<()> {
     // A leftover may be a second name of something dear: it is never written through.
-    fsx::remove_file(to).if_present()?;
-    fsx::copy(from, to)?;
-    let file = fsx::open_rw(to).or_else(|_read_only| fsx::open(to))?;
-    fsx::flush(&file, to)
+    disk.remove_file(to).if_present()?;
+    disk.copy(from, to)?;
+    disk.flush(to, barriers::COPY)
 }
 
 /// Flushes a folder if it is still there.
-pub(super) fn sync_if_there(folder: &Path) -> fsx::Result<()> {
-    fsx::sync_dir(folder).if_present().map(|_done| ())
+pub(super) fn sync_if_there(disk: &dyn Disk, folder: &Path, barrier: Barrier) -> fsx::Result<()> {
+    disk.sync_dir(folder, barrier).if_present().map(|_done| ())
 }
 
 /// Moves a folder out of sight at once; it is deleted later. Does nothing if it is not there.
-pub(super) fn to_trash(folder: &Path, trash: &Path) -> fsx::Result<()> {
-    if !fsx::exists(folder)? {
+pub(super) fn to_trash(disk: &dyn Disk, folder: &Path, trash: &Path) -> fsx::Result<()> {
+    if !disk.exists(folder)? {
         return Ok(());
     }
-    fsx::make_dirs(trash)?;
+    disk.make_dirs(trash)?;
     for number in 0_u64.. {
         let place = trash.join(number.to_string());
-        if !fsx::exists(&place)? {
-            return fsx::rename(folder, &place);
+        if !disk.exists(&place)? {
+            return disk.rename(folder, &place);
         }
     }
     Err(io::Error::other("it is full")).at("use", trash)

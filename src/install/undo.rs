@@ -7,8 +7,9 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 
-use crate::fsx::{self, Absent as _};
+use crate::fsx::Absent as _;
 
+use super::barriers;
 use super::checkpoint::checkpoint;
 use super::journal::Operation;
 use super::look::Thing;
@@ -19,16 +20,16 @@ impl Txn<'_> {
     /// Makes the install wholly old again and closes the swap. May be done any number of times.
     pub(super) fn undo(&self) -> Result<(), StepError> {
         checkpoint("undo.decide", &self.file("rollback"))?;
-        self.decide("rollback")?;
+        self.decide("rollback", barriers::ROLLBACK)?;
         if self.has_switched()? {
             self.interlock()?;
             self.undo_switch()?;
         }
         self.restore_entries()?;
         checkpoint("undo.drop", &self.file(""))?;
-        tools::to_trash(&self.install.txn_dir(), &self.install.trash_dir())?;
+        tools::to_trash(self.disk(), &self.install.txn_dir(), &self.install.trash_dir())?;
         checkpoint("undo.flush", &self.install.state_dir())?;
-        Ok(fsx::sync_dir(&self.install.state_dir())?)
+        Ok(self.disk().sync_dir(&self.install.state_dir(), barriers::UNDO_DROP)?)
     }
 
     fn plain(&self) -> impl Iterator<Item = (usize, &Operation)> {
@@ -43,7 +44,7 @@ impl Txn<'_> {
             }
         }
         for folder in &self.journal.make_folders {
-            let found = fsx::stat(&folder.under(self.install.root())).if_present()?;
+            let found = self.disk().stat(&folder.under(self.install.root())).if_present()?;
             if found.is_some_and(|found| found.is_dir()) {
                 return Ok(true);
             }
@@ -58,13 +59,13 @@ impl Txn<'_> {
             let state = self.state(i)?;
             // A foreign file where ours was to be added is somebody's and stays.
             if state.new && !state.old {
-                tools::remove_from(&target, &self.aside(i))?;
+                tools::remove_from(self.disk(), &target, &self.aside(i))?;
             }
         }
         for folder in self.journal.make_folders.iter().rev() {
             let place = folder.under(self.install.root());
             checkpoint("undo.folder", &place)?;
-            match fsx::remove_dir(&place).if_present() {
+            match self.disk().remove_dir(&place).if_present() {
                 Err(error) if error.source.kind() != io::ErrorKind::DirectoryNotEmpty => {
                     return Err(error.into());
                 }
@@ -74,12 +75,12 @@ impl Txn<'_> {
         for folder in self.journal.drop_folders.iter().rev() {
             let place = folder.under(self.install.root());
             checkpoint("undo.refolder", &place)?;
-            fsx::make_dirs(&place)?;
+            self.disk().make_dirs(&place)?;
         }
         for (i, operation) in self.plain().filter(|(_, operation)| operation.old.is_content()) {
             self.restore(i, operation)?;
         }
-        self.flush_touched()?;
+        self.flush_touched(barriers::UNDO_SETTLE)?;
         for (i, operation) in self.plain() {
             let state = self.state(i)?;
             let is_theirs = state.is_foreign() && operation.old == Thing::Absent;
@@ -101,13 +102,13 @@ impl Txn<'_> {
         if state.is_foreign() {
             return Err(StepError::Foreign(operation.path.clone()));
         }
-        if !fsx::exists(&backup)? {
+        if !self.disk().exists(&backup)? {
             return Err(StepError::Backup(operation.path.clone()));
         }
         match self.put(&backup, &target, &self.aside(i)) {
             // No links and no room for a copy: the backup itself goes back.
             Err(error) if error.source.kind() == io::ErrorKind::StorageFull => {
-                Ok(tools::rename_over(&backup, &target, &self.aside(i))?)
+                Ok(tools::rename_over(self.disk(), &backup, &target, &self.aside(i))?)
             }
             other => Ok(other?),
         }
@@ -125,14 +126,14 @@ impl Txn<'_> {
                 let state = self.state(i)?;
                 checkpoint("undo.entry", &target)?;
                 if state.new && !state.old {
-                    tools::remove_from(&target, &self.aside(i))?;
+                    tools::remove_from(self.disk(), &target, &self.aside(i))?;
                 }
             }
             folders.extend(target.parent().map(Path::to_path_buf));
         }
         for folder in folders {
             checkpoint("undo.entry-flush", &folder)?;
-            tools::sync_if_there(&folder)?;
+            tools::sync_if_there(self.disk(), &folder, barriers::UNDO_ENTRIES)?;
         }
         Ok(())
     }

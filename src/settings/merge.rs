@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::release::{Channel, Platform};
+use crate::source::{SourceUrl, without_login};
 
 use super::fragment::Fragment;
 use super::{Policy, Settings, SettingsError};
@@ -85,6 +86,19 @@ pub struct Merged {
 }
 
 impl Merged {
+    /// The same without users and passwords in addresses, fit for a screen and a report.
+    #[must_use]
+    pub fn shown(&self) -> Self {
+        let mut shown = self.clone();
+        shown.proxy.value = shown.proxy.value.map(|text| without_login(&text));
+        for source in shown.sources.value.iter_mut().flatten() {
+            // A folder may have an @ in its name; only an address has a login.
+            let is_folder = matches!(source.parse(), Ok(SourceUrl::Folder(_)));
+            *source = if is_folder { source.clone() } else { without_login(source) };
+        }
+        shown
+    }
+
     /// Hears the file, then the environment, then the arguments.
     #[must_use]
     pub fn of(f: Fragment, e: Fragment, a: Fragment) -> Self {
@@ -116,7 +130,11 @@ impl Merged {
     /// Checks every value; relative files are beside the settings file.
     pub(super) fn check(&self, path: &Path) -> Result<Settings, SettingsError> {
         let missing = |key| SettingsError::Missing { key, path: path.to_path_buf() };
-        let beside = |name: &String| path.parent().unwrap_or(Path::new("")).join(name);
+        let beside = |said: &Said<String>| {
+            // A name in the file is beside the file; elsewhere it is what the person who typed it sees.
+            let folder = path.parent().filter(|_| said.origin == Origin::File).unwrap_or(Path::new(""));
+            said.value.as_ref().map(|name| folder.join(name))
+        };
         let app = parse("app", &self.app)?.ok_or_else(|| missing("app"))?;
         let texts = self.sources.value.as_ref().ok_or_else(|| missing("sources"))?;
         let read = |text: &String| text.parse().map_err(|why| bad("sources", self.sources.origin, &why));
@@ -140,11 +158,11 @@ impl Merged {
             language: self.language.value.clone(),
             enabled: self.enabled.value.unwrap_or(true),
             check_timeout: seconds(&self.check_timeout, 10),
-            proxy: self.proxy.value.clone(),
+            proxy: parse("proxy", &self.proxy)?.unwrap_or_default(),
             no_proxy: self.no_proxy.value.clone(),
-            ca: self.ca.value.as_ref().map(beside),
+            ca: beside(&self.ca),
             limit: self.limit.value.filter(|limit| *limit > 0),
-            icon: self.icon.value.as_ref().map(beside),
+            icon: beside(&self.icon),
             policy: Policy {
                 start_anyway: self.start_anyway.value.unwrap_or(false),
                 wait_for_program: seconds(&self.wait_for_program, 600),

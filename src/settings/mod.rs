@@ -13,7 +13,7 @@ use std::time::Duration;
 use crate::fsx::{self, FsError};
 use crate::release::{App, Channel, Platform, RelPath};
 use crate::report::{ErrorCode, Fault};
-use crate::source::SourceUrl;
+use crate::source::{Proxy, SourceUrl};
 
 pub use fragment::Fragment;
 pub use merge::{Merged, Origin, Said};
@@ -44,8 +44,8 @@ pub struct Settings {
     pub enabled: bool,
     /// How long a check may take.
     pub check_timeout: Duration,
-    /// A proxy for http and https; the environment's and the system's if nothing is said.
-    pub proxy: Option<String>,
+    /// The proxy for http and https.
+    pub proxy: Proxy,
     /// Hosts reached without proxy, by name suffix or address range.
     pub no_proxy: Option<String>,
     /// A file with certificates trusted beside the system's.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::engine::{Asking, Launch, Setup, Task};
 use crate::host::Handover;
 use crate::install::Install;
-use crate::source::{Mirrors, NetError, NetOptions, Proxy};
+use crate::source::{Mirrors, NetError, NetOptions};
 
 use super::Settings;
 
@@ -17,7 +17,7 @@ impl Settings {
     /// If the network can't be set up as wished.
     pub fn setup(&self, install: Install, stub: PathBuf) -> Result<Setup, NetError> {
         let net = NetOptions {
-            proxy: self.proxy.clone().map_or(Proxy::System, Proxy::Url),
+            proxy: self.proxy.clone(),
             no_proxy: self.no_proxy.clone(),
             ca: self.ca.clone(),
             ..NetOptions::default()

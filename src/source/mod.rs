@@ -7,6 +7,8 @@ mod failure;
 mod folder;
 mod http;
 mod mirrors;
+mod pace;
+mod proxy;
 mod url;
 
 use std::time::Duration;
@@ -16,8 +18,10 @@ use futures_util::stream::BoxStream;
 
 pub use failure::{SourceError, Trouble};
 pub use folder::Folder;
-pub use http::{Http, NetError, NetOptions, Proxy};
+pub use http::{Http, NetError, NetOptions};
 pub use mirrors::{Choice, Mirrors};
+pub(crate) use proxy::without_login;
+pub use proxy::{InvalidProxy, Proxy, ProxyUrl};
 pub use tokio_util::bytes::Bytes;
 pub use url::{InvalidSource, SourceUrl};
 

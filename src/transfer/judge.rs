@@ -29,6 +29,8 @@ pub(super) enum Fall {
         reason: String,
         /// How long the source asks to be left alone.
         retry_after: Option<Duration>,
+        /// Whether the source says that it has too much to do.
+        busy: bool,
     },
     /// The source does not have it.
     Missing(String),
@@ -38,6 +40,10 @@ pub(super) enum Fall {
     BadAnswer(String),
     /// The source is not who it says.
     Insecure(String),
+    /// The source is much slower than another one: ask that.
+    Slow(String),
+    /// Nothing is wrong, but another source is to be tried out.
+    Elsewhere,
     /// The source ignores ranges: ask it for all.
     NoRange,
     /// What we have is not what the source has now: ask again, untied.
@@ -50,7 +56,7 @@ pub(super) enum Fall {
 
 impl Fall {
     pub(super) fn transient(reason: impl Into<String>) -> Self {
-        Self::Transient { reason: reason.into(), retry_after: None }
+        Self::Transient { reason: reason.into(), retry_after: None, busy: false }
     }
 }
 
@@ -58,6 +64,7 @@ impl From<SourceError> for Fall {
     fn from(error: SourceError) -> Self {
         match error.trouble {
             Trouble::Transient => Self::transient(error.reason),
+            Trouble::Refused => Self::BadAnswer(error.reason),
             Trouble::Insecure => Self::Insecure(error.reason),
         }
     }
@@ -72,8 +79,15 @@ pub(super) fn refused(answer: &Answer) -> Option<Fall> {
         408 | 425 | 429 | 500..=599 => Some(Fall::Transient {
             reason: format!("the server answers {status}"),
             retry_after: answer.retry_after,
+            busy: matches!(status, 429 | 503),
         }),
-        407 => Some(Fall::BadAnswer("the proxy asks for a user and a password".to_owned())),
+        407 => Some(Fall::BadAnswer(
+            "the proxy asks for a user and a password; give them in the setting \u{ab}proxy\u{bb}".to_owned(),
+        )),
+        // Some proxies answer so too, so the reason names both.
+        401 => Some(Fall::BadAnswer(
+            "the server, or the proxy before it, asks for a user and a password (401)".to_owned(),
+        )),
         _ => Some(Fall::BadAnswer(format!("it answers {status}"))),
     }
 }

@@ -16,9 +16,11 @@ mod meter;
 mod object;
 mod options;
 mod parts;
+mod permits;
 mod request;
 mod session;
 mod small;
+mod streams;
 mod writer;
 
 pub use depot::{Depot, Fetched};

@@ -155,8 +155,8 @@ impl Object {
                 ban.odd += 1;
                 why
             }
-            Fall::Transient { reason, .. } => reason,
-            Fall::NoRange | Fall::Changed | Fall::Restart | Fall::Final(_) => return,
+            Fall::Transient { reason, .. } | Fall::Slow(reason) => reason,
+            Fall::Elsewhere | Fall::NoRange | Fall::Changed | Fall::Restart | Fall::Final(_) => return,
         };
         state.last = (source.to_owned(), why.clone());
     }

@@ -359,6 +359,19 @@ impl Parts {
     }
 }
 
+/// How many bytes of an object of `size` bytes are there, as its sidecar says; nothing without a sidecar.
+pub(super) fn told(side: &std::path::Path, size: u64) -> Option<u64> {
+    let side = read_side(side);
+    if side.format != 1 {
+        return None;
+    }
+    let whole = Shape { size, piece: PIECE, digests: Vec::new() };
+    let verified =
+        side.verified.iter().map(|run| whole.start(run.end).saturating_sub(whole.start(run.start)));
+    let begun = side.begun.iter().map(|(_, have)| *have);
+    Some(verified.chain(begun).fold(0, u64::saturating_add))
+}
+
 /// A sidecar that is missing, damaged or of another form says nothing.
 fn read_side(path: &std::path::Path) -> Side {
     let bytes = fsx::read(path, MAX_SIDE).if_present().ok().flatten().unwrap_or_default();

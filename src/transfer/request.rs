@@ -2,13 +2,13 @@
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use crate::source::{Answer, Body, Bytes, RangeFrom, SourceError};
+use crate::source::{Answer, Body, Bytes, Mirrors, RangeFrom, SourceError};
 
 use super::TransferError;
 use super::judge::{Ask, Fall, judge};
@@ -18,6 +18,9 @@ use super::writer::{FEW, Fed, QUEUE, Writer};
 
 /// Bytes a second below which a mirror is left for another one.
 const SLOW: u64 = 8 * 1024;
+
+/// A slow mirror that is asked again now and then has so long to show that it is faster now.
+const PROBE: Duration = Duration::from_secs(2);
 
 impl Session<'_> {
     /// Asks `mirror` for what is missing in `run`. `Ok` means: bytes came and were taken in, look what is
@@ -46,7 +49,10 @@ impl Session<'_> {
             Ask { tied: ranged && etag.is_some() && object.is_tied(), bytes, size: object.size, ranged };
         let began = Instant::now();
         let mut received = 0;
-        let result = self.converse(object, &ask, etag, mirror, &mut received).await;
+        let result = {
+            let _open = Open::to(self.mirrors, mirror);
+            self.converse(object, &ask, etag, mirror, &mut received).await
+        };
         if result.is_err() {
             object.parts(|parts| parts.save()).map_err(Fall::Final)?;
         }
@@ -110,6 +116,7 @@ impl Session<'_> {
         received: &mut u64,
     ) -> Result<(), Fall> {
         let mut at = bytes.start;
+        let (began, was_slow) = (Instant::now(), self.mirrors.is_slow(mirror));
         let (mut window, mut in_window) = (Instant::now(), 0);
         while at < bytes.end {
             let mut chunk = match tokio::time::timeout(self.options.idle, body.next()).await {
@@ -127,6 +134,13 @@ impl Session<'_> {
             }
             self.recount(object);
             at += size as u64;
+            let slow = self.mirrors.flowed(mirror, size as u64);
+            if slow && (!was_slow || began.elapsed() >= PROBE) && self.has_another(object, mirror) {
+                return Err(Fall::Slow("another source is much faster".to_owned()));
+            }
+            if self.mirrors.wants_probe(|other| other != mirror && object.allows(other)) {
+                return Err(Fall::Elsewhere);
+            }
             in_window += size as u64;
             if window.elapsed() >= self.options.idle {
                 if in_window < self.slow() && self.has_another(object, mirror) {
@@ -154,6 +168,22 @@ impl Session<'_> {
     fn slow(&self) -> u64 {
         let share = self.options.limit_bytes_per_second.unwrap_or(u64::MAX) / 16;
         SLOW.min(share).saturating_mul(self.options.idle.as_secs())
+    }
+}
+
+/// A request to a mirror, from its beginning to its end.
+struct Open<'a>(&'a Mirrors, usize);
+
+impl<'a> Open<'a> {
+    fn to(mirrors: &'a Mirrors, mirror: usize) -> Self {
+        mirrors.begins(mirror);
+        Self(mirrors, mirror)
+    }
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.0.ends(self.1);
     }
 }
 

@@ -21,6 +21,7 @@ use super::judge::Fall;
 use super::limit::Limit;
 use super::meter::Meter;
 use super::object::Object;
+use super::permits::Permits;
 use super::{Depot, Fetched, Options, Request, TransferError};
 
 /// Objects at work beside the streams: being read back or unpacked.
@@ -94,7 +95,7 @@ pub(super) struct Session<'a> {
     pub(super) depot: &'a Depot,
     pub(super) options: &'a Options,
     pub(super) limit: Limit,
-    pub(super) permits: Semaphore,
+    pub(super) permits: Permits,
     pub(super) unpacks: Semaphore,
     control: &'a Control,
     report: &'a (dyn Fn(Event) + Sync),
@@ -133,7 +134,7 @@ impl<'a> Session<'a> {
             depot,
             options,
             limit: Limit::new(options.limit_bytes_per_second),
-            permits: Semaphore::new(options.streams.max(1)),
+            permits: Permits::new(options.streams),
             unpacks: Semaphore::new(BESIDE),
             control,
             report,
@@ -151,13 +152,14 @@ impl<'a> Session<'a> {
         stream::iter(objects).buffer_unordered(at_once).try_collect().await
     }
 
-    /// Tells progress while nothing else does. Never returns.
+    /// Tells progress while nothing else does, and adapts the streams. Never returns.
     async fn tick(&self) {
         loop {
             tokio::time::sleep(TICK).await;
             for (_, object) in &self.objects {
                 self.recount(object);
             }
+            self.permits.tick(Instant::now());
             self.tell_progress();
         }
     }
@@ -214,7 +216,9 @@ impl<'a> Session<'a> {
     /// The mirror to ask for `object`, after whatever wait that needs.
     pub(super) async fn choose(&self, object: &Object) -> Result<(usize, u64), TransferError> {
         loop {
-            match self.mirrors.choose(|mirror| object.allows(mirror)) {
+            let allowed = |mirror| object.allows(mirror);
+            let probe = if object.counted { self.mirrors.probe(allowed) } else { None };
+            match probe.unwrap_or_else(|| self.mirrors.choose(allowed)) {
                 Choice::Ask { mirror, falls } => return Ok((mirror, falls)),
                 Choice::Nobody => return Err(object.verdict()),
                 Choice::Wait { until, failures } => {
@@ -253,12 +257,21 @@ impl<'a> Session<'a> {
                 self.count(object, present);
                 return Ok(());
             }
-            Fall::Restart => return Ok(()),
+            Fall::Restart | Fall::Elsewhere => return Ok(()),
+            Fall::Slow(_) => {
+                if self.mirrors.tells_slow(mirror) {
+                    self.say(Step::MirrorLeft { source, reason: object.reason() });
+                }
+                return Ok(());
+            }
             Fall::Corrupt(_) => {
                 self.mirrors.lied(mirror);
                 None
             }
-            Fall::Transient { retry_after, .. } => *retry_after,
+            Fall::Transient { retry_after, busy, .. } => {
+                self.permits.fell(*busy);
+                *retry_after
+            }
             Fall::Missing(_) | Fall::BadAnswer(_) | Fall::Insecure(_) => None,
         };
         if let Fall::Final(error) = fall {
@@ -283,6 +296,7 @@ impl<'a> Session<'a> {
     /// Bytes came from `mirror`.
     pub(super) fn arrived(&self, object: &Object, mirror: usize, bytes: usize) {
         self.mirrors.gave(mirror);
+        self.permits.flowed(bytes as u64);
         if self.lost().take().is_some() {
             self.say(Step::Continued);
         }

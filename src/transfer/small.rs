@@ -296,7 +296,7 @@ impl<'a> Reader<'a> {
                 self.last = (self.mirrors.source(mirror).describe(), why);
                 return;
             }
-            Fall::Transient { reason, retry_after } => {
+            Fall::Transient { reason, retry_after, .. } => {
                 seen.failed = true;
                 asked_to_wait = retry_after.unwrap_or_default();
                 reason
@@ -309,7 +309,12 @@ impl<'a> Reader<'a> {
                 (seen.failed, seen.odd) = (true, seen.odd + 1);
                 why
             }
-            Fall::NoRange | Fall::Changed | Fall::Restart | Fall::Final(_) => return,
+            Fall::Slow(_)
+            | Fall::Elsewhere
+            | Fall::NoRange
+            | Fall::Changed
+            | Fall::Restart
+            | Fall::Final(_) => return,
         };
         self.last = (self.mirrors.source(mirror).describe(), why);
         let rest = |failures| self.options.rest(failures).max(asked_to_wait);

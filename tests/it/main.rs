@@ -13,9 +13,14 @@ mod host;
 mod install_crash;
 mod install_swap;
 mod install_tree;
+#[cfg(target_os = "linux")]
+mod memory;
+#[cfg(unix)]
 mod mirrors;
 #[cfg(unix)]
 mod network;
+#[cfg(unix)]
+mod proxies;
 #[cfg(unix)]
 mod publish;
 #[cfg(unix)]
@@ -30,6 +35,8 @@ mod resume;
 #[cfg(unix)]
 mod serve;
 mod settings;
+#[cfg(unix)]
+mod tls;
 mod transfer;
 mod trust_attacks;
 mod trust_keys;

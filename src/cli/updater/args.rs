@@ -90,9 +90,15 @@ pub struct Common {
     /// The language of the window: en, zh-CN.
     #[arg(long, global = true, value_name = "TAG")]
     pub language: Option<String>,
-    /// A proxy for http and https.
+    /// A proxy for http and https: http://user:password@host:port, or "direct" for none.
     #[arg(long, global = true, value_name = "URL")]
     pub proxy: Option<String>,
+    /// Hosts reached without proxy: names, addresses, networks, "<local>" for the local network.
+    #[arg(long, global = true, value_name = "HOSTS")]
+    pub no_proxy: Option<String>,
+    /// A file of certificates (PEM) to trust beside the system's.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub ca: Option<String>,
     /// Most bytes to fetch a second.
     #[arg(long, global = true, value_name = "BYTES")]
     pub limit: Option<u64>,
@@ -157,6 +163,8 @@ impl Common {
             platform: self.platform.clone(),
             language: self.language.clone(),
             proxy: self.proxy.clone(),
+            no_proxy: self.no_proxy.clone(),
+            ca: self.ca.clone(),
             limit: self.limit,
             ..Fragment::default()
         };

@@ -168,7 +168,7 @@ pub(super) fn confirm(args: &Args) -> Result<u8, Failure> {
 
 pub(super) fn config(args: &Args) -> Result<u8, Failure> {
     let session = Session::open(&args.common)?;
-    let value = serde_json::to_value(&session.merged).unwrap_or_default();
+    let value = serde_json::to_value(session.merged.shown()).unwrap_or_default();
     if args.common.json {
         println!("{value}");
         return Ok(0);

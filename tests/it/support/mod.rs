@@ -3,4 +3,8 @@
 pub(crate) mod fault_server;
 #[cfg(unix)]
 pub(crate) mod nginx;
+#[cfg(unix)]
+pub(crate) mod proxy;
+#[cfg(unix)]
+pub(crate) mod tls;
 pub(crate) mod world;

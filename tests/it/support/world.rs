@@ -173,6 +173,9 @@ impl World {
     pub(crate) fn updater(&self) -> Command {
         let mut command = Command::new(self.app().join("updater").join("updater"));
         command.env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY");
+        for name in ["http_proxy", "https_proxy", "all_proxy", "no_proxy"] {
+            command.env_remove(name).env_remove(name.to_uppercase());
+        }
         command
     }
 
