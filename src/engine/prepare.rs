@@ -157,8 +157,6 @@ impl Planned {
         let Self { desk, release, plan } = self;
         let depot = Depot::open(&cx.setup.install.partial_dir())?;
         let requests = requests(&plan);
-        // What an older release left, which was never installed, would only take room.
-        depot.keep_only(&requests)?;
         if !requests.is_empty() {
             cx.step(Step::Downloading);
         }
