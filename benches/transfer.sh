@@ -133,7 +133,7 @@ loopback() {
 }
 
 long() {
-  local size=${UPDRAFT_BENCH_LONG_MB:-40}
+  local size=${UPDRAFT_BENCH_LONG_MB:-150}
   echo "(b) $size MB over an emulated link: see the line of the proxy"
   release "$size"
   [ "${#started[@]}" -gt 0 ] || serve 14531

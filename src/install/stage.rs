@@ -39,20 +39,22 @@ impl Install {
         fetched: &dyn Fn(&Digest) -> Option<PathBuf>,
         watch: Watch<'_>,
     ) -> Result<Stage, StageError> {
-        self.stage_marked(guard, job, &|digest| Some((fetched(digest)?, None)), watch)
+        let unmarked = |digest: &Digest| Some((fetched(digest)?, None));
+        self.stage_until(guard, job, &unmarked, watch, &|| false)
     }
 
-    /// The same, where `fetched` may also know the mark each file had when its content was proven. A file that is
-    /// linked and still has that mark is not read once more.
+    /// As [`stage`](Self::stage), but ends soon after `stop` says so, and `fetched` may also know the mark each file
+    /// had when its content was proven. A file that is linked and still has that mark is not read once more.
     ///
     /// # Errors
-    /// As for [`stage`](Self::stage).
-    pub fn stage_marked(
+    /// As `stage`; [`StageError::Stopped`] if it was stopped.
+    pub fn stage_until(
         &self,
         _guard: &Guard,
         job: &Job<'_>,
         fetched: &lay::Fetched<'_>,
         watch: Watch<'_>,
+        stop: &dyn Fn() -> bool,
     ) -> Result<Stage, StageError> {
         if self.is_swap_open() {
             return Err(StageError::SwapOpen(self.root().to_path_buf()));
@@ -61,7 +63,7 @@ impl Install {
         for operation in &draft.journal.operations {
             self.check_old(operation, job.record)?;
         }
-        lay::lay(self, draft, job.stub, fetched, watch)
+        lay::lay(self, draft, job.stub, fetched, watch, stop)
     }
 
     fn draft(&self, job: &Job<'_>) -> Result<Draft, StageError> {

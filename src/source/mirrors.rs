@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::http::{NetError, client};
 use super::pace::{self, Pace};
-use super::{Folder, Http, NetOptions, Source, SourceUrl};
+use super::{Http, Local, NetOptions, Source, SourceUrl};
 
 /// The sources of a repository, in the order of the configuration.
 pub struct Mirrors {
@@ -47,10 +47,13 @@ struct Health {
     /// Left because another one is much faster.
     slow: bool,
     /// Whether that was told.
-    told: bool,
+    slow_told: bool,
     /// Requests that are open, and since when time at work is counted.
     open: u32,
     since: Option<Instant>,
+    /// Whether bytes came from it, and whether that was told.
+    used: bool,
+    told: bool,
 }
 
 /// Which source to ask next.
@@ -87,7 +90,7 @@ impl Mirrors {
         let mut shared = None;
         for url in urls {
             match url {
-                SourceUrl::Folder(root) => sources.push(Box::new(Folder::new(root.clone()))),
+                SourceUrl::Folder(root) => sources.push(Box::new(Local::new(root.clone()))),
                 SourceUrl::Http(base) => {
                     let client = match &shared {
                         Some(client) => client,
@@ -211,7 +214,7 @@ impl Mirrors {
 
     /// Whether that is news; it is once.
     pub fn tells_slow(&self, mirror: usize) -> bool {
-        self.health().get_mut(mirror).is_some_and(|health| !std::mem::replace(&mut health.told, true))
+        self.health().get_mut(mirror).is_some_and(|health| !std::mem::replace(&mut health.slow_told, true))
     }
 
     /// Takes in that content came from `mirror`; says whether that mirror counts as slow.
@@ -232,7 +235,7 @@ impl Mirrors {
         health.pace.worked(worked, health.open == 0);
         let paces: Vec<_> = all.iter().map(|health| (health.pace.average(), health.slow)).collect();
         for (health, slow) in all.iter_mut().zip(pace::slow(&paces)) {
-            (health.slow, health.told) = (slow, health.told && slow);
+            (health.slow, health.slow_told) = (slow, health.slow_told && slow);
         }
         all.get(mirror).is_some_and(|health| health.slow)
     }
@@ -255,8 +258,19 @@ impl Mirrors {
     /// Takes in that bytes came from `mirror`.
     pub fn gave(&self, mirror: usize) {
         if let Some(health) = self.health().get_mut(mirror) {
-            (health.failures, health.rests_until) = (0, None);
+            (health.failures, health.rests_until, health.used) = (0, None, true);
         }
+    }
+
+    /// The sources from which the first bytes came since this was asked last.
+    pub fn newly_used(&self) -> Vec<String> {
+        let mut health = self.health();
+        let fresh = health.iter_mut().enumerate().filter(|(_, health)| health.used && !health.told);
+        let fresh = fresh.map(|(mirror, health)| {
+            health.told = true;
+            self.sources[mirror].describe()
+        });
+        fresh.collect()
     }
 
     /// Takes in that `mirror` gave other bytes than were signed; the others are preferred from now on.
@@ -299,6 +313,7 @@ impl fmt::Debug for Mirrors {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Folder;
     use super::*;
 
     fn three() -> Mirrors {

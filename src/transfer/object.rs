@@ -41,7 +41,8 @@ pub(super) struct State {
     /// The finished file as it was when its content was known.
     pub(super) mark: Option<ChangeMark>,
     /// Bytes of it in the progress told.
-    pub(super) counted: u64,
+    counted: u64,
+    shown: u64,
     restarts: u32,
     untied: bool,
     bans: Vec<Ban>,
@@ -77,6 +78,7 @@ impl Object {
             done: false,
             mark: None,
             counted: 0,
+            shown: 0,
             restarts: 0,
             untied: false,
             bans,
@@ -96,6 +98,14 @@ impl Object {
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes in how many bytes are there now. Says how many there were, and the most there ever were: what is
+    /// shown of a file never goes back.
+    pub(super) fn count(&self, present: u64) -> (u64, u64) {
+        let mut state = self.state();
+        state.shown = state.shown.max(present);
+        (std::mem::replace(&mut state.counted, present), state.shown)
     }
 
     /// Does something with the open part file.

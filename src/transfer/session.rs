@@ -318,14 +318,14 @@ impl<'a> Session<'a> {
         if !object.counted {
             return;
         }
-        let before = std::mem::replace(&mut object.state().counted, present);
+        let (before, shown) = object.count(present);
         if before == present && present > 0 {
             return;
         }
         let mut meter = self.meter();
         meter.add(present.saturating_sub(before));
         meter.drop_bytes(before.saturating_sub(present));
-        meter.at_file(&object.file, object.index, present, object.size);
+        meter.at_file(&object.file, object.index, shown, object.size);
         drop(meter);
         self.tell_progress();
     }

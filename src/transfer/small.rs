@@ -173,7 +173,6 @@ impl<'a> Reader<'a> {
                         Ok(bytes) => return Ok(Said::Found(bytes)),
                         Err(Fall::Missing(why)) => {
                             self.last = (self.mirrors.source(mirror).describe(), why);
-                            self.mirrors.gave(mirror);
                             self.is_back();
                             return Ok(Said::Missing);
                         }

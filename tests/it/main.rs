@@ -5,18 +5,28 @@ mod support;
 #[cfg(unix)]
 mod bad_input;
 #[cfg(unix)]
+mod bundle;
+#[cfg(unix)]
 mod check;
 mod docs;
+#[cfg(unix)]
+mod forced;
+#[cfg(target_os = "linux")]
+mod holders;
 #[cfg(unix)]
 mod host;
 #[cfg(feature = "checkpoints")]
 mod install_crash;
 mod install_swap;
 mod install_tree;
+#[cfg(unix)]
+mod lying_mirrors;
 #[cfg(target_os = "linux")]
 mod memory;
 #[cfg(unix)]
 mod mirrors;
+#[cfg(target_os = "linux")]
+mod preflight;
 #[cfg(unix)]
 mod network;
 #[cfg(unix)]
@@ -36,6 +46,8 @@ mod resume;
 mod serve;
 mod settings;
 #[cfg(unix)]
+mod stopping;
+#[cfg(unix)]
 mod tls;
 mod transfer;
 mod trust_attacks;
@@ -46,5 +58,7 @@ mod trust_world;
 mod update;
 mod vendor;
 mod verify;
+#[cfg(unix)]
+mod verify_install;
 #[cfg(feature = "gui")]
 mod window;
