@@ -7,7 +7,7 @@
 #   benches/transfer.sh loopback        (a) 1 GB from nginx over loopback: updater, curl, aria2c
 #   benches/transfer.sh long            (b) the same kind of content over an emulated long fat link: updater, curl
 #
-# UPDRAFT_BENCH_MB (1000), UPDRAFT_BENCH_ROUNDS (3), UPDRAFT_BENCH_PROFILE (release or dist) and UPDRAFT_BENCH_DIR change
+# UPDRAFT_BENCH_MB (1000), UPDRAFT_BENCH_LONG_MB (100), UPDRAFT_BENCH_ROUNDS (3), UPDRAFT_BENCH_PROFILE (release or dist) and UPDRAFT_BENCH_DIR change
 # the size, the rounds, the build that is measured and the place of the files.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -133,7 +133,7 @@ loopback() {
 }
 
 long() {
-  local size=${UPDRAFT_BENCH_LONG_MB:-150}
+  local size=${UPDRAFT_BENCH_LONG_MB:-100}
   echo "(b) $size MB over an emulated link: see the line of the proxy"
   release "$size"
   [ "${#started[@]}" -gt 0 ] || serve 14531
