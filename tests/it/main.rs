@@ -25,10 +25,10 @@ mod lying_mirrors;
 mod memory;
 #[cfg(unix)]
 mod mirrors;
-#[cfg(target_os = "linux")]
-mod preflight;
 #[cfg(unix)]
 mod network;
+#[cfg(target_os = "linux")]
+mod preflight;
 #[cfg(unix)]
 mod proxies;
 #[cfg(unix)]

@@ -1,7 +1,12 @@
 //! A network that fails, through the real updater: nothing starts over, nothing wrong is installed, nobody gives up.
 //!
 //! The checks run a bounded form; with `UPDRAFT_FULL=1` the sizes, numbers and times are those of docs/testing.md.
-#![expect(clippy::disallowed_methods, reason = "tests look at the disk with their own eyes")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "tests look at the disk with their own eyes and say what they measured"
+)]
 
 mod cuts;
 mod kills;

@@ -2,6 +2,7 @@
 //!
 //! `UPDRAFT_SCRIPTS=10000` runs so many (200 if nothing is said), `UPDRAFT_SCRIPT=<seed>` one of them again and tells
 //! everything about it.
+#![expect(clippy::print_stdout, reason = "it says how many scripts it ran, and how they ended")]
 
 mod model;
 mod script;
