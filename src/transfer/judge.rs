@@ -107,11 +107,10 @@ pub(super) fn judge(answer: &Answer, ask: &Ask) -> Result<Range<u64>, Fall> {
     let bytes = match (answer.status, ask.ranged) {
         (206, true) => part(answer, ask)?,
         (206, false) => return Err(Fall::BadAnswer("it sends a part of what was asked for".to_owned())),
-        (_, true) if ask.tied => return Err(Fall::Changed),
         (_, true) => {
-            // A page instead of the content says nothing about ranges.
+            // A page instead of the content, or a copy cut short, says nothing about what we have or about ranges.
             fits(answer, 0..ask.size)?;
-            return Err(Fall::NoRange);
+            return Err(if ask.tied { Fall::Changed } else { Fall::NoRange });
         }
         (_, false) => 0..ask.size,
     };
@@ -201,6 +200,9 @@ mod tests {
             let page = Answer { html: true, length, ..answer(200) };
             assert!(matches!(judge(&page, &whole), Err(Fall::Transient { .. })));
             assert!(matches!(judge(&page, &ranged()), Err(Fall::Transient { .. })));
+            // What has come so far is kept.
+            let tied = Ask { tied: true, ..ranged() };
+            assert!(matches!(judge(&page, &tied), Err(Fall::Transient { .. })));
         }
         let named_so = Answer { html: true, length: Some(100), ..answer(200) };
         assert_eq!(judge(&named_so, &whole).unwrap(), 0..100);

@@ -28,6 +28,8 @@ impl Session<'_> {
         }
         if object.state().parts.is_none() {
             if self.is_there(request, object).await? {
+                // A transfer that was ended in this moment may have left what the file was made of.
+                self.tidy(request)?;
                 self.count(object, object.size);
                 object.state().done = true;
                 return Ok(());
@@ -149,8 +151,15 @@ impl Session<'_> {
             }
         }
         object.state().mark = mark(&file)?;
+        self.tidy(request)
+    }
+
+    /// Removes what a finished file was made of.
+    fn tidy(&self, request: &Request) -> Result<(), TransferError> {
+        let content = &request.content;
         let list = content.pieces.map(|list| self.depot.part(&list));
-        for gone in [Some(part), Some(self.depot.side(&object.digest)), list].into_iter().flatten() {
+        let (part, side) = (self.depot.part(&content.object), self.depot.side(&content.object));
+        for gone in [Some(part), Some(side), list].into_iter().flatten() {
             fsx::remove_file(&gone).if_present()?;
         }
         Ok(())

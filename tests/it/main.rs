@@ -30,6 +30,8 @@ mod memory;
 #[cfg(unix)]
 mod mirrors;
 #[cfg(unix)]
+mod network;
+#[cfg(unix)]
 mod policies;
 #[cfg(target_os = "linux")]
 mod preflight;
