@@ -135,8 +135,12 @@ impl Drop for Writer {
     fn drop(&mut self) {
         let (loan, file) = (self.loan.take(), self.file.take());
         let give_back = |parts: &mut super::parts::Parts| {
-            loan.map(|loan| parts.give_back(loan));
-            file.map(|file| parts.return_file(file));
+            if let Some(loan) = loan {
+                parts.give_back(loan);
+            }
+            if let Some(file) = file {
+                parts.return_file(file);
+            }
             Ok(())
         };
         // A part file that was closed meanwhile needs nothing back.
