@@ -1,7 +1,7 @@
 //! Colours and measures of the window, light and dark. Every text is at least 4.5:1 on what it stands on.
 
 use eframe::egui::{
-    self, Color32, CornerRadius, FontFamily, FontId, ScrollAnimation, Stroke, TextStyle, Theme, Visuals, vec2,
+    self, Color32, CornerRadius, FontFamily, FontId, Stroke, TextStyle, Theme, Visuals, vec2,
 };
 
 /// The colours of one theme.
@@ -203,7 +203,7 @@ pub(super) fn install(ctx: &egui::Context, accent: Option<[u8; 3]>) {
             style.interaction.selectable_labels = false;
             // Nothing moves, for everyone: who asked the system for less motion needs no setting here.
             style.animation_time = 0.0;
-            style.scroll_animation = ScrollAnimation::none();
+            style.scroll_animation = egui::style::ScrollAnimation::none();
             style.text_styles = [
                 (TextStyle::Heading, FontId::new(TITLE, FontFamily::Proportional)),
                 (TextStyle::Body, FontId::new(BODY, FontFamily::Proportional)),
