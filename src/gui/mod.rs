@@ -35,8 +35,8 @@ pub use app::Window;
 pub use feed::{Caller, Feed};
 pub(crate) use fonts::install as install_fonts;
 pub use guard::{Clock, QUIET};
-pub use software::Canvas;
 pub use preferences::{Keep, Kept, Preferences};
+pub use software::Canvas;
 pub use texts::{OwnTexts, Texts};
 
 /// What the window shows of the program, and whom it speaks to.
@@ -189,7 +189,9 @@ fn show(stage: &SharedStage, drawing: Drawing) -> Result<(), String> {
     })?;
     if drawing != Drawing::Software {
         match gl::show(&mut event_loop, stage) {
-            Err(reason) if drawing == Drawing::Auto => tracing::info!("{reason}; the window is painted without it"),
+            Err(reason) if drawing == Drawing::Auto => {
+                tracing::info!("{reason}; the window is painted without it")
+            }
             shown => return shown,
         }
     }

@@ -7,8 +7,8 @@ use std::sync::Mutex;
 use eframe::egui::{FallbackRequest, FontData, FontProvider};
 use eframe::epaint::text::{FontFamily, FontInsert, FontPriority, InsertFontFamily};
 use fontique::{
-    Collection, CollectionOptions, FallbackKey, GenericFamily, Language, Query, QueryFamily, QueryFont, QueryStatus,
-    Script, SourceCache, SourceCacheOptions,
+    Collection, CollectionOptions, FallbackKey, GenericFamily, Language, Query, QueryFamily, QueryFont,
+    QueryStatus, Script, SourceCache, SourceCacheOptions,
 };
 use unicode_script::UnicodeScript as _;
 
@@ -66,7 +66,8 @@ fn find(
     family: &FontFamily,
     wanted: char,
 ) -> Option<FontInsert> {
-    let generic = if *family == FontFamily::Monospace { GenericFamily::Monospace } else { GenericFamily::SansSerif };
+    let generic =
+        if *family == FontFamily::Monospace { GenericFamily::Monospace } else { GenericFamily::SansSerif };
     let script = wanted.script().short_name();
     let font = match Script::parse(script).ok().filter(|_| !matches!(script, "Zyyy" | "Zinh" | "Zzzz")) {
         Some(known) => languages(script, language).find_map(|language| {

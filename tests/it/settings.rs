@@ -64,6 +64,7 @@ fn who_paints_the_window_is_one_of_four() {
     }
     let wrong = load(Some("vulkan")).unwrap_err().to_string();
     assert!(wrong.contains("renderer") && wrong.contains("vulkan"), "{wrong}");
-    let environment = Fragment::from_environment(|name| (name == "UPDRAFT_RENDERER").then(|| "gl".to_owned()));
+    let environment =
+        Fragment::from_environment(|name| (name == "UPDRAFT_RENDERER").then(|| "gl".to_owned()));
     assert_eq!(environment.unwrap().renderer.as_deref(), Some("gl"));
 }

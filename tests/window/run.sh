@@ -7,6 +7,7 @@
 #   5. nothing new, by double-click: it says so and starts the program                                  A98
 #   6. the server is gone: the failure is shown, and the current version can be started                 A97 A100
 #   7. the new version ends at once: the old one is back, and the window says so                        A83
+#   8. no OpenGL can be had: the processor paints the window, and the update goes its way               A101
 # usage: tests/window/run.sh UPDRAFT [FOLDER FOR PICTURES]
 set -euo pipefail
 updraft=$(realpath "$1")
@@ -172,6 +173,23 @@ picture MyApp real-rolled-back-en
 grep -q '^1.0' "$work/six/installed/MyApp/version.txt" || fail "version 1 should be back"
 ok "a version that does not live: the old one is back and the window says so"
 end_scene six
+
+scene seven --language en
+key MyApp Escape
+wait_for 30 "version 1 again" window "MyApp 1.0"
+key "MyApp 1.0" alt+F4
+sleep 1
+LIBGL_DRIVERS_PATH=/nonexistent __EGL_VENDOR_LIBRARY_FILENAMES=/nonexistent UPDRAFT_RENDERER=auto \
+  UPDRAFT_DEMO_TRACE="$work/seven/starts.jsonl" "$work/seven/installed/MyApp/updater/updater" > "$work/seven-b.log" 2>&1 &
+wait_for 20 "the window without OpenGL" window MyApp
+settle
+picture MyApp real-optional-no-gl
+grep -rqs "painted without it" "$work/seven/installed/MyApp/updater/state" || fail "OpenGL should have been missing"
+key MyApp Return
+wait_for 60 "the installed version" event "$work/seven" installed
+wait_for 30 "version 2" started "$work/seven" 2.0
+ok "no OpenGL: the window is painted without it, version 2 is installed and started"
+end_scene seven
 
 echo "$passed passed, 0 failed"
 echo "pictures in $pictures"

@@ -62,7 +62,10 @@ pub(super) fn update(args: &Args, session: &Session, task: Task) -> Result<u8, N
 /// started the updater by a double-click sees no terminal.
 pub(super) fn tell(session: &Session, failure: &Failure) {
     let hint = failure.hint.as_deref().unwrap_or_default();
-    crate::platform::window::message(&session.settings.title, format!("{}\n\n{hint}", failure.message).trim());
+    crate::platform::window::message(
+        &session.settings.title,
+        format!("{}\n\n{hint}", failure.message).trim(),
+    );
 }
 
 fn store(ended: &Mutex<Option<u8>>, code: u8) {

@@ -192,7 +192,9 @@ impl Run {
             return None;
         }
         let [w0, w1, w2] = wear;
-        let change = |at: usize, first: f32, second: f32| ((w1[at] - w0[at]) * first + (w2[at] - w0[at]) * second) / area;
+        let change = |at: usize, first: f32, second: f32| {
+            ((w1[at] - w0[at]) * first + (w2[at] - w0[at]) * second) / area
+        };
         let x: Wear = std::array::from_fn(|at| change(at, y2, -y1));
         let y: Wear = std::array::from_fn(|at| change(at, -x2, x1));
         let origin: Wear = std::array::from_fn(|at| w0[at] - x[at] * x0 - y[at] * y0);
@@ -213,7 +215,8 @@ impl Run {
     /// How far texels are from their pixels, if each pixel has exactly one.
     fn offset(&self) -> Option<[isize; 2]> {
         let near = |value: f32, wanted: f32| (value - wanted).abs() < 0.002;
-        let straight = near(self.x[4], 1.0) && near(self.y[5], 1.0) && near(self.x[5], 0.0) && near(self.y[4], 0.0);
+        let straight =
+            near(self.x[4], 1.0) && near(self.y[5], 1.0) && near(self.x[5], 0.0) && near(self.y[4], 0.0);
         let offset = [self.origin[4], self.origin[5]];
         let whole = offset.iter().all(|value| near(*value, value.round()));
         #[expect(clippy::cast_possible_truncation, reason = "a place in a texture")]
@@ -255,13 +258,18 @@ impl Texture {
         let (right_part, lower_part) = (u - left, v - top);
         let upper = mixed(self.texel(left, top), self.texel(left + 1.0, top), right_part);
         let lower = mixed(self.texel(left, top + 1.0), self.texel(left + 1.0, top + 1.0), right_part);
-        let [red, green, blue, alpha] = std::array::from_fn(|at| byte(upper[at] + (lower[at] - upper[at]) * lower_part));
+        let [red, green, blue, alpha] =
+            std::array::from_fn(|at| byte(upper[at] + (lower[at] - upper[at]) * lower_part));
         Color32::from_rgba_premultiplied(red, green, blue, alpha)
     }
 
     /// The texel in a column and row; the nearest at the texture's edge if there is none.
     fn texel(&self, column: f32, row: f32) -> [f32; 4] {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "what is outside is cut off")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "what is outside is cut off"
+        )]
         let within = |value: f32, count: usize| (value.max(0.0) as usize).min(count.saturating_sub(1));
         let at = within(row, self.height) * self.width + within(column, self.width);
         self.texels.get(at).copied().unwrap_or(Color32::TRANSPARENT).to_array().map(f32::from)

@@ -46,7 +46,10 @@ impl Covered {
                 // The pixel's middle, in parts: a * (256 x + 128) + b * (256 y + 128) + c must not be below 0.
                 let rest = a * 128 + b * (256 * y + 128) + c;
                 match a.signum() {
-                    1 => start = start.max((-rest).div_euclid(256 * a) + i64::from((-rest).rem_euclid(256 * a) != 0)),
+                    1 => {
+                        start = start
+                            .max((-rest).div_euclid(256 * a) + i64::from((-rest).rem_euclid(256 * a) != 0))
+                    }
                     -1 => end = end.min(rest.div_euclid(-256 * a) + 1),
                     _ if rest < 0 => end = start,
                     _ => {}

@@ -65,11 +65,18 @@ impl Run {
             let when = Instant::now() + info.delay;
             let cumulative_pass_nr = info.current_cumulative_pass_nr;
             // A loop that has ended paints nothing any more.
-            proxy.send_event(UserEvent::RequestRepaint { viewport_id: info.viewport_id, when, cumulative_pass_nr }).ok();
+            proxy
+                .send_event(UserEvent::RequestRepaint {
+                    viewport_id: info.viewport_id,
+                    when,
+                    cumulative_pass_nr,
+                })
+                .ok();
         });
         let builder = self.stage.borrow().viewport().with_visible(false);
         let builder = centred(event_loop, builder);
-        let window = egui_winit::create_window(&ctx, event_loop, &builder).map_err(|error| error.to_string())?;
+        let window =
+            egui_winit::create_window(&ctx, event_loop, &builder).map_err(|error| error.to_string())?;
         let window = Arc::new(window);
         let shown = softbuffer::Context::new(Arc::clone(&window));
         let surface = shown.and_then(|context| Surface::new(&context, Arc::clone(&window)));
@@ -95,7 +102,11 @@ impl Run {
     /// Takes in what has come and, unless the window is hidden, paints it.
     fn pass(&mut self, event_loop: &ActiveEventLoop) {
         let Some(open) = &mut self.open else { return };
-        let result = if open.is_unseen() { Ok(open.think(&self.stage, event_loop)) } else { open.paint(&self.stage, event_loop) };
+        let result = if open.is_unseen() {
+            Ok(open.think(&self.stage, event_loop))
+        } else {
+            open.paint(&self.stage, event_loop)
+        };
         match result {
             Ok(false) => {}
             Ok(true) => self.leave(event_loop),
@@ -256,7 +267,8 @@ impl Open {
             self.painted = true;
             self.window.set_visible(true);
         }
-        let commands = output.viewport_output.remove(&ViewportId::ROOT).map(|of| of.commands).unwrap_or_default();
+        let commands =
+            output.viewport_output.remove(&ViewportId::ROOT).map(|of| of.commands).unwrap_or_default();
         Ok(self.follow(&ctx, commands, closes))
     }
 

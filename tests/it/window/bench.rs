@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use eframe::egui::{self, Event as Input, Key, Modifiers, Theme};
-use egui_kittest::{Harness, TestRenderer};
 use egui_kittest::kittest::{NodeT, Queryable};
+use egui_kittest::{Harness, TestRenderer};
 use updraft::gui::{Canvas, Clock, Feed, Window, WindowSetup};
 use updraft::release::{ReleaseNumber, Urgency};
 use updraft::report::{

@@ -211,15 +211,20 @@ fn every_character_of_every_text_can_be_drawn() {
             continue;
         }
         let file = entry.file_name().to_string_lossy().into_owned();
-        let all: BTreeSet<char> =
-            std::io::read_to_string(open(entry.path())).unwrap().chars().filter(|c| !c.is_control()).collect();
+        let all: BTreeSet<char> = std::io::read_to_string(open(entry.path()))
+            .unwrap()
+            .chars()
+            .filter(|c| !c.is_control())
+            .collect();
         let mut bench = Bench::new();
         bench.paint();
         let has = |c: char| {
             let font = eframe::egui::FontId::proportional(14.0);
             bench.harness.ctx.fonts_mut(|fonts| fonts.has_glyph(&font, c))
         };
-        missing.extend(all.into_iter().filter(|c| !has(*c)).map(|c| format!("{c} (U+{:04X}) of {file}", u32::from(c))));
+        missing.extend(
+            all.into_iter().filter(|c| !has(*c)).map(|c| format!("{c} (U+{:04X}) of {file}", u32::from(c))),
+        );
     }
     assert!(
         missing.is_empty(),
@@ -239,7 +244,10 @@ fn the_canvas_paints_shapes_where_they_are() {
     use eframe::egui::{ClippedPrimitive, Mesh};
     let bench = Bench::new();
     let mut mesh = Mesh::default();
-    mesh.add_colored_rect(Rect::from_min_max(Pos2::new(1.0, 1.0), Pos2::new(5.0, 3.0)), Color32::from_rgb(1, 2, 3));
+    mesh.add_colored_rect(
+        Rect::from_min_max(Pos2::new(1.0, 1.0), Pos2::new(5.0, 3.0)),
+        Color32::from_rgb(1, 2, 3),
+    );
     let clip_rect = Rect::from_min_max(Pos2::ZERO, Pos2::new(3.0, 4.0));
     let primitives = [ClippedPrimitive { clip_rect, primitive: epaint::Primitive::Mesh(mesh) }];
     for scale in [1_usize, 2] {
