@@ -2,6 +2,8 @@
 //!
 //! The calls never harm the program: whatever goes wrong, it can go on (fail open).
 
+mod queue;
+
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -11,8 +13,13 @@ use crate::host::{self, CONFIRM_VARIABLE, Handover};
 use crate::install::Install;
 use crate::platform::process::exe_name;
 use crate::release::RelPath;
-use crate::report::{Control, ErrorCode, Failure, Offer};
+use crate::report::{Control, ErrorCode, Failure, Obstacle, Offer};
 use crate::settings::{FILE_NAME, Fragment, Settings};
+
+use queue::no_queue;
+#[cfg(feature = "gui")]
+pub(crate) use queue::queue;
+pub(crate) use queue::run_to_end;
 
 /// The updater beside a program.
 #[derive(Debug, Clone)]
@@ -81,13 +88,25 @@ impl Updater {
         }
         let told = settings.setup(self.install()?, self.program()).map_err(|error| Failure::of(&error))?;
         let setup = Setup { by_hand: asked == Asked::ByHand, ..told };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(no_queue)?;
         let control = Control::new();
-        let result = runtime.block_on(engine::check(&setup, &control, &|_event| {}));
+        let result = run_to_end(engine::check(&setup, &control, &|_event| {}))?;
         match result.map_err(|error| Failure::of(&error))? {
             CheckResult::Available(offer) => Ok(Some(offer)),
             CheckResult::Disabled | CheckResult::UpToDate(_) => Ok(None),
         }
+    }
+
+    /// Whether updates can be installed where this copy lies, as far as that can be known beforehand: rights,
+    /// volumes, room, path lengths. Asks no network and changes nothing.
+    ///
+    /// # Errors
+    /// Every reason why not, each with a stable code and, where possible, what would help.
+    pub fn can_update(&self) -> Result<(), Vec<Obstacle>> {
+        let alone = |failure| vec![Obstacle { failure, remedy: None }];
+        let install = self.install().map_err(alone)?;
+        let record = install.read_record().map_err(|error| alone(Failure::of(&error)))?.record;
+        let found = install.obstacles(&record);
+        if found.is_empty() { Ok(()) } else { Err(found.iter().map(|reason| Obstacle::of(reason)).collect()) }
     }
 
     fn install(&self) -> Result<Install, Failure> {
@@ -121,20 +140,22 @@ impl Updater {
     }
 }
 
-fn no_queue(source: std::io::Error) -> Failure {
-    Failure {
-        code: ErrorCode::Internal,
-        message: format!("the system gives no event queue: {source}"),
-        hint: None,
-    }
-}
-
 /// Whether there is a newer release, asked by the program itself through the updater beside it.
 ///
 /// # Errors
 /// If that can't be found out; the program goes on as it is.
 pub fn has_new_version() -> Result<Option<Offer>, Failure> {
     Updater::beside_this_program()?.has_new_version(Asked::ByItself)
+}
+
+/// Whether updates can be installed where this program lies: to be asked at its first start, so that the person can
+/// move the program or ask for rights before there is an update. Asks no network and changes nothing.
+///
+/// # Errors
+/// Every reason why not.
+pub fn can_update() -> Result<(), Vec<Obstacle>> {
+    let alone = |failure| vec![Obstacle { failure, remedy: None }];
+    Updater::beside_this_program().map_err(alone)?.can_update()
 }
 
 /// Starts the updater beside this program; the caller exits then.

@@ -8,7 +8,7 @@ use crate::install::{
 use crate::plan::PlanError;
 use crate::platform::ProcessId;
 use crate::release::App;
-use crate::report::{ErrorCode, Fault};
+use crate::report::{ErrorCode, Fault, Remedy};
 use crate::transfer::TransferError;
 use crate::trust::TrustError;
 
@@ -64,6 +64,9 @@ pub enum EngineError {
     /// The program did not close in time.
     #[error("the program still runs (process {}); nothing was changed", .0.pid)]
     HostRuns(ProcessId),
+    /// Processes use files of the program and did not end in time.
+    #[error("still in use by {}; nothing was changed", crate::report::name_all(.0))]
+    InUse(Vec<crate::report::Holder>),
     /// There is no program to start.
     #[error("neither the release nor the settings say which program to start")]
     NothingToStart,
@@ -100,6 +103,7 @@ impl EngineError {
             Self::Restart(error) => error,
             Self::File(error) => error,
             Self::HostRuns(_)
+            | Self::InUse(_)
             | Self::OtherProgram { .. }
             | Self::NothingToStart
             | Self::DoesNotLive(_)
@@ -113,7 +117,7 @@ impl EngineError {
 impl Fault for EngineError {
     fn code(&self) -> ErrorCode {
         match self {
-            Self::HostRuns(_) => ErrorCode::HostRuns,
+            Self::HostRuns(_) | Self::InUse(_) => ErrorCode::HostRuns,
             Self::NothingToStart | Self::DoesNotLive(_) => ErrorCode::Start,
             Self::NothingToRepair(_) | Self::NoManifest(_) => ErrorCode::Missing,
             Self::Cancelled => ErrorCode::Cancelled,
@@ -124,7 +128,9 @@ impl Fault for EngineError {
 
     fn hint(&self) -> Option<String> {
         let own = match self {
-            Self::HostRuns(_) => "Close the program and try again; what was downloaded is kept.",
+            Self::HostRuns(_) | Self::InUse(_) => {
+                "Close the program and try again; what was downloaded is kept."
+            }
             Self::OtherProgram { .. } => "Correct `sources` or `app` in updater.json.",
             Self::Repository { error: TrustError::Missing { .. }, .. } => {
                 "Check that the address is that of the repository folder; if it is, its copy is not complete."
@@ -136,5 +142,12 @@ impl Fault for EngineError {
             _ => return self.inner().and_then(Fault::hint),
         };
         Some(own.to_owned())
+    }
+
+    fn remedy(&self) -> Option<Remedy> {
+        match self {
+            Self::HostRuns(_) | Self::InUse(_) => Some(Remedy::ClosePrograms),
+            _ => self.inner().and_then(Fault::remedy),
+        }
     }
 }

@@ -12,8 +12,11 @@ mod restart;
 mod run;
 mod setup;
 mod state;
+mod verify;
+mod wait;
 
 pub use check::{CheckResult, check, preview, refresh, releases};
 pub use error::EngineError;
 pub use run::{Outcome, recover, rollback, run, start_program};
-pub use setup::{Asking, Launch, Setup, Task};
+pub use setup::{Asking, InUsePolicy, Launch, Setup, Task};
+pub use verify::{Standing, verify};

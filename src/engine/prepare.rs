@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::install::Job;
+use crate::install::{Deferred, Job};
 use crate::plan::{self, Choice, Mode};
 use crate::release::{ReleaseNumber, Summary};
 use crate::report::{Answer, Event, Installed as Done, Offer, Progress, ProgressPhase, ReleaseRef, Step};
@@ -21,6 +21,7 @@ impl Opened {
         let store = open_store(cx.setup)?;
         let repository =
             refresh(cx.setup, store, record.versions, cx.check_patience(), cx.control, cx.events).await?;
+        cx.tell_sources();
         record.versions = repository.versions();
         guard.save(&mut record)?;
         let choice = decide(cx.setup, &repository, &record);
@@ -98,7 +99,9 @@ impl Offered {
         cx.control.clear_answers().await;
         cx.step(Step::Offered(self.offer.clone()));
         let forced = is_forced(&self.offer);
+        let agreed = self.was_put_off(cx)?;
         let answer = match cx.setup.asking {
+            Asking::Person if agreed => Answer::Update,
             Asking::Nobody | Asking::AgreedPerson => Answer::Update,
             Asking::Person => cx.answer_or_cancel().await,
         };
@@ -114,6 +117,14 @@ impl Offered {
             }
             answer => self.decline(cx, answer == Answer::Skip).await,
         }
+    }
+
+    /// Whether the person agreed to this very release before, to be installed now. That counts once.
+    fn was_put_off(&self, cx: &Context<'_>) -> Result<bool, EngineError> {
+        let Some(deferred) = cx.setup.install.deferred() else { return Ok(false) };
+        self.desk.guard.forget_deferred()?;
+        let (number, manifest) = (self.release.manifest().number, self.release.digest());
+        Ok(deferred == Deferred { number, manifest })
     }
 
     async fn decline(self, cx: &Context<'_>, skip: bool) -> Result<State, EngineError> {
@@ -142,7 +153,8 @@ impl Accepted {
                 ..Progress::default()
             });
         };
-        let found = cx.setup.install.scan(&record, manifest, &progress)?;
+        let found =
+            cx.setup.install.scan_until(&record, manifest, &progress, &|| cx.control.is_cancelled())?;
         record.marks = found.marks;
         let mode = if cx.setup.task == Task::Repair { Mode::Repair } else { Mode::Update };
         let plan = plan::make(&found.inventory, &record.receipt, manifest, release.digest(), mode)?;
@@ -161,7 +173,11 @@ impl Planned {
             cx.step(Step::Downloading);
         }
         let options = Options { limit_bytes_per_second: cx.setup.limit, ..Options::default() };
-        let content = fetch_all(&cx.setup.mirrors, &depot, requests, &options, cx.control, cx.events).await?;
+        let events = |event| {
+            cx.tell_sources();
+            (cx.events)(event);
+        };
+        let content = fetch_all(&cx.setup.mirrors, &depot, requests, &options, cx.control, &events).await?;
         Ok(State::Fetched(Box::new(Fetched { desk, release, plan, content })))
     }
 }
@@ -197,7 +213,8 @@ impl Fetched {
             cx.progress(Progress { phase: ProgressPhase::Stage, done, total, file, ..Progress::default() });
         };
         let job = Job { plan: &plan, manifest: release.manifest(), record: &record, stub: &cx.setup.stub };
-        let stage = cx.setup.install.stage(&guard, &job, &fetched, &progress)?;
+        let stage =
+            cx.setup.install.stage_until(&guard, &job, &fetched, &progress, &|| cx.control.is_cancelled())?;
         cx.step(Step::Staged);
         Ok(State::Staged(Box::new(Staged { desk: Desk { guard, record }, stage, done })))
     }
@@ -206,6 +223,11 @@ impl Fetched {
 impl Context<'_> {
     pub(super) fn check_patience(&self) -> Patience {
         Patience::Until(Instant::now() + self.setup.check_timeout)
+    }
+
+    /// Says from which sources bytes came that were not told yet.
+    fn tell_sources(&self) {
+        self.setup.mirrors.newly_used().into_iter().for_each(|source| self.step(Step::SourceUsed { source }));
     }
 
     /// The person's answer; a cancel is a "later".

@@ -162,7 +162,7 @@ async fn end_of(cx: &Context<'_>, process: ProcessId) -> Result<HostGone, Engine
     if let Err(error) = crate::platform::process::ask_to_close(process) {
         tracing::warn!("process {} can't be asked to close: {error}", process.pid);
     }
-    cx.step(Step::WaitingForHost { pid: process.pid });
+    cx.step(Step::WaitingForHost { pid: process.pid, holders: Vec::new() });
     match wait_until_gone(process, cx.setup.wait_for_program, cx.control).await {
         Leaving::Gone(gone) => Ok(gone),
         Leaving::StillRuns(process) => Err(EngineError::HostRuns(process)),

@@ -74,6 +74,8 @@ pub(super) fn line(texts: &Texts, app: &str, step: &Step) -> Option<String> {
             let reason = self::reason(texts, reason);
             texts.with("story-mirror", &[("source", source), ("reason", &reason)])
         }
+        Step::SourceUsed { source } => texts.with("story-source", &[("source", source)]),
+        Step::Deferred { release } => texts.with("story-deferred", &[("version", &format::release(release))]),
         Step::Continued => plain("story-continued"),
         Step::Paused => plain("story-paused"),
         Step::Unpaused => plain("story-unpaused"),

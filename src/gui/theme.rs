@@ -201,6 +201,9 @@ pub(super) fn install(ctx: &egui::Context, accent: Option<[u8; 3]>) {
             style.spacing.interact_size.y = 30.0;
             style.spacing.tooltip_width = 300.0;
             style.interaction.selectable_labels = false;
+            // Nothing moves, for everyone: who asked the system for less motion needs no setting here.
+            style.animation_time = 0.0;
+            style.scroll_animation = egui::style::ScrollAnimation::none();
             style.text_styles = [
                 (TextStyle::Heading, FontId::new(TITLE, FontFamily::Proportional)),
                 (TextStyle::Body, FontId::new(BODY, FontFamily::Proportional)),

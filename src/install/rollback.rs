@@ -90,7 +90,7 @@ impl Install {
         let last = Journal::read(self.disk(), &self.prev_dir().join("journal"))?;
         let draft = self.draft_back(&last, record, quarantine)?;
         self.check_ground(&draft.journal)?;
-        lay::lay(self, draft, stub, &|_: &Digest| None, watch)
+        lay::lay(self, draft, stub, &|_: &Digest| None, watch, &|| false)
     }
 
     fn draft_back(&self, last: &Journal, record: &Record, quarantine: bool) -> Result<Draft, StageError> {

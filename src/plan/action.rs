@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::release::{Content, Digest, Entry, Health, Manifest, RelPath, ReleaseNumber, Start, Version};
-use crate::report::{ErrorCode, Fault, ReleaseRef, Totals};
+use crate::report::{ErrorCode, Fault, ReleaseRef, Remedy, Totals};
 
 /// What lies at a path of the install now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -214,11 +214,16 @@ pub enum PlanError {
 
 impl Fault for PlanError {
     fn code(&self) -> ErrorCode {
-        ErrorCode::Permission
+        ErrorCode::InTheWay
     }
 
     fn hint(&self) -> Option<String> {
         let Self::Blocked(path) = self;
         Some(format!("Move \u{ab}{path}\u{bb} away and try again."))
+    }
+
+    fn remedy(&self) -> Option<Remedy> {
+        let Self::Blocked(path) = self;
+        Some(Remedy::MoveAway { path: path.to_string() })
     }
 }

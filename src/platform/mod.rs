@@ -23,4 +23,4 @@ pub use windows::{file, process};
 
 mod types;
 
-pub use types::{ChangeMark, Holder, ProcessId, Spawned};
+pub use types::{ChangeMark, Holder, ProcessId, Spawned, Use};

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::engine::InUsePolicy;
 use crate::release::{Channel, Platform};
 use crate::source::{SourceUrl, without_login};
 
@@ -69,6 +70,7 @@ pub struct Merged {
     pub accent: Said<String>,
     pub texts: Said<BTreeMap<String, BTreeMap<String, String>>>,
     pub sources: Said<Vec<String>>,
+    pub signed_mirrors: Said<bool>,
     pub channel: Said<String>,
     pub platform: Said<String>,
     pub start: Said<String>,
@@ -85,6 +87,8 @@ pub struct Merged {
     pub start_anyway: Said<bool>,
     #[serde(rename = "policy.wait_for_program")]
     pub wait_for_program: Said<u64>,
+    #[serde(rename = "policy.in_use")]
+    pub in_use: Said<String>,
     /// Names in the file that mean nothing to this version.
     pub unknown: Vec<String>,
 }
@@ -114,6 +118,7 @@ impl Merged {
             accent: last(f.accent, e.accent, a.accent),
             texts: last(f.texts, e.texts, a.texts),
             sources: last(f.sources, e.sources, a.sources),
+            signed_mirrors: last(f.signed_mirrors, e.signed_mirrors, a.signed_mirrors),
             channel: last(f.channel, e.channel, a.channel),
             platform: last(f.platform, e.platform, a.platform),
             start: last(f.start, e.start, a.start),
@@ -131,6 +136,7 @@ impl Merged {
                 e.policy.wait_for_program,
                 a.policy.wait_for_program,
             ),
+            in_use: last(f.policy.in_use, e.policy.in_use, a.policy.in_use),
         }
     }
 
@@ -159,6 +165,7 @@ impl Merged {
             title: self.title.value.clone().unwrap_or_else(|| format!("{app}")),
             app,
             sources,
+            signed_mirrors: self.signed_mirrors.value,
             channel: parse("channel", &self.channel)?.unwrap_or_else(Channel::stable),
             platforms,
             start: parse("start", &self.start)?,
@@ -176,8 +183,17 @@ impl Merged {
             policy: Policy {
                 start_anyway: self.start_anyway.value.unwrap_or(false),
                 wait_for_program: seconds(&self.wait_for_program, 600),
+                in_use: in_use(&self.in_use)?,
             },
         })
+    }
+}
+
+fn in_use(said: &Said<String>) -> Result<InUsePolicy, SettingsError> {
+    match said.value.as_deref() {
+        None | Some("fail") => Ok(InUsePolicy::Fail),
+        Some("defer") => Ok(InUsePolicy::Defer),
+        Some(_) => Err(bad("policy.in_use", said.origin, &"it is neither fail nor defer")),
     }
 }
 

@@ -8,11 +8,13 @@ mod edit;
 mod fragment;
 mod merge;
 mod setup;
+mod sources;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::engine::InUsePolicy;
 use crate::fsx::{self, FsError};
 use crate::release::{App, Channel, Platform, RelPath};
 use crate::report::{ErrorCode, Fault};
@@ -22,6 +24,7 @@ pub use color::{Color, InvalidColor};
 pub use edit::{Wish, remember};
 pub use fragment::Fragment;
 pub use merge::{Merged, Origin, Said};
+pub use sources::{NamedBy, UsedSource};
 
 /// The name of the settings file beside the updater.
 pub const FILE_NAME: &str = "updater.json";
@@ -37,6 +40,8 @@ pub struct Settings {
     pub title: String,
     /// Where releases come from, best first.
     pub sources: Vec<SourceUrl>,
+    /// Whether the mirrors in signed metadata are asked too; nothing to ask them only beside a web server.
+    pub signed_mirrors: Option<bool>,
     /// The stream of releases followed.
     pub channel: Channel,
     /// The platforms whose releases fit, best first.
@@ -104,6 +109,8 @@ pub struct Policy {
     pub start_anyway: bool,
     /// How long the program may take to close before the update is put off.
     pub wait_for_program: Duration,
+    /// What is done when that time is over.
+    pub in_use: InUsePolicy,
 }
 
 /// Why there are no settings.

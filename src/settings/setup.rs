@@ -24,10 +24,13 @@ impl Settings {
     /// If the network can't be set up as wished.
     pub fn setup(&self, install: Install, stub: PathBuf) -> Result<Setup, NetError> {
         let net = self.network(self.proxy.clone());
+        // Mirrors that can't be reached at all, for lack of any certificate say, must not stop the sources here.
+        let mirrors = Mirrors::new(&self.all_sources(&install), &net);
+        let mirrors = mirrors.or_else(|_why| Mirrors::new(&self.sources, &net))?;
         Ok(Setup {
             install,
             app: self.app.clone(),
-            mirrors: Mirrors::new(&self.sources, &net)?,
+            mirrors,
             channel: self.channel.clone(),
             platforms: self.platforms.clone(),
             start: self.start.clone(),
@@ -38,6 +41,8 @@ impl Settings {
             by_hand: false,
             check_timeout: self.check_timeout,
             wait_for_program: self.policy.wait_for_program,
+            in_use: self.policy.in_use,
+            close_program: false,
             limit: self.limit,
             start_anyway: self.policy.start_anyway,
             stub,

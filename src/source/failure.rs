@@ -24,12 +24,19 @@ pub enum Trouble {
     Refused,
     /// The source can't be trusted to be who it says: its certificate or its redirects.
     Insecure,
+    /// What is there is not what it should be: asking again is of little use.
+    Unusable,
 }
 
 impl SourceError {
     /// Something that passes by itself.
     pub fn transient(reason: impl Into<String>) -> Self {
         Self { reason: reason.into(), trouble: Trouble::Transient }
+    }
+
+    /// A source that is not what it should be.
+    pub fn unusable(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), trouble: Trouble::Unusable }
     }
 
     /// Someone on the way who does not let us through.

@@ -60,6 +60,7 @@ impl From<SourceError> for Fall {
             Trouble::Transient => Self::transient(error.reason),
             Trouble::Refused => Self::BadAnswer(error.reason),
             Trouble::Insecure => Self::Insecure(error.reason),
+            Trouble::Unusable => Self::BadAnswer(error.reason),
         }
     }
 }

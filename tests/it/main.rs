@@ -5,14 +5,24 @@ mod support;
 #[cfg(unix)]
 mod bad_input;
 #[cfg(unix)]
+mod bundle;
+#[cfg(unix)]
 mod check;
 mod docs;
+#[cfg(unix)]
+mod forced;
+#[cfg(target_os = "linux")]
+mod holders;
 #[cfg(unix)]
 mod host;
 #[cfg(feature = "checkpoints")]
 mod install_crash;
 mod install_swap;
 mod install_tree;
+#[cfg(unix)]
+mod mirrors;
+#[cfg(target_os = "linux")]
+mod preflight;
 #[cfg(unix)]
 mod proxies;
 #[cfg(unix)]
@@ -30,6 +40,8 @@ mod resume;
 mod serve;
 mod settings;
 #[cfg(unix)]
+mod stopping;
+#[cfg(unix)]
 mod tls;
 mod transfer;
 mod trust_attacks;
@@ -40,5 +52,7 @@ mod trust_world;
 mod update;
 mod vendor;
 mod verify;
+#[cfg(unix)]
+mod verify_install;
 #[cfg(feature = "gui")]
 mod window;

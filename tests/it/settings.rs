@@ -18,6 +18,22 @@ fn the_sample_is_what_the_program_reads() {
 }
 
 #[test]
+fn every_setting_is_in_the_schema_and_on_its_page() {
+    let read =
+        |name: &str| std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap();
+    let (page, schema) = (read("docs/settings.md"), read("manifests/updater.schema.json"));
+    let schema: serde_json::Value = serde_json::from_str(&schema).unwrap();
+    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/updater.sample.json");
+    let (_, merged) = Settings::load(&sample, Fragment::default()).unwrap();
+    let merged = serde_json::to_value(&merged).unwrap();
+    for key in merged.as_object().unwrap().keys().filter(|key| *key != "unknown") {
+        assert!(page.contains(&format!("| `{key}` |")), "docs/settings.md lacks {key}");
+        let place = format!("/properties/{}", key.replace('.', "/properties/"));
+        assert!(schema.pointer(&place).is_some(), "the schema lacks {key}");
+    }
+}
+
+#[test]
 fn arguments_win_over_the_environment_and_that_over_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("updater.json");

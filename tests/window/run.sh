@@ -7,80 +7,21 @@
 #   5. nothing new, by double-click: it says so and starts the program                                  A98
 #   6. the server is gone: the failure is shown, and the current version can be started                 A97 A100
 #   7. the new version ends at once: the old one is back, and the window says so                        A83
-#   8. no OpenGL can be had: the processor paints the window, and the update goes its way               A101
+#   8. skipped by keyboard: not offered again by itself, offered when a person asks                     A95
+#   9. cut and back by "Retry now"                                                                      A93
+#  10. paused by pointer: nothing comes; resumed by Enter
+#  11. the program runs: the window waits, "Close MyApp" closes it
+#  12. failure with details, tried again                                                                A100
+#  13. a second start: the first window comes to the front; beside a headless one it shows its progress  A114
+#  14. settings: a limit taken away holds at once and is written into updater.json
+#  15. no OpenGL can be had: the processor paints the window, and the update goes its way              A101
 # usage: tests/window/run.sh UPDRAFT [FOLDER FOR PICTURES]
 set -euo pipefail
 updraft=$(realpath "$1")
 pictures=$(realpath -m "${2:-target/screenshots}")
-mkdir -p "$pictures"
-work=$(mktemp -d)
-unset WAYLAND_DISPLAY
-export LIBGL_ALWAYS_SOFTWARE=1 NO_AT_BRIDGE=1
-
-Xvfb -displayfd 3 -screen 0 1024x768x24 -dpi 96 3> "$work/display" > /dev/null 2>&1 &
-xvfb=$!
-demo=
-finish() {
-  code=$?
-  [ -z "$demo" ] || kill "$demo" 2> /dev/null || true
-  pkill -f "$work" 2> /dev/null || true
-  kill "$xvfb" 2> /dev/null || true
-  [ "$code" = 0 ] || { echo "FAILED"; cat "$work"/*.log 2> /dev/null | tail -40; find "$work" -name updater.log -exec tail -5 {} + 2> /dev/null; }
-  rm -rf "$work"
-}
-trap finish EXIT
-for _ in $(seq 100); do [ -s "$work/display" ] && break; sleep 0.1; done
-DISPLAY=":$(cat "$work/display")"
-export DISPLAY
-openbox > /dev/null 2>&1 &
-
-passed=0
-ok() { passed=$((passed + 1)); echo "ok: $1"; }
-fail() { echo "not ok: $1"; import -window root "$pictures/failure.png" || true; exit 1; }
-
-# wait_for SECONDS WHAT COMMAND...: until the command succeeds
-wait_for() {
-  local limit=$1 what=$2; shift 2
-  for _ in $(seq $((limit * 10))); do "$@" > /dev/null 2>&1 && return 0; sleep 0.1; done
-  fail "waited $limit s for $what"
-}
-window() { xdotool search --onlyvisible --name "^$1\$" | tail -n 1 | grep . ; }
-# A picture is for people to look at; a page that was quicker than the camera fails nothing.
-picture() { import -window "$(window "$1")" "$pictures/$2.png" 2> /dev/null || echo "no picture of $2"; }
-# The updater ignores clicks for half a second after a page change, as a person's hand would.
-settle() { sleep 1; }
-# click WINDOW-NAME X-FROM-RIGHT Y-FROM-BOTTOM
-click() {
-  local id; id=$(window "$1")
-  eval "$(xdotool getwindowgeometry --shell "$id")"
-  xdotool mousemove $((X + WIDTH - $2)) $((Y + HEIGHT - $3)) sleep 0.2 click 1
-}
-key() {
-  # On a busy machine a window manager may answer late.
-  for _ in 1 2 3 4 5 6; do
-    xdotool windowactivate --sync "$(window "$1")" key "$2" 2> /dev/null && return 0
-    sleep 0.5
-  done
-  fail "the key $2 did not reach $1"
-}
-started() { grep -q "\"version\":\"$2\"" "$1/starts.jsonl"; }
-starts() { wc -l < "$1/starts.jsonl" 2> /dev/null || echo 0; }
-event() { grep -q "\"event\":\"$2\"" "$1/installed/MyApp/updater/state/events.jsonl"; }
-# scene NAME ARGUMENTS...: a fresh demonstration, up to the moment the updater offers
-scene() {
-  local name=$1; shift
-  "$updraft" demo --folder "$work/$name" "$@" > "$work/$name.log" 2>&1 &
-  demo=$!
-  wait_for 120 "the offer ($name)" event "$work/$name" offered
-  wait_for 20 "the window ($name)" window MyApp
-  settle
-}
-end_scene() {
-  pkill -f "$work/$1/installed" 2> /dev/null || true
-  kill "$demo" 2> /dev/null || true
-  wait "$demo" 2> /dev/null || true
-  demo=
-}
+here=$(dirname "$(realpath "$0")")
+# shellcheck source=tests/window/lib.sh
+. "$here/lib.sh"
 
 scene one --language en
 picture MyApp real-optional-en
@@ -117,7 +58,7 @@ end_scene three
 
 scene four --language zh-CN --forced
 picture MyApp real-forced-zh
-key MyApp Escape
+key MyApp alt+F4
 wait_for 20 "the end of the updater" event "$work/four" declined
 sleep 2
 [ "$(starts "$work/four")" = 1 ] || fail "a required update was declined, so nothing may be started"
@@ -160,7 +101,7 @@ wait_for 30 "the failure" event "$work/five" failed
 sleep 0.6
 picture MyApp real-failed-en
 ok "the server is gone: the failure is shown"
-pkill -f "$work/five/installed" || true
+end_below "$work/five/installed"
 
 scene six --language en
 # The new version ends at once on this machine: the old one must come back, and the window say so.
@@ -174,22 +115,210 @@ grep -q '^1.0' "$work/six/installed/MyApp/version.txt" || fail "version 1 should
 ok "a version that does not live: the old one is back and the window says so"
 end_scene six
 
-scene seven --language en
+scene fifteen --language en
 key MyApp Escape
 wait_for 30 "version 1 again" window "MyApp 1.0"
 key "MyApp 1.0" alt+F4
 sleep 1
 LIBGL_DRIVERS_PATH=/nonexistent __EGL_VENDOR_LIBRARY_FILENAMES=/nonexistent UPDRAFT_RENDERER=auto \
-  UPDRAFT_DEMO_TRACE="$work/seven/starts.jsonl" "$work/seven/installed/MyApp/updater/updater" > "$work/seven-b.log" 2>&1 &
+  UPDRAFT_DEMO_TRACE="$work/fifteen/starts.jsonl" "$work/fifteen/installed/MyApp/updater/updater" > "$work/fifteen-b.log" 2>&1 &
 wait_for 20 "the window without OpenGL" window MyApp
 settle
 picture MyApp real-optional-no-gl
-grep -rqs "painted without it" "$work/seven/installed/MyApp/updater/state" || fail "OpenGL should have been missing"
+grep -rqs "painted without it" "$work/fifteen/installed/MyApp/updater/state" || fail "OpenGL should have been missing"
 key MyApp Return
-wait_for 60 "the installed version" event "$work/seven" installed
-wait_for 30 "version 2" started "$work/seven" 2.0
+wait_for 60 "the installed version" event "$work/fifteen" installed
+wait_for 30 "version 2" started "$work/fifteen" 2.0
 ok "no OpenGL: the window is painted without it, version 2 is installed and started"
+end_scene fifteen
+
+# From here on a world whose server and program this script holds in its own hands.
+scene seven --language en
 end_scene seven
+world="$work/seven"
+app="$world/installed/MyApp"
+cp -a "$app" "$world/first"
+port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+export UPDRAFT_SOURCES="http://127.0.0.1:$port/MyApp" UPDRAFT_DEMO_TRACE="$world/starts.jsonl" UPDRAFT_CHECK_TIMEOUT=3
+serve() {
+  "$updraft" serve "$world/www" --listen "127.0.0.1:$port" > "$work/server.log" 2>&1 &
+  server=$!
+  wait_for 20 "the server" bash -c "exec 3<> /dev/tcp/127.0.0.1/$port"
+}
+# Not asked to end: it would finish what it has begun.
+cut() { kill -9 "$server"; wait "$server" 2> /dev/null || true; server=; }
+# fresh LIMIT: version 1 again, as it was installed
+fresh() {
+  end_below "$app"
+  wait_for 10 "the end of the scene before" not window 'MyApp.*'
+  rm -rf "$app" "$world/starts.jsonl"
+  cp -a "$world/first" "$app"
+  rm -f "$app/updater/state/events.jsonl"
+  sed -i "s/\"limit\": [0-9]*/\"limit\": $1/" "$app/updater/updater.json"
+}
+# updater ARGUMENTS...: a double-click on the updater
+updater() {
+  (cd "$app" && exec updater/updater "$@") >> "$work/updater.log" 2>&1 &
+  last=$!
+}
+program() { (cd "$app" && exec ./demo_host "$@") >> "$work/program.log" 2>&1 & }
+offered() { event "$world" offered; }
+open_offer() {
+  updater "$@"
+  wait_for 30 "the offer" offered
+  wait_for 20 "the window" window MyApp
+  settle
+}
+update_now() { key MyApp Return; wait_for 20 "the download" event "$world" downloading; settle; }
+
+serve
+fresh 3000000
+program
+wait_for 30 "the offer" offered
+wait_for 20 "the window" window MyApp
+settle
+# Tab goes to the first button, which skips this version.
+key MyApp Tab space
+wait_for 20 "the word that it is skipped" grep -q '"event":"declined","skip":true' "$app/updater/state/events.jsonl"
+wait_for 30 "version 1 again" window "MyApp 1.0"
+key "MyApp 1.0" alt+F4
+wait_for 10 "its end" not window "MyApp 1.0"
+rm -f "$app/updater/state/events.jsonl"
+program
+wait_for 30 "version 1" window "MyApp 1.0"
+sleep 1
+offered && fail "a skipped version was offered by itself"
+key "MyApp 1.0" alt+F4
+open_offer
+picture MyApp real-offered-by-hand-en
+key MyApp Escape
+ok "skipped: not offered again by itself, and offered when a person asks"
+
+fresh 1000000
+open_offer
+update_now
+picture MyApp real-progress-slow-en
+cut
+wait_for 30 "the drop" event "$world" interrupted
+sleep 0.3
+picture MyApp real-reconnecting-en
+serve
+settle
+key MyApp Return
+wait_for 40 "the connection" event "$world" continued
+picture MyApp real-continued-en
+wait_for 60 "version 2" started "$world" 2.0
+ok "cut and back: it goes on where it was, by a press on Retry now"
+
+fresh 2000000
+open_offer
+update_now
+click MyApp 60 36
+wait_for 20 "the pause" event "$world" paused
+settle
+picture MyApp real-paused-en
+bytes_here() { du -sb "$app/updater/state" | cut -f1; }
+before=$(bytes_here)
+sleep 2
+after=$(bytes_here)
+[ "$before" = "$after" ] || fail "bytes came while it was paused"
+key MyApp Return
+wait_for 20 "the end of the pause" event "$world" unpaused
+wait_for 60 "version 2" started "$world" 2.0
+ok "paused: nothing comes; resumed: version 2 runs"
+
+fresh 30000000
+program --no-check
+wait_for 30 "version 1" window "MyApp 1.0"
+open_offer
+key MyApp Return
+wait_for 30 "the wait" event "$world" waiting-for-host
+settle
+picture MyApp real-waiting-en
+[ "$(cat "$app/version.txt")" = 1.0 ] || fail "files were switched under a running program"
+key MyApp Return
+wait_for 30 "the end of version 1" not window "MyApp 1.0"
+wait_for 60 "version 2" started "$world" 2.0
+ok "waiting for the program: Close MyApp closes it, and version 2 runs"
+
+fresh 30000000
+cut
+updater
+wait_for 30 "the failure" event "$world" failed
+wait_for 20 "the window" window MyApp
+settle
+key MyApp Tab Return
+settle
+picture MyApp real-failed-details-en
+serve
+# The first link has the focus now, so Return is its key: click the main button.
+click MyApp 60 36
+wait_for 30 "the offer" offered
+settle
+key MyApp Return
+wait_for 60 "version 2" started "$world" 2.0
+ok "a failure with its details; tried again, version 2 runs"
+
+fresh 1000000
+open_offer
+update_now
+first=$(window MyApp)
+program --no-check
+wait_for 30 "version 1 in front" window "MyApp 1.0"
+xdotool windowactivate --sync "$(window "MyApp 1.0")"
+updater
+second=$last
+wait_for 20 "the second updater to end" not kill -0 "$second"
+wait "$second" || fail "the second start should end well"
+in_front() { [ "$(xdotool getactivewindow)" = "$first" ]; }
+wait_for 10 "the first window in front" in_front
+[ "$(xdotool search --onlyvisible --name '^MyApp$' | wc -l)" = 1 ] || fail "there should be one window"
+ok "a second start brings the first window to the front"
+
+fresh 1000000
+updater update --no-start
+wait_for 30 "the download" event "$world" downloading
+updater
+second=$last
+wait_for 20 "its window" window MyApp
+sleep 1.5
+picture MyApp real-following-en
+key MyApp Escape
+wait_for 20 "the second updater to end" not kill -0 "$second"
+wait_for 60 "the end of the first" event "$world" installed
+ok "a second start beside an updater without a window shows its progress"
+
+fresh 1000000
+open_offer
+click MyApp 26 -26
+settle
+picture MyApp real-settings-en
+# To the speed limit, open its list, take its first line: no limit.
+key MyApp Tab Tab Tab Return
+settle
+picture MyApp real-settings-list-en
+key MyApp Tab Return
+wait_for 10 "the choice in the settings file" not grep -q '"limit"' "$app/updater/updater.json"
+grep -q '"title": "MyApp"' "$app/updater/updater.json" || fail "the rest of the settings file should stay"
+settle
+picture MyApp real-settings-saved-en
+key MyApp Escape
+settle
+key MyApp Return
+wait_for 30 "version 2, at once" started "$world" 2.0
+ok "the settings: a limit taken away holds at once and is written down"
+end_below "$app"
+cut
+unset UPDRAFT_SOURCES UPDRAFT_DEMO_TRACE UPDRAFT_CHECK_TIMEOUT
+
+# In a session of its own, as the bus of a desktop must not be asked to speak.
+if command -v dbus-run-session > /dev/null && /usr/bin/python3 -c 'import pyatspi' 2> /dev/null; then
+  "$here/atspi.sh" "$updraft" "$pictures" 2> "$work/atspi.log" || fail "the window can't be used through the accessibility bus"
+  ok "the accessibility bus"
+else
+  echo "skipped: at-spi2-core, python3-pyatspi or dbus is not installed"
+  [ -z "${UPDRAFT_TEST_ALL:-}" ] || fail "UPDRAFT_TEST_ALL is set and the accessibility bus is not there"
+fi
 
 echo "$passed passed, 0 failed"
 echo "pictures in $pictures"

@@ -42,6 +42,10 @@ pub enum Command {
     },
     /// Show what an update would do to each file.
     Plan,
+    /// Say whether updates can be installed here: rights, volumes, room. No network, changes nothing.
+    CanUpdate,
+    /// Compare every file with what the installed version laid down. No network, changes nothing.
+    Verify,
     /// Bring back the files of the installed version as they were signed.
     Repair,
     /// Bring back the version before; works without network.
@@ -78,11 +82,14 @@ pub struct Common {
     /// Nobody asked for the window: it does not take the focus, only calls for attention.
     #[arg(long, global = true)]
     pub background: bool,
+    /// Ask the program to close, if it is yours, instead of waiting until you close it. It is never killed.
+    #[arg(long, global = true)]
+    pub close_program: bool,
     /// Do not start the program afterwards.
     #[arg(long, global = true)]
     pub no_start: bool,
-    /// Where releases come from; may be given several times.
-    #[arg(long = "source", global = true, value_name = "URL")]
+    /// Where releases come from: an address, a folder, or the file of a bundle; may be given several times.
+    #[arg(long = "source", global = true, value_name = "URL|FILE")]
     pub sources: Vec<String>,
     /// The stream of releases to follow.
     #[arg(long, global = true)]
@@ -159,12 +166,21 @@ impl HandoverArgs {
     }
 }
 
+/// A folder or file that is there is named as it is on a command line; everything else is left as it is.
+fn whole(source: &str) -> String {
+    let path = std::path::Path::new(source);
+    let is_here = !path.is_absolute() && !source.contains("://") && crate::fsx::stat_follow(path).is_ok();
+    let absolute = if is_here { std::path::absolute(path).ok() } else { None };
+    absolute.and_then(|path| path.into_os_string().into_string().ok()).unwrap_or_else(|| source.to_owned())
+}
+
 impl Common {
     /// What these arguments say about settings.
     #[must_use]
     pub fn fragment(&self) -> Fragment {
         let mut said = Fragment {
-            sources: (!self.sources.is_empty()).then(|| self.sources.clone()),
+            sources: (!self.sources.is_empty())
+                .then(|| self.sources.iter().map(|text| whole(text)).collect()),
             channel: self.channel.clone(),
             platform: self.platform.clone(),
             language: self.language.clone(),

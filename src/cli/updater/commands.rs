@@ -2,11 +2,12 @@
 
 use serde_json::json;
 
+use crate::api::run_to_end;
 use crate::engine::{self, Asking, CheckResult, Task};
 use crate::host;
 use crate::plan::{Action, Way};
 use crate::release::Urgency;
-use crate::report::{Control, ErrorCode, Failure};
+use crate::report::{Control, Failure};
 
 use super::args::Args;
 use super::session::{Session, fail};
@@ -15,14 +16,6 @@ use super::session::{Session, fail};
 const AVAILABLE: u8 = 10;
 /// Exit code of a check that found a forced release.
 const FORCED: u8 = 11;
-
-pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|source| Failure {
-        code: ErrorCode::Internal,
-        message: format!("the system gives no event queue: {source}"),
-        hint: None,
-    })
-}
 
 pub(super) fn check(args: &Args) -> Result<u8, Failure> {
     let session = Session::open(&args.common)?;
@@ -33,7 +26,7 @@ pub(super) fn check(args: &Args) -> Result<u8, Failure> {
     } else if session.settings.enabled {
         let setup = session.setup(args, Task::Update, Asking::Nobody)?;
         let control = Control::new();
-        runtime()?.block_on(engine::check(&setup, &control, &|_event| {})).map_err(|error| fail(&error))?
+        run_to_end(engine::check(&setup, &control, &|_event| {}))?.map_err(|error| fail(&error))?
     } else {
         CheckResult::Disabled
     };
@@ -86,8 +79,7 @@ pub(super) fn plan(args: &Args) -> Result<u8, Failure> {
     session.start_log();
     let setup = session.setup(args, Task::Update, Asking::Nobody)?;
     let control = Control::new();
-    let plan =
-        runtime()?.block_on(engine::preview(&setup, &control, &|_event| {})).map_err(|error| fail(&error))?;
+    let plan = run_to_end(engine::preview(&setup, &control, &|_event| {}))?.map_err(|error| fail(&error))?;
     let Some(plan) = plan else {
         println!(
             "{}",
@@ -168,8 +160,10 @@ pub(super) fn confirm(args: &Args) -> Result<u8, Failure> {
 
 pub(super) fn config(args: &Args) -> Result<u8, Failure> {
     let session = Session::open(&args.common)?;
-    let value = serde_json::to_value(session.merged.shown()).unwrap_or_default();
+    let mut value = serde_json::to_value(session.merged.shown()).unwrap_or_default();
+    let used = session.settings.used_sources(&session.install, session.merged.sources.origin);
     if args.common.json {
+        value["used_sources"] = json!(used);
         println!("{value}");
         return Ok(0);
     }
@@ -177,6 +171,10 @@ pub(super) fn config(args: &Args) -> Result<u8, Failure> {
     for (key, said) in value.as_object().into_iter().flatten().filter(|(key, _)| *key != "unknown") {
         let shown = if said["value"].is_null() { "(not set)".to_owned() } else { said["value"].to_string() };
         println!("{key:24} {shown:40} {}", said["origin"].as_str().unwrap_or_default());
+    }
+    for source in &used {
+        let by = json!(source.named_by);
+        println!("{:24} {:40} {}", "source used", source.source, by.as_str().unwrap_or_default());
     }
     for name in &session.merged.unknown {
         println!("{name:24} means nothing to this version and is ignored");

@@ -5,6 +5,7 @@ mod commands;
 mod events;
 #[cfg(feature = "gui")]
 mod front;
+mod inspect;
 mod session;
 mod stub;
 #[cfg(feature = "gui")]
@@ -45,6 +46,8 @@ fn run(args: &Args) -> Result<u8, Failure> {
         Some(Command::Plan) => commands::plan(args),
         Some(Command::Status) => commands::status(args),
         Some(Command::Confirm) => commands::confirm(args),
+        Some(Command::CanUpdate) => inspect::can_update(args),
+        Some(Command::Verify) => inspect::verify(args),
         Some(Command::Config) => commands::config(args),
         Some(Command::Rollback) => work::rollback(args),
         Some(Command::Repair) => work::update(args, crate::engine::Task::Repair),

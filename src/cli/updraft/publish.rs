@@ -88,6 +88,7 @@ fn order(args: args::Publish) -> Result<Order, Failure> {
         effort: if args.fast { Effort::Fast } else { Effort::Small },
         dry_run: args.dry_run,
         now,
+        lifetimes: Lifetimes::of_days(args.days),
         ..Order::new(args.folder, args.to, args.version)
     })
 }
@@ -169,13 +170,13 @@ pub(super) fn verify(args: &args::Verify) -> Outcome {
 
 pub(super) fn renew(args: &args::Renew) -> Outcome {
     let now = Stamp::now();
-    let lifetimes = Lifetimes::default();
+    let lifetimes = Lifetimes::of_days(args.days);
     publish::renew(&args.repo, args.keys.as_deref(), now, lifetimes).map_err(fail)?;
     say(&format!("Renewed: the timestamp is valid until {}.", now.after(lifetimes.timestamp)));
     Ok(0)
 }
 
-fn to_json(value: &impl serde::Serialize) -> Result<String, Failure> {
+pub(super) fn to_json(value: &impl serde::Serialize) -> Result<String, Failure> {
     serde_json::to_string(value).map_err(|error| Failure {
         code: ErrorCode::Internal,
         message: format!("the result can't be written as JSON: {error}"),
@@ -184,13 +185,13 @@ fn to_json(value: &impl serde::Serialize) -> Result<String, Failure> {
 }
 
 /// A bar on standard error, if that is a terminal.
-struct Bar {
+pub(super) struct Bar {
     bar: ProgressBar,
     stage: Mutex<&'static str>,
 }
 
 impl Bar {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
         if let Ok(style) = ProgressStyle::with_template("{msg:12} [{bar:40}] {percent:>3} %") {
             bar.set_style(style.progress_chars("=> "));
@@ -198,7 +199,7 @@ impl Bar {
         Self { bar, stage: Mutex::new("") }
     }
 
-    fn show(&self, text: &'static str, done: u64, total: u64) {
+    pub(super) fn show(&self, text: &'static str, done: u64, total: u64) {
         if let Ok(mut stage) = self.stage.lock()
             && *stage != text
         {
@@ -209,7 +210,7 @@ impl Bar {
         self.bar.set_position(done);
     }
 
-    fn close(&self) {
+    pub(super) fn close(&self) {
         self.bar.finish_and_clear();
     }
 }

@@ -5,6 +5,8 @@ pub(crate) mod fault_server;
 pub(crate) mod nginx;
 #[cfg(unix)]
 pub(crate) mod proxy;
+#[cfg(target_os = "linux")]
+pub(crate) mod rights;
 #[cfg(unix)]
 pub(crate) mod tls;
 pub(crate) mod world;
