@@ -56,6 +56,12 @@ pub enum Command {
     Confirm,
     /// Show the settings and where each comes from.
     Config,
+    /// Look whether this updater can work in this install: settings, record, keys and metadata. Changes nothing.
+    SelfCheck {
+        /// Settings that are to take the place of those there.
+        #[arg(long, value_name = "FILE")]
+        new_config: Option<PathBuf>,
+    },
 }
 
 /// Where and how.
