@@ -234,8 +234,8 @@ impl<'a> Txn<'a> {
         Ok(self.decide("commit", barriers::COMMIT)?)
     }
 
-    /// Step 6. A file that can get no second name is moved aside in step 8; an entry is copied, so that its
-    /// name is never empty.
+    /// Step 6. Where there are no second names a file is copied. Only one that can't be copied either, for lack
+    /// of room or because it is held, is moved aside in step 8; never an entry, whose name must not be empty.
     fn back_up(&self) -> Result<(), StepError> {
         for (i, operation) in self.operations().filter(|(_, operation)| operation.old.is_content()) {
             let (target, backup) = (self.target(operation), self.backup(i));
@@ -254,7 +254,7 @@ impl<'a> Txn<'a> {
             if operation.entry || matches!(operation.old, Thing::Link(_)) {
                 tools::link_or_copy(self.disk(), &target, &backup)?;
             } else {
-                tools::try_link(self.disk(), &target, &backup)?;
+                tools::try_second(self.disk(), &target, &backup)?;
             }
         }
         let folder = self.file("old");

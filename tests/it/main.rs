@@ -6,6 +6,8 @@ mod support;
 mod bad_input;
 #[cfg(unix)]
 mod check;
+#[cfg(feature = "checkpoints")]
+mod crash_model;
 mod docs;
 #[cfg(unix)]
 mod host;
