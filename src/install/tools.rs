@@ -86,10 +86,10 @@ pub(super) fn link_or_copy(disk: &dyn Disk, from: &Path, to: &Path) -> fsx::Resu
     disk.rename(&temp, to)
 }
 
-/// The same, but false if there is no room for a copy, or the file is held.
+/// The same, but false if the file is held.
 pub(super) fn try_second(disk: &dyn Disk, from: &Path, to: &Path) -> fsx::Result<bool> {
     match link_or_copy(disk, from, to) {
-        Err(error) if error.source.kind() == io::ErrorKind::StorageFull || is_held(&error) => {
+        Err(error) if is_held(&error) => {
             disk.remove_file(&fsx::sibling(to, ".copy")).if_present()?;
             Ok(false)
         }

@@ -25,8 +25,8 @@ fn is_all() -> bool {
 /// How much is tried of the deed, of its recovery, and of the recovery of that.
 fn bounds() -> Vec<Bound> {
     let all = Bound { all: 512, singly: true, random: 64, recoveries: usize::MAX };
-    let first = Bound { all: 8, random: 2, ..all };
-    let then = Bound { all: 2, singly: false, random: 1, recoveries: 12 };
+    let first = Bound { all: 4, random: 2, ..all };
+    let then = Bound { all: 2, singly: false, random: 1, recoveries: 8 };
     if is_all() { vec![all, Bound { all: 32, random: 8, ..all }, first] } else { vec![first, then, then] }
 }
 
@@ -86,7 +86,7 @@ fn first(traits: Traits) -> Story {
 }
 
 fn stories() -> Vec<Story> {
-    vec![
+    let mut stories = vec![
         all_kinds(links()),
         small(links()),
         the_updater(links()),
@@ -94,8 +94,11 @@ fn stories() -> Vec<Story> {
         all_kinds(links()).back("rollback"),
         small(links()).stuck("set aside"),
         Story { name: "all kinds, no links", ..all_kinds(no_links()) },
-        all_kinds(no_links()).back("rollback, no links"),
-    ]
+    ];
+    if is_all() {
+        stories.push(all_kinds(no_links()).back("rollback, no links"));
+    }
+    stories
 }
 
 fn try_all(model: Model) {
@@ -114,7 +117,7 @@ fn try_all(model: Model) {
         wrong.extend(tally.wrong);
     }
     println!("{model:?} in all: {} states, {} recoveries", sum.0, sum.1);
-    assert!(wrong.is_empty(), "{} wrong, the first: {:#?}", wrong.len(), &wrong[..wrong.len().min(12)]);
+    assert!(wrong.is_empty(), "{} wrong, the first: {}", wrong.len(), wrong[..wrong.len().min(8)].join("\n"));
 }
 
 /// A71: killed at every single change of the disk, and in the recovery, and in the recovery of that.
@@ -145,15 +148,15 @@ fn a_loss_of_power_on_a_disk_without_order_leaves_old_or_new() {
 /// Stops at the first wrong if `is_quick`.
 fn with_errors(story: &Story, stride: usize, is_quick: bool) -> (usize, Vec<String>) {
     let (mut states, mut wrong) = (0, Vec::new());
-    let short: Vec<Bound> = bounds().into_iter().take(2).collect();
+    let few = Bound { all: 4, singly: true, random: 2, recoveries: 1 };
+    let few = [few, Bound { recoveries: 2, singly: false, ..few }];
+    let few = if is_all() { bounds()[1..].to_vec() } else { few.to_vec() };
     for (i, at) in (1..=story.operations()).step_by(stride).enumerate() {
         let kind = [ErrorKind::Other, ErrorKind::StorageFull, ErrorKind::PermissionDenied][i % 3];
         let run = story.run(Some(Trouble { at, kind, stays: false }));
-        let (models, most) = if is_all() { (&MODELS[..], usize::MAX) } else { (&MODELS[3..], 4) };
+        let models = if is_all() { &MODELS[..] } else { &MODELS[3..] };
         for model in models {
-            let mut bounds = short.clone();
-            bounds[1].recoveries = bounds[1].recoveries.min(most);
-            let tally = story.break_off(*model, &bounds, run.clone(), is_quick);
+            let tally = story.break_off(*model, &few, run.clone(), is_quick);
             states += tally.states;
             wrong.extend(tally.wrong.into_iter().map(|wrong| format!("{kind:?} at {at}: {wrong}")));
             if is_quick && !wrong.is_empty() {
@@ -168,12 +171,12 @@ fn with_errors(story: &Story, stride: usize, is_quick: bool) -> (usize, Vec<Stri
 #[test]
 fn an_error_and_then_a_loss_of_power_leave_old_or_new() {
     let mut wrong = Vec::new();
-    for story in [all_kinds(links()), small(links()), small(no_links()), small(links()).back("rollback")] {
-        let (states, found) = with_errors(&story, if is_all() { 1 } else { 7 }, false);
+    for story in [small(no_links()), all_kinds(links()), small(links()), small(links()).back("rollback")] {
+        let (states, found) = with_errors(&story, if is_all() { 1 } else { 9 }, false);
         println!("errors in {}: {states} states, {} wrong", story.name, found.len());
         wrong.extend(found);
     }
-    assert!(wrong.is_empty(), "{} wrong, the first: {:#?}", wrong.len(), &wrong[..wrong.len().min(12)]);
+    assert!(wrong.is_empty(), "{} wrong, the first: {}", wrong.len(), wrong[..wrong.len().min(8)].join("\n"));
 }
 
 /// Power is lost in every recovery at the same place: the fourth goes back, if attempts are counted on the disk.

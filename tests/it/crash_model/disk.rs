@@ -1,7 +1,7 @@
 //! A file system in memory that notes down every single change to a name, to a file's bytes or to its mode, and
 //! every flush, so that what a loss of power may leave can be put together from the notes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsString;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::{self, Cursor, Read};
@@ -12,10 +12,10 @@ use updraft::fsx::{Barrier, Context as _, Disk, FsError, Hold, Kind, Result, Sta
 use updraft::platform::ChangeMark;
 
 /// A file, folder or link, whatever its names.
-pub type Id = usize;
+pub(super) type Id = usize;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Node {
+pub(super) enum Node {
     File(Arc<[u8]>, u32),
     Folder(Arc<BTreeMap<String, Id>>),
     Link(String),
@@ -23,45 +23,45 @@ pub enum Node {
 
 /// Everything on a disk; node 0 is the root.
 #[derive(Debug, Clone)]
-pub struct Image {
-    pub nodes: Vec<Node>,
+pub(super) struct Image {
+    pub(super) nodes: Vec<Node>,
 }
 
 /// One change of what is on the disk, or a flush.
 #[derive(Debug, Clone)]
-pub enum Effect {
+pub(super) enum Effect {
     Name { folder: Id, name: String, to: Option<Id> },
     Data { file: Id, bytes: Arc<[u8]> },
     Mode { file: Id, mode: u32 },
-    SyncFile(Id, Barrier),
+    SyncFile(Id),
     SyncFolder(Id, Barrier),
-    SyncAll(Barrier),
+    SyncAll,
 }
 
 /// What was done to a disk since it was new.
 #[derive(Debug, Clone)]
-pub struct Log {
-    pub base: Image,
+pub(super) struct Log {
+    pub(super) base: Image,
     /// Nodes made since, as they were born.
-    pub born: Vec<Node>,
+    pub(super) born: Vec<Node>,
     /// Each with whether its operation is complete with it.
-    pub effects: Vec<(Effect, bool)>,
+    pub(super) effects: Vec<(Effect, bool)>,
 }
 
 /// An error to come: at which operation that changes something, which, and whether it stays.
 #[derive(Debug, Clone, Copy)]
-pub struct Trouble {
-    pub at: usize,
-    pub kind: io::ErrorKind,
-    pub stays: bool,
+pub(super) struct Trouble {
+    pub(super) at: usize,
+    pub(super) kind: io::ErrorKind,
+    pub(super) stays: bool,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Traits {
-    pub is_without_links: bool,
+pub(super) struct Traits {
+    pub(super) is_without_links: bool,
     /// This flush does nothing.
-    pub without: Option<Barrier>,
-    pub trouble: Option<Trouble>,
+    pub(super) without: Option<Barrier>,
+    pub(super) trouble: Option<Trouble>,
 }
 
 #[derive(Debug)]
@@ -73,14 +73,14 @@ struct Inner {
 }
 
 #[derive(Debug)]
-pub struct MemDisk(Mutex<Inner>);
+pub(super) struct MemDisk(Mutex<Inner>);
 
 impl Image {
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { nodes: vec![Node::Folder(Arc::default())] }
     }
 
-    pub fn find(&self, path: &Path) -> io::Result<Id> {
+    pub(super) fn find(&self, path: &Path) -> io::Result<Id> {
         let mut at = 0;
         for part in names(path) {
             let Node::Folder(names) = &self.nodes[at] else {
@@ -91,16 +91,26 @@ impl Image {
         Ok(at)
     }
 
-    pub fn get(&self, path: &Path) -> Option<&Node> {
+    pub(super) fn get(&self, path: &Path) -> Option<&Node> {
         self.find(path).ok().map(|id| &self.nodes[id])
     }
 
     /// The same without what has no name any more, numbered by the way from the root.
-    pub fn tidy(&self) -> Self {
+    pub(super) fn tidy(&self) -> Self {
         let mut new = Self { nodes: Vec::new() };
         let mut known = BTreeMap::new();
         self.carry(0, &mut new, &mut known);
         new
+    }
+
+    /// Whether a folder has two names. That is no state of a file system but damage to it.
+    pub(super) fn is_damaged(&self) -> bool {
+        let mut known = HashSet::new();
+        let folders = self.nodes.iter().filter_map(|node| match node {
+            Node::Folder(names) => Some(names.values()),
+            _ => None,
+        });
+        folders.flatten().any(|id| matches!(self.nodes[*id], Node::Folder(_)) && !known.insert(*id))
     }
 
     fn carry(&self, id: Id, new: &mut Self, known: &mut BTreeMap<Id, Id>) -> Id {
@@ -121,7 +131,7 @@ impl Image {
     }
 
     /// A number for all that is there; `self` must be tidy.
-    pub fn print(&self) -> u64 {
+    pub(super) fn print(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
         for node in &self.nodes {
             match node {
@@ -247,7 +257,7 @@ impl Inner {
 }
 
 /// Does one change to an image.
-pub fn apply(image: &mut Image, effect: &Effect) {
+pub(super) fn apply(image: &mut Image, effect: &Effect) {
     match effect {
         Effect::Name { folder, name, to } => {
             let Node::Folder(names) = &mut image.nodes[*folder] else { return };
@@ -267,13 +277,13 @@ pub fn apply(image: &mut Image, effect: &Effect) {
                 *had = *mode;
             }
         }
-        Effect::SyncFile(..) | Effect::SyncFolder(..) | Effect::SyncAll(_) => {}
+        Effect::SyncFile(_) | Effect::SyncFolder(..) | Effect::SyncAll => {}
     }
 }
 
 impl MemDisk {
     /// A disk with this on it, all of it safe.
-    pub fn with(image: &Image, traits: Traits) -> Arc<Self> {
+    pub(super) fn with(image: &Image, traits: Traits) -> Arc<Self> {
         let log = Log { base: image.clone(), born: Vec::new(), effects: Vec::new() };
         Arc::new(Self(Mutex::new(Inner { image: image.clone(), log, traits, operations: 0 })))
     }
@@ -282,16 +292,16 @@ impl MemDisk {
         self.0.lock().expect("no thread panics with it")
     }
 
-    pub fn image(&self) -> Image {
+    pub(super) fn image(&self) -> Image {
         self.inner().image.tidy()
     }
 
-    pub fn log(&self) -> Log {
+    pub(super) fn log(&self) -> Log {
         self.inner().log.clone()
     }
 
     /// How many operations changed something.
-    pub fn operations(&self) -> usize {
+    pub(super) fn operations(&self) -> usize {
         self.inner().operations
     }
 }
@@ -347,7 +357,7 @@ impl Disk for MemDisk {
         let mut inner = self.inner();
         let file = inner.write(path, bytes, None).at("write", path)?;
         match flush {
-            Some(barrier) => inner.sync(barrier, Effect::SyncFile(file, barrier)).at("flush", path),
+            Some(barrier) => inner.sync(barrier, Effect::SyncFile(file)).at("flush", path),
             None => Ok(()),
         }
     }
@@ -449,7 +459,7 @@ impl Disk for MemDisk {
     fn flush(&self, path: &Path, barrier: Barrier) -> Result<()> {
         let mut inner = self.inner();
         let id = inner.image.find(path).at("flush", path)?;
-        inner.sync(barrier, Effect::SyncFile(id, barrier)).at("flush", path)
+        inner.sync(barrier, Effect::SyncFile(id)).at("flush", path)
     }
 
     fn sync_dir(&self, path: &Path, barrier: Barrier) -> Result<()> {
@@ -459,7 +469,7 @@ impl Disk for MemDisk {
     }
 
     fn sync_volume(&self, path: &Path, barrier: Barrier) -> Result<bool> {
-        self.inner().sync(barrier, Effect::SyncAll(barrier)).at("flush", path).map(|()| true)
+        self.inner().sync(barrier, Effect::SyncAll).at("flush", path).map(|()| true)
     }
 
     fn free_space(&self, _path: &Path) -> Result<u64> {

@@ -7,7 +7,7 @@ use super::disk::{Effect, Id, Image, Log, Node, apply};
 
 /// What is assumed of the disk, from strong to weak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Model {
+pub(super) enum Model {
     /// The process is killed: everything done is there.
     Kill,
     /// Changes of names and modes reach the disk in their order; bytes that were not flushed may be lost.
@@ -18,18 +18,18 @@ pub enum Model {
     PerName,
 }
 
-pub const MODELS: [Model; 4] = [Model::Kill, Model::Ordered, Model::PerFolder, Model::PerName];
+pub(super) const MODELS: [Model; 4] = [Model::Kill, Model::Ordered, Model::PerFolder, Model::PerName];
 
 /// How many states are tried at one point in time.
 #[derive(Debug, Clone, Copy)]
-pub struct Bound {
+pub(super) struct Bound {
     /// Up to so many possible states, each is tried.
-    pub all: u64,
+    pub(super) all: u64,
     /// Of more: everything, nothing, if wanted each change alone there and alone missing, and so many at random.
-    pub singly: bool,
-    pub random: u32,
+    pub(super) singly: bool,
+    pub(super) random: u32,
     /// Of the recoveries, so many are broken off in their turn.
-    pub recoveries: usize,
+    pub(super) recoveries: usize,
 }
 
 /// Something that is on the disk up to some point of its own history.
@@ -52,26 +52,32 @@ struct Free {
 }
 
 /// Calls `each` with every state that may be found after a crash during `log`. With `true` come those after its
-/// end: whatever was reported at the end has to be true in them.
-pub fn states(model: Model, log: &Log, bound: Bound, each: &mut dyn FnMut(Image, bool)) {
+/// end: whatever was reported at the end has to be true in them. A rename is two changes, of which one may be
+/// there without the other; only a folder never has both names.
+pub(super) fn states(model: Model, log: &Log, bound: Bound, each: &mut dyn FnMut(Image, bool)) {
     if matches!(model, Model::Kill | Model::Ordered) {
         return prefixes(model, log, each);
     }
     for at in 0..=log.effects.len() {
         let is_end = at == log.effects.len();
         let last = log.effects.get(at).map(|(effect, _)| effect);
-        if matches!(last, Some(Effect::SyncFile(..) | Effect::SyncFolder(..) | Effect::SyncAll(_))) {
+        if matches!(last, Some(Effect::SyncFile(_) | Effect::SyncFolder(..) | Effect::SyncAll)) {
             continue;
         }
         // Without this change the state was tried at the change before.
         let free = free_at(model, log, at + 1, last);
         let settled = settled(log, at + 1, &free);
-        choices(&free, bound, at as u64, &mut |picks| each(build(log, &settled, &free, picks), is_end));
+        choices(&free, bound, at as u64, &mut |picks| {
+            let image = build(log, &settled, &free, picks);
+            if !image.is_damaged() {
+                each(image, is_end);
+            }
+        });
     }
 }
 
 /// The least that may be left of the first `end` changes.
-pub fn least(log: &Log, end: usize) -> Image {
+pub(super) fn least(log: &Log, end: usize) -> Image {
     settled(log, end, &free_at(Model::PerName, log, end, None)).tidy()
 }
 
@@ -111,11 +117,11 @@ fn free_at(model: Model, log: &Log, end: usize, last: Option<&Effect>) -> Vec<Fr
     let mut open: BTreeMap<Key, Vec<usize>> = BTreeMap::new();
     for (at, (effect, _)) in log.effects.iter().enumerate().take(end) {
         match effect {
-            Effect::SyncFile(id, _) => open.retain(|key, _| *key != Key::Mode(*id) && *key != Key::Data(*id)),
+            Effect::SyncFile(id) => open.retain(|key, _| *key != Key::Mode(*id) && *key != Key::Data(*id)),
             Effect::SyncFolder(id, _) => {
                 open.retain(|key, _| !matches!(key, Key::Folder(of) | Key::Name(of, _) if of == id));
             }
-            Effect::SyncAll(_) => open.clear(),
+            Effect::SyncAll => open.clear(),
             _ => open.entry(key_of(model, effect).expect("a change")).or_default().push(at),
         }
     }

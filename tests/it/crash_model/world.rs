@@ -16,7 +16,7 @@ const ROOT: &str = "/app";
 
 /// What is done to an install that is at release 1, or at 2 for a rollback.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Deed {
+pub(super) enum Deed {
     /// To release 2.
     Update,
     /// Back to release 1.
@@ -27,22 +27,22 @@ pub enum Deed {
 
 /// A story to be broken off anywhere.
 #[derive(Debug, Clone)]
-pub struct Story {
-    pub name: &'static str,
-    pub deed: Deed,
-    pub base: Image,
-    pub old: Tree,
-    pub new: Tree,
+pub(super) struct Story {
+    pub(super) name: &'static str,
+    pub(super) deed: Deed,
+    pub(super) base: Image,
+    pub(super) old: Tree,
+    pub(super) new: Tree,
     /// Non-state files as they are before and after, those of the user included.
-    pub before: Tree,
-    pub after: Tree,
-    pub stub: PathBuf,
-    pub traits: Traits,
+    pub(super) before: Tree,
+    pub(super) after: Tree,
+    pub(super) stub: PathBuf,
+    pub(super) traits: Traits,
 }
 
 /// What stands, for certain, once the deed has said so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Must {
+pub(super) enum Must {
     Either,
     Old,
     New,
@@ -50,10 +50,10 @@ pub enum Must {
 
 /// What was tried, and what went wrong.
 #[derive(Debug, Default)]
-pub struct Tally {
-    pub states: usize,
-    pub recoveries: usize,
-    pub wrong: Vec<String>,
+pub(super) struct Tally {
+    pub(super) states: usize,
+    pub(super) recoveries: usize,
+    pub(super) wrong: Vec<String>,
 }
 
 fn install(disk: &Arc<MemDisk>) -> Install {
@@ -80,7 +80,7 @@ fn put(disk: &MemDisk, root: &Path, tree: &Tree) {
 }
 
 /// Everything of the install but the updater's state; the day in the name of a kept file is left out.
-pub fn look(image: &Image) -> Tree {
+pub(super) fn look(image: &Image) -> Tree {
     fn walk(image: &Image, path: &Path, name: &str, tree: &mut Tree) {
         match image.get(path) {
             Some(Stored::File(bytes, mode)) => {
@@ -138,7 +138,7 @@ fn said(done: Result<(), SwapError>) -> Must {
 
 impl Story {
     /// An install of `old` with files of the user's `own`, about to become `new`.
-    pub fn new(name: &'static str, old: &Tree, own: &Tree, new: &Tree, traits: Traits) -> Self {
+    pub(super) fn new(name: &'static str, old: &Tree, own: &Tree, new: &Tree, traits: Traits) -> Self {
         let disk = MemDisk::with(&Image::new(), traits);
         let stub = Node::File(b"the stub".to_vec(), 0o755);
         put(&disk, Path::new("/"), &it::tree(&[("stub", stub)]));
@@ -173,7 +173,7 @@ impl Story {
     }
 
     /// The way back of this story.
-    pub fn back(mut self, name: &'static str) -> Self {
+    pub(super) fn back(mut self, name: &'static str) -> Self {
         self.base = whole(&self.run(None).0);
         (self.name, self.deed) = (name, Deed::Rollback);
         std::mem::swap(&mut self.before, &mut self.after);
@@ -184,7 +184,7 @@ impl Story {
     }
 
     /// The same after a swap that can't be ended.
-    pub fn stuck(mut self, name: &'static str) -> Self {
+    pub(super) fn stuck(mut self, name: &'static str) -> Self {
         let disk = MemDisk::with(&self.base, self.traits);
         disk.make_dirs(Path::new("/app/updater/state/txn")).expect("folder");
         disk.write(Path::new("/app/updater/state/txn/journal"), b"garbage", None).expect("journal");
@@ -195,7 +195,7 @@ impl Story {
     }
 
     /// Does it, with an error on the way if wanted; returns what was done to the disk and what was said.
-    pub fn run(&self, trouble: Option<Trouble>) -> (Log, Must) {
+    pub(super) fn run(&self, trouble: Option<Trouble>) -> (Log, Must) {
         let (log, must, _) = self.run_counted(trouble);
         (log, must)
     }
@@ -227,13 +227,13 @@ impl Story {
     }
 
     /// How many operations of it change something.
-    pub fn operations(&self) -> usize {
+    pub(super) fn operations(&self) -> usize {
         let far = Trouble { at: usize::MAX, kind: std::io::ErrorKind::Other, stays: false };
         self.run_counted(Some(far)).2
     }
 
     /// Recovers once; returns what that did, and whether it went forward.
-    pub fn recover(&self, image: &Image) -> (Log, bool) {
+    pub(super) fn recover(&self, image: &Image) -> (Log, bool) {
         let disk = MemDisk::with(image, self.traits);
         let install = install(&disk);
         let guard = install.lock("test").expect("lock");
@@ -242,7 +242,13 @@ impl Story {
     }
 
     /// Breaks it off everywhere, recovers, breaks that off, to `depth`; stops at the first wrong if `is_quick`.
-    pub fn break_off(&self, model: Model, bounds: &[Bound], run: (Log, Must), is_quick: bool) -> Tally {
+    pub(super) fn break_off(
+        &self,
+        model: Model,
+        bounds: &[Bound],
+        run: (Log, Must),
+        is_quick: bool,
+    ) -> Tally {
         let (log, must) = run;
         let mut tally = Tally::default();
         let mut seen = HashSet::new();
@@ -292,7 +298,8 @@ impl Story {
         if self.deed == Deed::SetAside && install.recover(&guard).is_err() {
             install.set_aside(&guard).map_err(|error| format!("set aside: {error}"))?;
         }
-        install.recover(&guard).map_err(|error| format!("the recovery failed: {error}"))?;
+        let failed = |error| format!("the recovery failed: {error}\n{}", listing(image));
+        install.recover(&guard).map_err(failed)?;
         let (log, image) = (disk.log(), disk.image());
         let found = look(&image);
         let stands = if found == self.after {
@@ -381,11 +388,29 @@ impl Story {
 }
 
 /// The disk after all of a log.
-pub fn whole(log: &Log) -> Image {
+pub(super) fn whole(log: &Log) -> Image {
     let mut image = log.base.clone();
     image.nodes.extend(log.born.iter().cloned());
     for (effect, _) in &log.effects {
         super::disk::apply(&mut image, effect);
     }
     image.tidy()
+}
+
+/// All paths below the install with the beginnings of their content, for a person.
+fn listing(image: &Image) -> String {
+    fn walk(image: &Image, path: &Path, text: &mut String) {
+        match image.get(path) {
+            Some(Stored::File(bytes, mode)) => {
+                let start = String::from_utf8_lossy(&bytes[..bytes.len().min(24)]).into_owned();
+                text.push_str(&format!("  {} {mode:o} {start:?}\n", path.display()));
+            }
+            Some(Stored::Link(target)) => text.push_str(&format!("  {} -> {target}\n", path.display())),
+            Some(Stored::Folder(names)) => names.keys().for_each(|name| walk(image, &path.join(name), text)),
+            None => {}
+        }
+    }
+    let mut text = String::new();
+    walk(image, Path::new(ROOT), &mut text);
+    text
 }
