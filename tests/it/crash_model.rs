@@ -146,12 +146,12 @@ fn a_loss_of_power_on_a_disk_without_order_leaves_old_or_new() {
 
 /// Runs a story with an error at every operation (a sample, if not all is wanted), and power lost around it.
 /// Stops at the first wrong if `is_quick`.
-fn with_errors(story: &Story, stride: usize, is_quick: bool) -> (usize, Vec<String>) {
+fn with_errors(story: &Story, from: usize, stride: usize, is_quick: bool) -> (usize, Vec<String>) {
     let (mut states, mut wrong) = (0, Vec::new());
     let few = Bound { all: 4, singly: true, random: 2, recoveries: 1 };
     let few = [few, Bound { recoveries: 2, singly: false, ..few }];
     let few = if is_all() { bounds()[1..].to_vec() } else { few.to_vec() };
-    for (i, at) in (1..=story.operations()).step_by(stride).enumerate() {
+    for (i, at) in (from..=story.operations()).step_by(stride).enumerate() {
         let kind = [ErrorKind::Other, ErrorKind::StorageFull, ErrorKind::PermissionDenied][i % 3];
         let run = story.run(Some(Trouble { at, kind, stays: false }));
         let models = if is_all() { &MODELS[..] } else { &MODELS[3..] };
@@ -172,7 +172,7 @@ fn with_errors(story: &Story, stride: usize, is_quick: bool) -> (usize, Vec<Stri
 fn an_error_and_then_a_loss_of_power_leave_old_or_new() {
     let mut wrong = Vec::new();
     for story in [small(no_links()), all_kinds(links()), small(links()), small(links()).back("rollback")] {
-        let (states, found) = with_errors(&story, if is_all() { 1 } else { 9 }, false);
+        let (states, found) = with_errors(&story, 1, if is_all() { 1 } else { 9 }, false);
         println!("errors in {}: {states} states, {} wrong", story.name, found.len());
         wrong.extend(found);
     }
@@ -196,8 +196,10 @@ fn are_attempts_counted(without: Option<Barrier>) -> bool {
     !story.recover(&image).1
 }
 
-/// Flushes whose absence nothing here can show.
-const NOT_SHOWN: &[Barrier] = &[];
+/// Flushes whose absence nothing here can show. `rollback`: what an undo has to bring back has left `T/new`, so a
+/// recovery that does not know of the decision finds it missing and decides the same; and before the undo is
+/// reported its end is flushed. It stays, because two ways to the same end are better than one.
+const NOT_SHOWN: &[Barrier] = &[barriers::ROLLBACK];
 
 /// Each flush is there for a reason: without it there is a state that is neither old nor new, or a promise that
 /// was not kept. This is what keeps the other proofs here honest.
@@ -206,12 +208,20 @@ fn without_any_one_flush_something_breaks() {
     assert!(are_attempts_counted(None));
     let mut idle = Vec::new();
     for barrier in barriers::ALL.iter().copied() {
+        if NOT_SHOWN.contains(&barrier) && !is_all() {
+            idle.push(barrier);
+            continue;
+        }
         let found = if barrier == barriers::ATTEMPT {
             (!are_attempts_counted(Some(barrier))).then(|| "recovery is tried for ever".to_owned())
         } else {
             what_breaks(barrier)
         };
-        println!("without {}: {}", barrier.name(), found.as_deref().unwrap_or("nothing was found"));
+        println!(
+            "without {}: {}",
+            barrier.name(),
+            found.as_deref().map_or("nothing was found", |found| found.lines().next().unwrap_or_default())
+        );
         if found.is_none() {
             idle.push(barrier);
         }
@@ -236,8 +246,7 @@ fn what_breaks(barrier: Barrier) -> Option<String> {
             }
         }
     }
-    [small(links()), all_kinds(links())]
-        .map(less)
-        .iter()
-        .find_map(|story| with_errors(story, 1, true).1.into_iter().next())
+    // Before a third of it nothing was begun that could be undone.
+    let story = less(small(links()));
+    with_errors(&story, story.operations() / 3, 1, true).1.into_iter().next()
 }

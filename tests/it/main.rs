@@ -13,6 +13,8 @@ mod docs;
 mod host;
 #[cfg(feature = "checkpoints")]
 mod install_crash;
+#[cfg(all(unix, feature = "checkpoints"))]
+mod install_kill;
 mod install_swap;
 mod install_tree;
 #[cfg(unix)]
