@@ -9,8 +9,8 @@ use std::time::Duration;
 use updraft::gui::{self, Feed, WindowSetup, WindowTheme};
 use updraft::release::{ReleaseNumber, Urgency};
 use updraft::report::{
-    Answer, Control, ErrorCode, Event, Failure, Installed, Offer, Progress, ProgressPhase, ReleaseRef,
-    Reporter, Step, Totals,
+    Answer, Control, ErrorCode, Event, Failure, Holder, Installed, Offer, Progress, ProgressPhase,
+    ReleaseRef, Reporter, Step, Totals, Using,
 };
 
 const STATES: &[&str] = &[
@@ -170,12 +170,26 @@ fn download(done: u64) -> Progress {
     }
 }
 
+fn holders() -> Vec<Holder> {
+    let holder = |pid, name: &str, user: Option<&str>| Holder {
+        pid,
+        name: name.to_owned(),
+        user: user.map(str::to_owned),
+        own: user.is_none(),
+        using: Using::Program,
+        file: None,
+        must_end: true,
+    };
+    vec![holder(4711, "myapp", None), holder(4750, "myapp-helper", Some("anna"))]
+}
+
 fn failure(code: ErrorCode, message: &str, hint: &str) -> Event {
     Event::Step(Step::Failed {
         failure: Failure { code, message: message.to_owned(), hint: Some(hint.to_owned()) },
         installed: release(1, "2.0"),
         log: Some("/home/ada/.local/share/MyApp/updater/log/2026-11-20.log".into()),
         may_start: true,
+        remedy: None,
     })
 }
 
@@ -209,7 +223,7 @@ fn events(control: &Control, state: &str) -> Vec<Event> {
         "paused" => vec![Event::Step(Step::Paused)],
         "reconnecting" => vec![Event::Step(interrupted)],
         "continued" => vec![Event::Step(interrupted), Event::Step(Step::Continued)],
-        "waiting" => vec![Event::Step(Step::WaitingForHost { pid: 4711 })],
+        "waiting" => vec![Event::Step(Step::WaitingForHost { pid: 4711, holders: holders() })],
         "installing" => vec![
             Event::Step(Step::Staged),
             Event::Step(Step::Installing),

@@ -44,4 +44,4 @@ pub mod api;
 
 pub mod cli;
 
-pub use api::{confirm_healthy, hand_over_to_updater, has_new_version};
+pub use api::{can_update, confirm_healthy, hand_over_to_updater, has_new_version};

@@ -2,17 +2,26 @@
 //!
 //! The calls never harm the program: whatever goes wrong, it can go on (fail open).
 
+mod queue;
+
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use crate::engine::{self, CheckResult, Setup};
+use crate::engine::{self, CheckResult, Duty, Setup};
 use crate::fsx;
 use crate::host::{self, CONFIRM_VARIABLE, Handover};
 use crate::install::Install;
 use crate::platform::process::exe_name;
 use crate::release::RelPath;
-use crate::report::{Control, ErrorCode, Failure, Offer};
+use crate::report::{Control, ErrorCode, Failure, Obstacle, Offer};
 use crate::settings::{FILE_NAME, Fragment, Settings};
+
+use queue::no_queue;
+#[cfg(feature = "gui")]
+pub(crate) use queue::queue;
+pub(crate) use queue::run_to_end;
 
 /// The updater beside a program.
 #[derive(Debug, Clone)]
@@ -79,15 +88,54 @@ impl Updater {
         if !settings.enabled {
             return Ok(None);
         }
+        if asked == Asked::ByItself
+            && let Some(back) = self.start_unseen()
+        {
+            return Ok(Some(back));
+        }
         let told = settings.setup(self.install()?, self.program()).map_err(|error| Failure::of(&error))?;
         let setup = Setup { by_hand: asked == Asked::ByHand, ..told };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(no_queue)?;
         let control = Control::new();
-        let result = runtime.block_on(engine::check(&setup, &control, &|_event| {}));
+        let result = run_to_end(engine::check(&setup, &control, &|_event| {}))?;
         match result.map_err(|error| Failure::of(&error))? {
             CheckResult::Available(offer) => Ok(Some(offer)),
-            CheckResult::Disabled | CheckResult::UpToDate(_) => Ok(None),
+            CheckResult::Disabled | CheckResult::UpToDate(_) | CheckResult::Quarantined { .. } => Ok(None),
         }
+    }
+
+    /// The first check of a new version that was started without the updater: its start is counted. If none of
+    /// its starts came to anything, the version to go back to.
+    fn start_unseen(&self) -> Option<Offer> {
+        static IS_COUNTED: AtomicBool = AtomicBool::new(false);
+        if IS_COUNTED.swap(true, Ordering::SeqCst) {
+            return None;
+        }
+        let install = self.install().ok()?;
+        match engine::count_start(&install).ok()? {
+            Duty::Nothing => None,
+            Duty::GoBack(offer) => Some(offer),
+            Duty::LiveFor(seconds) => {
+                let confirm = move || {
+                    std::thread::sleep(Duration::from_secs(seconds.into()));
+                    engine::confirm(&install).ok();
+                };
+                std::thread::Builder::new().name("update health".to_owned()).spawn(confirm).ok();
+                None
+            }
+        }
+    }
+
+    /// Whether updates can be installed where this copy lies, as far as that can be known beforehand: rights,
+    /// volumes, room, path lengths. Asks no network and changes nothing.
+    ///
+    /// # Errors
+    /// Every reason why not, each with a stable code and, where possible, what would help.
+    pub fn can_update(&self) -> Result<(), Vec<Obstacle>> {
+        let alone = |failure| vec![Obstacle { failure, remedy: None }];
+        let install = self.install().map_err(alone)?;
+        let record = install.read_record().map_err(|error| alone(Failure::of(&error)))?.record;
+        let found = install.obstacles(&record);
+        if found.is_empty() { Ok(()) } else { Err(found.iter().map(|reason| Obstacle::of(reason)).collect()) }
     }
 
     fn install(&self) -> Result<Install, Failure> {
@@ -121,20 +169,22 @@ impl Updater {
     }
 }
 
-fn no_queue(source: std::io::Error) -> Failure {
-    Failure {
-        code: ErrorCode::Internal,
-        message: format!("the system gives no event queue: {source}"),
-        hint: None,
-    }
-}
-
 /// Whether there is a newer release, asked by the program itself through the updater beside it.
 ///
 /// # Errors
 /// If that can't be found out; the program goes on as it is.
 pub fn has_new_version() -> Result<Option<Offer>, Failure> {
     Updater::beside_this_program()?.has_new_version(Asked::ByItself)
+}
+
+/// Whether updates can be installed where this program lies: to be asked at its first start, so that the person can
+/// move the program or ask for rights before there is an update. Asks no network and changes nothing.
+///
+/// # Errors
+/// Every reason why not.
+pub fn can_update() -> Result<(), Vec<Obstacle>> {
+    let alone = |failure| vec![Obstacle { failure, remedy: None }];
+    Updater::beside_this_program().map_err(alone)?.can_update()
 }
 
 /// Starts the updater beside this program; the caller exits then.
@@ -151,8 +201,12 @@ pub fn hand_over_to_updater() -> Result<(), Failure> {
 /// # Errors
 /// If the word can't be written; the updater may then bring back the version before.
 pub fn confirm_healthy() -> Result<(), Failure> {
-    match std::env::var_os(CONFIRM_VARIABLE) {
-        Some(mark) => host::confirm(Path::new(&mark)).map_err(|error| Failure::of(&error)),
-        None => Ok(()),
+    if let Some(mark) = std::env::var_os(CONFIRM_VARIABLE) {
+        return host::confirm(Path::new(&mark)).map_err(|error| Failure::of(&error));
+    }
+    // Started by a person: the updater may have been interrupted before it saw this version live.
+    match Updater::beside_this_program() {
+        Ok(updater) => engine::confirm(&updater.install()?).map(drop).map_err(|error| Failure::of(&error)),
+        Err(_no_updater) => Ok(()),
     }
 }

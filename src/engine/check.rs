@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use crate::fsx::{self, Absent as _};
-use crate::install::{Install, LockError, Record};
+use crate::install::{Install, LockError, Record, is_unwritable, random_name};
 use crate::plan::{self, Choice, Mode, Plan, Seen, choose};
 use crate::release::{Notes, ReleaseNumber, Stamp, Urgency};
-use crate::report::{Control, Event, Offer, ReleaseRef};
+use crate::report::{Control, Event, Fault as _, Offer, ReleaseRef};
 use crate::transfer::{Patience, fetch_small};
 use crate::trust::{
     Answer, MAX_ROOT, Refresh, ReleaseTarget, Store, TrustedRelease, TrustedRepository, Versions,
@@ -25,6 +25,13 @@ pub enum CheckResult {
     Disabled,
     /// Nothing new.
     UpToDate(ReleaseRef),
+    /// Nothing new but a release that did not live here, which is not offered again.
+    Quarantined {
+        /// What is installed.
+        installed: ReleaseRef,
+        /// What did not live.
+        release: ReleaseRef,
+    },
     /// Something new, maybe one that was skipped.
     Available(Offer),
 }
@@ -72,7 +79,8 @@ pub(super) fn decide(setup: &Setup, repository: &TrustedRepository, record: &Rec
 
 /// Asks the repository once and changes nothing but what is known of it.
 ///
-/// Beside a running updater this works on a copy of the metadata, so that neither disturbs the other.
+/// Beside a running updater this works on a copy of the metadata, so that neither disturbs the other; likewise
+/// for a user who may not write to the install, and so still learns of updates.
 ///
 /// # Errors
 /// If no source answers within the check's time, or the metadata can't be trusted.
@@ -81,24 +89,27 @@ pub async fn check(setup: &Setup, control: &Control, events: Events<'_>) -> Resu
     let (repository, record) = match setup.install.lock("check") {
         Ok(guard) => {
             let mut record = guard.record()?.record;
+            super::restart::hear(&guard, &mut record)?;
             let store = open_store(setup)?;
             let repository = refresh(setup, store, record.versions, patience, control, events).await?;
             record.versions = repository.versions();
             guard.save(&mut record)?;
             (repository, record)
         }
-        Err(LockError::Held { .. }) => {
+        Err(error) if is_beside(&error) => {
             let record = setup.install.read_record()?.record;
-            let copy = TrustedCopy::make(&setup.install)?;
-            let store = Store::open(copy.folder())?;
-            let repository = refresh(setup, store, record.versions, patience, control, events).await?;
-            (repository, record)
+            (refresh_beside(setup, &record, patience, control, events).await?, record)
         }
         Err(error) => return Err(error.into()),
     };
     let installed = record.receipt.release();
-    let Choice::New(summary, urgency) = decide(setup, &repository, &record) else {
-        return Ok(CheckResult::UpToDate(installed));
+    let (summary, urgency) = match decide(setup, &repository, &record) {
+        Choice::New(summary, urgency) => (summary, urgency),
+        Choice::Quarantined(bad) => {
+            let release = ReleaseRef { number: bad.number, version: Some(bad.version) };
+            return Ok(CheckResult::Quarantined { installed, release });
+        }
+        Choice::UpToDate | Choice::Skipped(_) => return Ok(CheckResult::UpToDate(installed)),
     };
     let release = open_release(setup, &repository, summary.number, patience, control, events).await?;
     Ok(CheckResult::Available(Offer {
@@ -126,25 +137,31 @@ pub async fn preview(
     events: Events<'_>,
 ) -> Result<Option<Plan>, EngineError> {
     let patience = Patience::Until(Instant::now() + setup.check_timeout);
-    let guard = setup.install.lock("plan")?;
-    let mut record = guard.record()?.record;
-    let store = open_store(setup)?;
-    let repository = refresh(setup, store, record.versions, patience, control, events).await?;
-    record.versions = repository.versions();
-    guard.save(&mut record)?;
+    let (repository, record) = match setup.install.lock("plan") {
+        Ok(guard) => {
+            let mut record = guard.record()?.record;
+            let store = open_store(setup)?;
+            let repository = refresh(setup, store, record.versions, patience, control, events).await?;
+            record.versions = repository.versions();
+            guard.save(&mut record)?;
+            (repository, record)
+        }
+        Err(LockError::Fs(error)) if is_unwritable(error.code()) => {
+            let record = setup.install.read_record()?.record;
+            (refresh_beside(setup, &record, patience, control, events).await?, record)
+        }
+        Err(error) => return Err(error.into()),
+    };
     let (Choice::New(summary, _) | Choice::Skipped(summary)) = decide(setup, &repository, &record) else {
         return Ok(None);
     };
     let release =
         open_release(setup, &repository, summary.number, Patience::Endless, control, events).await?;
     let found = setup.install.scan(&record, release.manifest(), &|_, _, _| {})?;
-    Ok(Some(plan::make(
-        &found.inventory,
-        &record.receipt,
-        release.manifest(),
-        release.digest(),
-        Mode::Update,
-    )?))
+    let (manifest, digest) = (release.manifest(), release.digest());
+    let mut plan = plan::make(&found.inventory, &record.receipt, manifest, digest, Mode::Update)?;
+    setup.install.spare_updater(&mut plan);
+    Ok(Some(plan))
 }
 
 /// Fetches the manifest of release `number` and checks it against what was signed.
@@ -176,14 +193,41 @@ pub(super) async fn open_release(
     Ok(release)
 }
 
+/// Whether a check can do without the lock: another has it, or this user may not write here.
+fn is_beside(error: &LockError) -> bool {
+    match error {
+        LockError::Held { .. } => true,
+        LockError::Fs(error) => is_unwritable(error.code()),
+    }
+}
+
+/// Brings a copy of the metadata up to date, and leaves the install as it is.
+async fn refresh_beside(
+    setup: &Setup,
+    record: &Record,
+    patience: Patience,
+    control: &Control,
+    events: Events<'_>,
+) -> Result<TrustedRepository, EngineError> {
+    let copy = TrustedCopy::make(&setup.install)?;
+    let store = Store::open(copy.folder())?;
+    plant_root(setup, &store)?;
+    refresh(setup, store, record.versions, patience, control, events).await
+}
+
 /// The metadata of the install; on its first use it begins with the root key file beside the updater.
 pub(super) fn open_store(setup: &Setup) -> Result<Store, EngineError> {
     let store = Store::open(&setup.install.trusted_dir())?;
+    plant_root(setup, &store)?;
+    Ok(store)
+}
+
+fn plant_root(setup: &Setup, store: &Store) -> Result<(), EngineError> {
     let shipped = setup.install.updater_folder().join("root.json");
     if let Some(bytes) = fsx::read(&shipped, MAX_ROOT).if_present()? {
         store.plant_root(&bytes)?;
     }
-    Ok(store)
+    Ok(())
 }
 
 /// Whether the metadata last seen, however old, forces an update on what is installed.
@@ -203,13 +247,27 @@ struct TrustedCopy(PathBuf);
 
 impl TrustedCopy {
     fn make(install: &Install) -> Result<Self, EngineError> {
+        let copy = Self(Self::folder_for(install)?);
         let from = install.trusted_dir();
-        let to = install.state_dir().join(format!("check-{}", std::process::id()));
-        fsx::make_dirs(&to)?;
         for name in fsx::list(&from).if_present()?.unwrap_or_default() {
-            fsx::copy(&from.join(&name), &to.join(&name))?;
+            fsx::copy(&from.join(&name), &copy.0.join(&name))?;
         }
-        Ok(Self(to))
+        Ok(copy)
+    }
+
+    /// Beside the metadata, or among the temporary files of the system under a name nobody can guess.
+    fn folder_for(install: &Install) -> Result<PathBuf, EngineError> {
+        let name = format!("check-{}", std::process::id());
+        let beside = install.state_dir().join(&name);
+        match fsx::make_dirs(&beside) {
+            Err(error) if is_unwritable(error.code()) => {
+                let unique = random_name()?;
+                let temporary = std::env::temp_dir().join(format!("updraft-{name}-{unique}"));
+                fsx::make_dirs(&temporary)?;
+                Ok(temporary)
+            }
+            made => Ok(made.map(|()| beside)?),
+        }
     }
 
     fn folder(&self) -> &Path {

@@ -8,7 +8,7 @@ use crate::install::{
 use crate::plan::PlanError;
 use crate::platform::ProcessId;
 use crate::release::App;
-use crate::report::{ErrorCode, Fault};
+use crate::report::{ErrorCode, Fault, Remedy};
 use crate::transfer::TransferError;
 use crate::trust::TrustError;
 
@@ -64,12 +64,23 @@ pub enum EngineError {
     /// The program did not close in time.
     #[error("the program still runs (process {}); nothing was changed", .0.pid)]
     HostRuns(ProcessId),
+    /// Processes use files of the program and did not end in time.
+    #[error("still in use by {}; nothing was changed", crate::report::name_all(.0))]
+    InUse(Vec<crate::report::Holder>),
     /// There is no program to start.
     #[error("neither the release nor the settings say which program to start")]
     NothingToStart,
-    /// A repaired release ends or stays silent all the same.
-    #[error("{} was repaired, but does not live", .0.version.as_ref().map_or_else(|| .0.number.to_string(), ToString::to_string))]
+    /// The release ends or stays silent, and there is none to go back to.
+    #[error("{} does not live, and there is no version to go back to", .0.version.as_ref().map_or_else(|| .0.number.to_string(), ToString::to_string))]
     DoesNotLive(crate::report::ReleaseRef),
+    /// The release brings an updater that does not work here.
+    #[error("the new updater of {} does not work here, so the whole release was refused: {why}", release.version.as_ref().map_or_else(|| release.number.to_string(), ToString::to_string))]
+    UnfitUpdater {
+        /// The release.
+        release: crate::report::ReleaseRef,
+        /// What came of its dry run.
+        why: String,
+    },
     /// The release to repair to is no longer offered.
     #[error(
         "the installed release {0} is not in the repository any more, so there is nothing to repair from"
@@ -100,9 +111,11 @@ impl EngineError {
             Self::Restart(error) => error,
             Self::File(error) => error,
             Self::HostRuns(_)
+            | Self::InUse(_)
             | Self::OtherProgram { .. }
             | Self::NothingToStart
             | Self::DoesNotLive(_)
+            | Self::UnfitUpdater { .. }
             | Self::NothingToRepair(_)
             | Self::NoManifest(_)
             | Self::Cancelled => return None,
@@ -113,9 +126,10 @@ impl EngineError {
 impl Fault for EngineError {
     fn code(&self) -> ErrorCode {
         match self {
-            Self::HostRuns(_) => ErrorCode::HostRuns,
+            Self::HostRuns(_) | Self::InUse(_) => ErrorCode::HostRuns,
             Self::NothingToStart | Self::DoesNotLive(_) => ErrorCode::Start,
             Self::NothingToRepair(_) | Self::NoManifest(_) => ErrorCode::Missing,
+            Self::UnfitUpdater { .. } => ErrorCode::Updater,
             Self::Cancelled => ErrorCode::Cancelled,
             Self::OtherProgram { .. } => ErrorCode::Mismatch,
             _ => self.inner().map_or(ErrorCode::Internal, Fault::code),
@@ -124,17 +138,31 @@ impl Fault for EngineError {
 
     fn hint(&self) -> Option<String> {
         let own = match self {
-            Self::HostRuns(_) => "Close the program and try again; what was downloaded is kept.",
+            Self::HostRuns(_) | Self::InUse(_) => {
+                "Close the program and try again; what was downloaded is kept."
+            }
             Self::OtherProgram { .. } => "Correct `sources` or `app` in updater.json.",
             Self::Repository { error: TrustError::Missing { .. }, .. } => {
                 "Check that the address is that of the repository folder; if it is, its copy is not complete."
             }
-            Self::DoesNotLive(_) => "Update to a newer version, or go back with `rollback`.",
+            Self::DoesNotLive(_) => {
+                "Start the updater with `repair`; if that does not help, tell the vendor of the program."
+            }
+            Self::UnfitUpdater { .. } => {
+                "Nothing was changed. Tell the vendor; the release is not taken again until it was published anew."
+            }
             Self::NothingToStart => "Set `start` in updater.json, or publish with --start.",
             Self::NoManifest(_) => "Tell the vendor; the repository was not copied in full.",
             Self::NothingToRepair(_) => "Update to the newest release instead.",
             _ => return self.inner().and_then(Fault::hint),
         };
         Some(own.to_owned())
+    }
+
+    fn remedy(&self) -> Option<Remedy> {
+        match self {
+            Self::HostRuns(_) | Self::InUse(_) => Some(Remedy::ClosePrograms),
+            _ => self.inner().and_then(Fault::remedy),
+        }
     }
 }

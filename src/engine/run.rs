@@ -2,11 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use crate::install::{Guard, HostGone, LockError, Owner, Recovered};
-use crate::report::{Answer, Control, ErrorCode, Failure, Fault as _, Installed as Done, ReleaseRef, Step};
+use crate::install::{Guard, HostGone, LockError, Owner, Recovered, is_unwritable};
+use crate::report::{
+    Answer, Control, ErrorCode, Failure, Fault as _, Installed as Done, ReleaseRef, Remedy, Step,
+};
 
-use super::check::Events;
-use super::state::{Desk, Opened, State};
+use super::check::{CheckResult, Events};
+use super::state::{Desk, State};
 use super::{Asking, EngineError, Setup, Task};
 
 /// How an update ended.
@@ -20,6 +22,8 @@ pub enum Outcome {
     Declined,
     /// The person or the host cancelled; nothing was changed.
     Cancelled,
+    /// Files are in use, and the release is installed at the next start.
+    Deferred(ReleaseRef),
     /// The new version did not live; the old one is back.
     RolledBack {
         /// The release that did not live.
@@ -52,9 +56,10 @@ pub async fn run(setup: &Setup, control: &Control, events: Events<'_>) -> Outcom
         let failure = Failure::of(&error);
         tracing::error!("{failure}");
         let (installed, may_start) = standing(setup);
+        let remedy = error.remedy().or_else(|| start_anyway(setup, &error));
         let log = setup.log.clone();
         cx.control.clear_answers().await;
-        cx.step(Step::Failed { failure: failure.clone(), installed, log, may_start });
+        cx.step(Step::Failed { failure: failure.clone(), installed, log, may_start, remedy });
         if setup.asking == Asking::Nobody {
             start_after_failure(&cx, &error, may_start).await;
             return Outcome::Failed(failure);
@@ -65,7 +70,7 @@ pub async fn run(setup: &Setup, control: &Control, events: Events<'_>) -> Outcom
                 start_after_failure(&cx, &error, may_start).await;
                 return Outcome::Failed(failure);
             }
-            Answer::Later | Answer::Skip | Answer::Quit | Answer::CloseHost => {
+            Answer::Later | Answer::Skip | Answer::Quit | Answer::CloseHost | Answer::Defer => {
                 return Outcome::Failed(failure);
             }
         }
@@ -73,7 +78,12 @@ pub async fn run(setup: &Setup, control: &Control, events: Events<'_>) -> Outcom
 }
 
 async fn drive(cx: &Context<'_>) -> Result<Outcome, EngineError> {
-    let mut state = open(cx).await?;
+    let mut state = match open(cx).await {
+        Err(error @ EngineError::Preflight(_)) if cx.setup.task == Task::Update => {
+            return look_only(cx, error).await;
+        }
+        opened => opened?,
+    };
     loop {
         // Lets whoever shares this thread, such as the handler of Ctrl-C, have its turn.
         tokio::task::yield_now().await;
@@ -107,9 +117,26 @@ async fn lock(cx: &Context<'_>, purpose: &str) -> Result<Guard, EngineError> {
             {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
+            Err(LockError::Fs(error)) if is_unwritable(error.code()) => {
+                return Err(cx.setup.install.barred(error).into());
+            }
             other => return Ok(other?),
         }
     }
+}
+
+/// An install that can't be written here: a user of it learns whether there is anything to install at all.
+async fn look_only(cx: &Context<'_>, barred: EngineError) -> Result<Outcome, EngineError> {
+    cx.step(Step::Checking { source: cx.setup.mirrors.describe() });
+    if let CheckResult::Available(_) = super::check::check(cx.setup, cx.control, cx.events).await? {
+        return Err(barred);
+    }
+    let record = cx.setup.install.read_record()?.record;
+    let installed = record.receipt.release();
+    cx.step(Step::UpToDate { installed: installed.clone() });
+    let start = cx.wait_before_start().await;
+    super::restart::start_current(cx, &record, start).await?;
+    Ok(Outcome::UpToDate(installed))
 }
 
 /// Ends an interrupted swap. One that can't be ended is put aside, whole, when a repair is asked for: it
@@ -141,8 +168,7 @@ async fn open(cx: &Context<'_>) -> Result<State, EngineError> {
         let text = format!("The record of this install was damaged and is made anew: {damage}");
         cx.step(Step::Message { text });
     }
-    let record = loaded.record;
-    Ok(State::Opened(Box::new(Opened { desk: Desk { guard, record } })))
+    super::restart::settle(cx, Desk { guard, record: loaded.record }).await
 }
 
 async fn cancelled(cx: &Context<'_>) -> Outcome {
@@ -159,6 +185,7 @@ async fn start_after_failure(cx: &Context<'_>, error: &EngineError, agreed: bool
         EngineError::Restart(_)
             | EngineError::NothingToStart
             | EngineError::HostRuns(_)
+            | EngineError::InUse(_)
             | EngineError::Rollback(_)
             | EngineError::Lock(_)
     );
@@ -183,13 +210,21 @@ async fn start_after(cx: &Context<'_>, agreed: bool) {
 
 /// The version that works, and whether it may be started: not when it was below a forced release when last
 /// seen, unless the policy allows it.
-fn standing(setup: &Setup) -> (ReleaseRef, bool) {
+pub(super) fn standing(setup: &Setup) -> (ReleaseRef, bool) {
     let Ok(loaded) = setup.install.read_record() else {
         return (ReleaseRef { number: crate::release::ReleaseNumber::NONE, version: None }, false);
     };
     let record = loaded.record;
     let may_start = setup.start_anyway || !super::check::is_forced_offline(setup, &record);
     (record.receipt.release(), may_start)
+}
+
+/// The program may be started only because the settings allow it.
+fn start_anyway(setup: &Setup, error: &EngineError) -> Option<Remedy> {
+    let is_network = error.code().exit() == ErrorCode::Unreachable.exit();
+    let record = setup.install.read_record().ok()?.record;
+    let forced = is_network && setup.start_anyway && super::check::is_forced_offline(setup, &record);
+    forced.then_some(Remedy::StartAnyway)
 }
 
 /// Ends an interrupted swap, if there is one.

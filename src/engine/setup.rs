@@ -39,6 +39,16 @@ pub enum Launch {
     Never,
 }
 
+/// What is done when the program does not close in time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum InUsePolicy {
+    /// The update ends as failed; nothing was changed.
+    #[default]
+    Fail,
+    /// The update is put off: the next start of the updater does it without asking again.
+    Defer,
+}
+
 /// Everything an update is told.
 pub struct Setup {
     /// The install.
@@ -67,6 +77,10 @@ pub struct Setup {
     pub check_timeout: Duration,
     /// How long the program may take to close.
     pub wait_for_program: Duration,
+    /// What is done when that time is over.
+    pub in_use: InUsePolicy,
+    /// Whether whoever started the updater agreed beforehand that the program is asked to close.
+    pub close_program: bool,
     /// Most bytes fetched a second.
     pub limit: Option<u64>,
     /// Whether the program may be started when a forced update can't be had.

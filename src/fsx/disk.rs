@@ -267,9 +267,11 @@ impl Disk for RealDisk {
         if is_left_out(barrier) {
             return Ok(());
         }
-        // Windows flushes only what is open for writing; a read-only file is flushed as far as it goes.
-        let file = super::open_existing_rw(path).or_else(|_read_only| super::open(path))?;
-        super::flush(&file, path)
+        match super::open_existing_rw(path) {
+            Ok(file) => super::flush(&file, path),
+            // Read-only, or a program that runs.
+            Err(_) => platform::file::flush_unwritable(&super::open(path)?).at("flush", path),
+        }
     }
 
     fn sync_dir(&self, path: &Path, barrier: Barrier) -> Result<()> {

@@ -44,7 +44,8 @@ impl FsError {
 impl Fault for FsError {
     fn code(&self) -> ErrorCode {
         match self.source.kind() {
-            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => ErrorCode::Permission,
+            io::ErrorKind::PermissionDenied => ErrorCode::Permission,
+            io::ErrorKind::ReadOnlyFilesystem => ErrorCode::ReadOnly,
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ErrorCode::NoSpace,
             io::ErrorKind::InvalidFilename => ErrorCode::PathTooLong,
             io::ErrorKind::ExecutableFileBusy | io::ErrorKind::ResourceBusy => ErrorCode::InUse,
@@ -56,6 +57,7 @@ impl Fault for FsError {
     fn hint(&self) -> Option<String> {
         let hint = match self.code() {
             ErrorCode::Permission => "Check that you may write there, or run it as a user who may.",
+            ErrorCode::ReadOnly => "Move the program to a folder that can be written.",
             ErrorCode::NoSpace => "Free some space on that volume and try again.",
             ErrorCode::InUse => "Close the program that uses the file and try again.",
             ErrorCode::PathTooLong => "Use a folder with a shorter path.",

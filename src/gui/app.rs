@@ -96,7 +96,7 @@ impl Window {
             match note {
                 Note::Event(when, event) => {
                     if let Some(ctx) = ctx {
-                        show_or_hide(ctx, &event);
+                        show_or_hide(ctx, &event, &self.board.phase);
                     }
                     self.take(when, &event);
                 }
@@ -171,6 +171,7 @@ impl Window {
     fn say(&mut self, ctx: &egui::Context, command: Command) {
         let control = &self.setup.control;
         match command {
+            // May be asked for again: a program may ask its person before it goes.
             Command::Answer(Answer::CloseHost) => control.answer(Answer::CloseHost),
             Command::Answer(answer) if !self.answered => {
                 self.answered = true;
@@ -342,8 +343,10 @@ fn name_window(ctx: &egui::Context, title: &str, language: &str) {
 
 /// A program that was started comes to the front and our window goes, while the update still watches whether it
 /// lives; the window is back when there is something to say.
-fn show_or_hide(ctx: &egui::Context, event: &Event) {
+fn show_or_hide(ctx: &egui::Context, event: &Event, before: &Phase) {
     match event {
+        // Only the list of those who are waited for is another.
+        Event::Step(Step::WaitingForHost { .. }) if matches!(before, Phase::WaitingForHost { .. }) => {}
         Event::Step(Step::Started { .. }) => ctx.send_viewport_cmd(ViewportCommand::Visible(false)),
         Event::Step(Step::RolledBack { .. } | Step::Failed { .. } | Step::WaitingForHost { .. }) => {
             ctx.send_viewport_cmd(ViewportCommand::Visible(true));

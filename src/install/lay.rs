@@ -95,6 +95,9 @@ pub enum StageError {
     /// The release has a file in the updater's own memory.
     #[error("the release has \u{ab}{0}\u{bb}, which belongs to the updater's own state")]
     OwnState(RelPath),
+    /// Whoever wanted it does so no more. The next stage clears what was laid.
+    #[error("cancelled, nothing was changed")]
+    Stopped,
     /// No earlier release is kept here.
     #[error("there is no earlier release to go back to in {}", .0.display())]
     NoPrevious(PathBuf),
@@ -114,9 +117,10 @@ impl Fault for StageError {
         match self {
             Self::SwapOpen(_) | Self::NoPrevious(_) => ErrorCode::Journal,
             Self::NotFetched { .. } => ErrorCode::Internal,
+            Self::Stopped => ErrorCode::Cancelled,
             Self::Changed(_) => ErrorCode::InUse,
             Self::Content(_) => ErrorCode::Disk,
-            Self::Blocked(_) => ErrorCode::Permission,
+            Self::Blocked(_) => ErrorCode::InTheWay,
             Self::OwnState(_) => ErrorCode::Malformed,
             Self::Journal(error) => error.code(),
             Self::Record(error) => error.code(),
@@ -131,7 +135,7 @@ impl Fault for StageError {
             Self::Content(_) => Some("Check the disk and try again.".to_owned()),
             Self::Blocked(path) => Some(format!("Move \u{ab}{path}\u{bb} away and try again.")),
             Self::OwnState(_) => Some("Tell the vendor of the program.".to_owned()),
-            Self::NoPrevious(_) => None,
+            Self::NoPrevious(_) | Self::Stopped => None,
             Self::Journal(error) => error.hint(),
             Self::Record(error) => error.hint(),
             Self::Fs(error) => error.hint(),
@@ -160,6 +164,7 @@ pub(super) fn lay(
     stub: &Path,
     fetched: &dyn Fn(&Digest) -> Option<PathBuf>,
     watch: Watch<'_>,
+    stop: &dyn Fn() -> bool,
 ) -> Result<Stage, StageError> {
     let Draft { mut journal, sources } = draft;
     let disk = install.disk();
@@ -172,7 +177,7 @@ pub(super) fn lay(
     if journal.is_empty() {
         return Ok(Stage { journal, marks: Marks::default() });
     }
-    let layer = Layer { install, new: &new, fetched };
+    let layer = Layer { install, new: &new, fetched, stop };
     let mut used = HashSet::new();
     let total = journal.operations.len() as u64;
     for (i, (operation, source)) in journal.operations.iter().zip(&sources).enumerate() {
@@ -198,6 +203,7 @@ struct Layer<'a> {
     install: &'a Install,
     new: &'a Path,
     fetched: &'a dyn Fn(&Digest) -> Option<PathBuf>,
+    stop: &'a dyn Fn() -> bool,
 }
 
 impl Layer<'_> {
@@ -208,6 +214,9 @@ impl Layer<'_> {
         source: &Source,
         used: &mut HashSet<Digest>,
     ) -> Result<(), StageError> {
+        if (self.stop)() {
+            return Err(StageError::Stopped);
+        }
         let disk = self.install.disk();
         let place = self.new.join(i.to_string());
         let (sha256, size, mode) = match &operation.new {
@@ -232,10 +241,10 @@ impl Layer<'_> {
         if !matches!(source, Source::Link(_)) {
             disk.set_mode(&place, mode)?;
         }
-        if look::hash(disk, &place)? == (sha256, size) {
-            Ok(())
-        } else {
-            Err(StageError::Content(operation.path.clone()))
+        match look::hash_while(disk, &place, &mut |_| !(self.stop)())? {
+            Some(found) if found == (sha256, size) => Ok(()),
+            Some(_) => Err(StageError::Content(operation.path.clone())),
+            None => Err(StageError::Stopped),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::fsx::{self, Absent as _, Context as _, Disk};
+use crate::fsx::{self, Absent as _, Context as _, Disk, FsError};
 use crate::plan::Found;
 use crate::platform::ChangeMark;
 use crate::platform::file::HAS_MODES;
@@ -96,6 +96,32 @@ pub(super) fn observe(disk: &dyn Disk, path: &Path) -> fsx::Result<Thing> {
 
 /// The digest and size of a file.
 pub(super) fn hash(disk: &dyn Disk, path: &Path) -> fsx::Result<(Digest, u64)> {
+    let stopped = || FsError::new("read", path, std::io::ErrorKind::Interrupted.into());
+    hash_while(disk, path, &mut |_| true)?.ok_or_else(stopped)
+}
+
+/// As [`observe`], but tells how much of a file is read and ends when it is no longer wanted, with nothing.
+pub(super) fn observe_while(
+    disk: &dyn Disk,
+    path: &Path,
+    go_on: &mut dyn FnMut(u64) -> bool,
+) -> fsx::Result<Option<Thing>> {
+    match disk.stat(path).if_present()? {
+        Some(found) if found.is_file() => Ok(match hash_while(disk, path, go_on).if_present()? {
+            Some(Some((sha256, size))) => Some(Thing::File { sha256, size, mode: found.mode }),
+            Some(None) => None,
+            None => Some(Thing::Absent),
+        }),
+        _ => observe(disk, path).map(Some),
+    }
+}
+
+/// As [`hash`]; nothing if `go_on` said no.
+pub(super) fn hash_while(
+    disk: &dyn Disk,
+    path: &Path,
+    go_on: &mut dyn FnMut(u64) -> bool,
+) -> fsx::Result<Option<(Digest, u64)>> {
     let mut file = disk.open(path)?;
     let mut hasher = Hasher::new();
     let mut buffer = vec![0; 64 * 1024];
@@ -103,10 +129,13 @@ pub(super) fn hash(disk: &dyn Disk, path: &Path) -> fsx::Result<(Digest, u64)> {
     loop {
         let count = file.read(&mut buffer).at("read", path)?;
         if count == 0 {
-            return Ok((hasher.finish(), size));
+            return Ok(Some((hasher.finish(), size)));
         }
         hasher.update(&buffer[..count]);
         size += count as u64;
+        if !go_on(size) {
+            return Ok(None);
+        }
     }
 }
 

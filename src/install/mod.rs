@@ -7,13 +7,17 @@
 
 pub mod barriers;
 mod checkpoint;
+mod deferred;
 mod find;
 mod gone;
+mod in_use;
 mod journal;
 mod lay;
 mod lock;
 mod look;
+mod place;
 mod preflight;
+mod qualify;
 mod record;
 mod recover;
 mod rollback;
@@ -23,6 +27,8 @@ mod steps;
 mod swap;
 mod tools;
 mod undo;
+mod verify;
+mod whole;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -30,18 +36,24 @@ use std::sync::Arc;
 use crate::fsx::{Disk, RealDisk};
 use crate::release::RelPath;
 
+pub use deferred::Deferred;
 pub use gone::HostGone;
+pub use in_use::InUse;
 pub use journal::JournalError;
 pub use lay::{Stage, StageError};
 pub use lock::{Guard, LockError, Owner};
+pub use place::is_unwritable;
 pub use preflight::PreflightError;
-pub use record::{HealthWanted, Loaded, Marked, Previous, Record, RecordError, StartAs, Unconfirmed};
+pub use record::{
+    HealthWanted, Loaded, Marked, Previous, Record, RecordError, StartAs, Unconfirmed, random_name,
+};
 pub use recover::{RecoverError, Recovered};
 pub use rollback::RollbackError;
 pub use scan::{Scan, ScanError};
 pub use stage::Job;
 pub use steps::StepError;
 pub use swap::{Installed, SwapError};
+pub use verify::{Finding, Flaw, Verified};
 
 /// What is told while files are at work: how many bytes or files are done, of how many, and the file.
 pub type Watch<'a> = &'a dyn Fn(u64, u64, &RelPath);

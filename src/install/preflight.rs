@@ -8,13 +8,13 @@ use crate::fsx::{Absent as _, Context as _, FsError};
 use crate::plan::{Plan, Way};
 use crate::platform;
 use crate::release::{Entry, RelPath};
-use crate::report::{ErrorCode, Fault};
+use crate::report::{ErrorCode, Fault, Remedy};
 
 use super::checkpoint::checkpoint;
 use super::{Install, barriers};
 
 /// Room for journal, folders and what the file system needs itself.
-const RESERVE: u64 = 4 * 1024 * 1024;
+pub(super) const RESERVE: u64 = 4 * 1024 * 1024;
 /// What a small file takes more than its bytes.
 const PER_FILE: u64 = 4096;
 
@@ -31,7 +31,18 @@ pub enum PreflightError {
         /// Bytes that are free.
         free: u64,
     },
-    /// A folder can't be written.
+    /// A folder is on a volume that can only be read.
+    #[error("the folder {} is on a volume that can only be read", .0.display())]
+    ReadOnly(PathBuf),
+    /// This user may not change a folder.
+    #[error("this user may not change the folder {}{}", folder.display(), belongs_to(owner.as_deref()))]
+    NoRight {
+        /// The folder.
+        folder: PathBuf,
+        /// Whose it is, if the system tells.
+        owner: Option<String>,
+    },
+    /// A folder can't be written for another reason.
     #[error("the folder {} can't be changed", folder.display())]
     Folder {
         /// The folder.
@@ -42,9 +53,15 @@ pub enum PreflightError {
     /// A folder lies on another volume, so that nothing can be renamed into it.
     #[error("the folder {} is on another volume than the updater", .0.display())]
     OtherVolume(PathBuf),
+    /// A link or a file stands where the release has a folder. Nothing is ever written through a link.
+    #[error("the release has the folder \u{ab}{0}\u{bb}, but a link or a file stands in its place")]
+    InTheWay(RelPath),
     /// A path is longer than this system takes.
     #[error("the path {} is longer than this system takes", .0.display())]
     TooLong(PathBuf),
+    /// The program runs from a place the system keeps for a while only.
+    #[error("the program runs from {}, a place that is kept for a while only", .0.display())]
+    PassingPlace(PathBuf),
     /// The release has a file in the updater's own memory.
     #[error("the release has \u{ab}{0}\u{bb}, which belongs to the updater's own state")]
     OwnState(RelPath),
@@ -53,28 +70,57 @@ pub enum PreflightError {
     Fs(#[from] FsError),
 }
 
+fn belongs_to(owner: Option<&str>) -> String {
+    owner.map_or_else(String::new, |owner| format!("; it belongs to {owner}"))
+}
+
 impl Fault for PreflightError {
     fn code(&self) -> ErrorCode {
         match self {
             Self::Space { .. } => ErrorCode::NoSpace,
+            Self::ReadOnly(_) => ErrorCode::ReadOnly,
+            Self::NoRight { .. } => ErrorCode::Permission,
             Self::Folder { source, .. } => source.code(),
-            Self::OtherVolume(_) => ErrorCode::Permission,
+            Self::OtherVolume(_) => ErrorCode::OtherVolume,
+            Self::InTheWay(_) => ErrorCode::InTheWay,
             Self::TooLong(_) => ErrorCode::PathTooLong,
+            Self::PassingPlace(_) => ErrorCode::PassingPlace,
             Self::OwnState(_) => ErrorCode::Malformed,
             Self::Fs(error) => error.code(),
         }
     }
 
     fn hint(&self) -> Option<String> {
-        match self {
+        let hint = match self {
             Self::Space { needed, free, .. } => {
-                Some(format!("Free at least {} bytes and try again.", needed.saturating_sub(*free)))
+                return Some(format!("Free at least {} bytes and try again.", needed.saturating_sub(*free)));
             }
-            Self::Folder { source, .. } | Self::Fs(source) => source.hint(),
-            Self::OtherVolume(_) => Some("Put the whole program on one volume.".to_owned()),
-            Self::TooLong(_) => Some("Move the program to a folder with a shorter path.".to_owned()),
-            Self::OwnState(_) => Some("Tell the vendor of the program.".to_owned()),
-        }
+            Self::Folder { source, .. } | Self::Fs(source) => return source.hint(),
+            Self::InTheWay(path) => {
+                return Some(format!("Put a real folder in the place of \u{ab}{path}\u{bb} and try again."));
+            }
+            Self::ReadOnly(_) => "Move the program to a folder that can be written.",
+            Self::NoRight { .. } => {
+                "Run the updater as a user who may, or move the program to a folder of yours."
+            }
+            Self::OtherVolume(_) => "Put the whole program on one volume.",
+            Self::TooLong(_) => "Move the program to a folder with a shorter path.",
+            Self::PassingPlace(_) => "Move the program to where programs lie, and start it from there.",
+            Self::OwnState(_) => "Tell the vendor of the program.",
+        };
+        Some(hint.to_owned())
+    }
+
+    fn remedy(&self) -> Option<Remedy> {
+        Some(match self {
+            Self::Space { needed, free, .. } => Remedy::FreeSpace { needed: *needed, free: *free },
+            Self::NoRight { owner, .. } => Remedy::OtherUser { owner: owner.clone() },
+            Self::InTheWay(path) => Remedy::MoveAway { path: path.to_string() },
+            Self::ReadOnly(_) | Self::OtherVolume(_) | Self::TooLong(_) | Self::PassingPlace(_) => {
+                Remedy::MoveProgram
+            }
+            Self::Folder { .. } | Self::OwnState(_) | Self::Fs(_) => return None,
+        })
     }
 }
 
@@ -85,6 +131,9 @@ impl Install {
     /// # Errors
     /// The first thing that would make the update fail.
     pub fn preflight(&self, plan: &Plan) -> Result<(), PreflightError> {
+        if super::place::is_passing(self.root()) {
+            return Err(PreflightError::PassingPlace(self.root().to_path_buf()));
+        }
         for path in plan.items.iter().map(|item| &item.path).chain(&plan.make_folders) {
             if self.is_own_state(path) {
                 return Err(PreflightError::OwnState(path.clone()));
@@ -92,15 +141,41 @@ impl Install {
             self.check_length(path)?;
         }
         let state = self.state_dir();
-        let folder_error = |folder: PathBuf, source| PreflightError::Folder { folder, source };
-        self.disk().make_dirs(&state).map_err(|error| folder_error(state.clone(), error))?;
-        let needed = needed(plan);
+        self.disk().make_dirs(&state).map_err(|error| self.refuse(&state, error))?;
+        self.check_ways(plan)?;
+        let needed = needed(plan).saturating_sub(self.fetched_already());
         let free = self.disk().free_space(&state)?;
         if free < needed {
             return Err(PreflightError::Space { root: self.root().to_path_buf(), needed, free });
         }
         let folders: BTreeSet<PathBuf> = plan.changes().map(|item| self.folder_above(&item.path)).collect();
         self.probe_all(&folders)
+    }
+
+    /// Every folder above a path that changes must be a real one, or leave with this update.
+    fn check_ways(&self, plan: &Plan) -> Result<(), PreflightError> {
+        let leaves = |path: &RelPath| plan.items.iter().any(|item| item.path == *path && item.want.is_none());
+        let above: BTreeSet<RelPath> = plan
+            .changes()
+            .filter(|item| item.want.is_some())
+            .flat_map(|item| item.path.ancestors())
+            .chain(plan.make_folders.iter().cloned())
+            .collect();
+        for folder in above {
+            let found = self.disk().stat(&folder.under(self.root())).if_present()?;
+            if found.is_some_and(|found| !found.is_dir()) && !leaves(&folder) {
+                return Err(PreflightError::InTheWay(folder));
+            }
+        }
+        Ok(())
+    }
+
+    /// Bytes an earlier try has fetched: they are there and need no room again.
+    fn fetched_already(&self) -> u64 {
+        let folder = self.partial_dir();
+        let names = self.disk().list(&folder).unwrap_or_default();
+        let sizes = names.iter().filter_map(|name| self.disk().stat(&folder.join(name)).ok());
+        sizes.map(|found| found.size()).sum()
     }
 
     /// Probes under names that are written down first, so that whoever comes after a crash can take them away.
@@ -172,11 +247,19 @@ impl Install {
         }
     }
 
-    fn refuse(&self, folder: &Path, source: FsError) -> PreflightError {
-        PreflightError::Folder { folder: folder.to_path_buf(), source }
+    pub(super) fn refuse(&self, folder: &Path, source: FsError) -> PreflightError {
+        let folder = folder.to_path_buf();
+        match source.code() {
+            ErrorCode::ReadOnly => PreflightError::ReadOnly(folder),
+            ErrorCode::Permission => {
+                let owner = platform::file::owner(&folder);
+                PreflightError::NoRight { folder, owner }
+            }
+            _ => PreflightError::Folder { folder, source },
+        }
     }
 
-    fn check_length(&self, path: &RelPath) -> Result<(), PreflightError> {
+    pub(super) fn check_length(&self, path: &RelPath) -> Result<(), PreflightError> {
         let place = path.under(self.root());
         let length = place.as_os_str().len();
         let too_long = if platform::file::HAS_MODES {

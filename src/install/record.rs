@@ -227,7 +227,10 @@ impl Guard {
 }
 
 /// 128 random bits as hex.
-pub(super) fn random_name() -> Result<String, RecordError> {
+///
+/// # Errors
+/// If the system gives no randomness.
+pub fn random_name() -> Result<String, RecordError> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(|why| RecordError::Make(why.to_string()))?;
     Ok(u128::from_be_bytes(bytes)).map(|number| format!("{number:032x}"))

@@ -94,7 +94,7 @@ impl Install {
         }
         let draft = self.draft_back(&last, record, quarantine)?;
         self.check_ground(&draft.journal)?;
-        lay::lay(self, draft, stub, &|_: &Digest| None, watch)
+        lay::lay(self, draft, stub, &|_: &Digest| None, watch, &|| false)
     }
 
     fn draft_back(&self, last: &Journal, record: &Record, quarantine: bool) -> Result<Draft, StageError> {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
 
 use crate::fsx::{self, Absent as _, FsError};
-use crate::plan::{Found, Inventory};
+use crate::plan::{Found, Inventory, paths_beside};
 use crate::release::{Entry, Manifest, RelPath};
 use crate::report::{ErrorCode, Fault};
 
@@ -25,16 +25,28 @@ pub struct Scan {
 
 /// Why an install can't be read.
 #[derive(Debug, thiserror::Error)]
-#[error("can't see what is installed: {0}")]
-pub struct ScanError(#[from] FsError);
+pub enum ScanError {
+    /// A file can't be read.
+    #[error("can't see what is installed: {0}")]
+    Fs(#[from] FsError),
+    /// Whoever wanted it does so no more.
+    #[error("cancelled, nothing was changed")]
+    Stopped,
+}
 
 impl Fault for ScanError {
     fn code(&self) -> ErrorCode {
-        self.0.code()
+        match self {
+            Self::Fs(error) => error.code(),
+            Self::Stopped => ErrorCode::Cancelled,
+        }
     }
 
     fn hint(&self) -> Option<String> {
-        self.0.hint()
+        match self {
+            Self::Fs(error) => error.hint(),
+            Self::Stopped => None,
+        }
     }
 }
 
@@ -45,8 +57,23 @@ impl Install {
     /// # Errors
     /// If a file is there but can't be read.
     pub fn scan(&self, record: &Record, manifest: &Manifest, watch: Watch<'_>) -> Result<Scan, ScanError> {
+        self.scan_until(record, manifest, watch, &|| false)
+    }
+
+    /// As [`scan`](Self::scan), but ends soon after `stop` says so, also within a large file.
+    ///
+    /// # Errors
+    /// As `scan`; [`ScanError::Stopped`] if it was stopped.
+    pub fn scan_until(
+        &self,
+        record: &Record,
+        manifest: &Manifest,
+        watch: Watch<'_>,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Scan, ScanError> {
         let listed = manifest.files.iter().map(Entry::path);
-        let paths: BTreeSet<&RelPath> = record.receipt.files.keys().chain(listed).collect();
+        let beside = paths_beside(&record.receipt, manifest);
+        let paths: BTreeSet<&RelPath> = record.receipt.files.keys().chain(listed).chain(&beside).collect();
         let mut ground = Ground::new(self.disk(), self.root());
         let mut sizes = Vec::with_capacity(paths.len());
         let mut total = 0;
@@ -62,14 +89,26 @@ impl Install {
         let mut scan = Scan { inventory: Inventory::new(), marks: BTreeMap::new() };
         let mut done = 0;
         for (path, size) in sizes {
-            watch(done, total, path);
-            self.look_at(path, record, &mut scan)?;
+            let mut go_on = |read: u64| {
+                watch((done + read).min(total), total, path);
+                !stop()
+            };
+            if !go_on(0) {
+                return Err(ScanError::Stopped);
+            }
+            self.look_at(path, record, &mut scan, &mut go_on)?;
             done += size;
         }
         Ok(scan)
     }
 
-    fn look_at(&self, path: &RelPath, record: &Record, scan: &mut Scan) -> Result<(), FsError> {
+    fn look_at(
+        &self,
+        path: &RelPath,
+        record: &Record,
+        scan: &mut Scan,
+        go_on: &mut dyn FnMut(u64) -> bool,
+    ) -> Result<(), ScanError> {
         let place = path.under(self.root());
         let mark = look::mark(self.disk(), &place)?;
         let known = record.marks.get(path).filter(|known| Some(known.mark) == mark);
@@ -78,7 +117,7 @@ impl Install {
                 let mode = self.disk().stat(&place)?.mode;
                 Found::File { digest: known.sha256, size: mark.size, mode }
             }
-            _ => match look::observe(self.disk(), &place)? {
+            _ => match look::observe_while(self.disk(), &place, go_on)?.ok_or(ScanError::Stopped)? {
                 Thing::Absent => return Ok(()),
                 Thing::File { sha256, size, mode } => Found::File { digest: sha256, size, mode },
                 Thing::Link(target) => Found::Link(target),

@@ -34,10 +34,25 @@ impl Install {
     /// If anything is missing, wrong, or changed since the plan was made. The install is as it was.
     pub fn stage(
         &self,
+        guard: &Guard,
+        job: &Job<'_>,
+        fetched: &dyn Fn(&Digest) -> Option<PathBuf>,
+        watch: Watch<'_>,
+    ) -> Result<Stage, StageError> {
+        self.stage_until(guard, job, fetched, watch, &|| false)
+    }
+
+    /// As [`stage`](Self::stage), but ends soon after `stop` says so.
+    ///
+    /// # Errors
+    /// As `stage`; [`StageError::Stopped`] if it was stopped.
+    pub fn stage_until(
+        &self,
         _guard: &Guard,
         job: &Job<'_>,
         fetched: &dyn Fn(&Digest) -> Option<PathBuf>,
         watch: Watch<'_>,
+        stop: &dyn Fn() -> bool,
     ) -> Result<Stage, StageError> {
         if self.is_swap_open() {
             return Err(StageError::SwapOpen(self.root().to_path_buf()));
@@ -46,7 +61,7 @@ impl Install {
         for operation in &draft.journal.operations {
             self.check_old(operation, job.record)?;
         }
-        lay::lay(self, draft, job.stub, fetched, watch)
+        lay::lay(self, draft, job.stub, fetched, watch, stop)
     }
 
     fn draft(&self, job: &Job<'_>) -> Result<Draft, StageError> {
@@ -78,10 +93,10 @@ impl Install {
         entries.extend(manifest.start.iter().map(|start| start.path.clone()));
         self.add_entries(&entries, plan, &mut draft);
         self.mark_updater(stub, &mut draft);
-        if record.receipt.number != ReleaseNumber::NONE {
-            let (number, version) = (record.receipt.number, record.receipt.version.clone());
-            draft.journal.after.previous = Some(Previous { number, version });
-        }
+        // After a repair there is nothing to go back to: before it were damaged files of the same release.
+        let (number, version) = (record.receipt.number, record.receipt.version.clone());
+        let is_other = number != ReleaseNumber::NONE && number != manifest.number;
+        draft.journal.after.previous = is_other.then_some(Previous { number, version });
         self.check_ground(&draft.journal)?;
         Ok(draft)
     }

@@ -1,12 +1,17 @@
 //! What Linux does in its own way: pidfd and /proc.
 
-use std::path::Path;
+use std::collections::HashSet;
+use std::ffi::OsStr;
+use std::io;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec};
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
 
-use super::{Holder, ProcessId};
+use super::{Holder, ProcessId, Use};
 
 /// The start time of a live process in clock ticks since boot (proc(5), field 22 of stat).
 pub(super) fn start_time(pid: u32) -> Option<u64> {
@@ -32,45 +37,132 @@ pub(super) fn sleep_until_exit(pid: u32, limit: Duration) {
     rustix::event::poll(&mut [PollFd::new(&handle, PollFlags::IN)], Some(&limit)).ok();
 }
 
-/// Processes whose program, folder, mapped or open files lie below `folder`; of other users only what
-/// /proc shows us.
+/// Asks a process to end, but never another one that got its number meanwhile.
+pub(super) fn terminate(process: ProcessId) -> io::Result<()> {
+    let pid = i32::try_from(process.pid).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidInput)?;
+    match pidfd_open(pid, PidfdFlags::empty()) {
+        // The handle is of the process that has the number now, for as long as we hold it.
+        Ok(handle) if start_time(process.pid) == Some(process.started) => {
+            Ok(pidfd_send_signal(&handle, Signal::TERM)?)
+        }
+        Ok(_) | Err(Errno::SRCH) => Ok(()),
+        // A kernel without such handles.
+        Err(_) => Ok(kill_process(pid, Signal::TERM)?),
+    }
+}
+
+/// Whether a process belongs to the user we run as.
+pub(super) fn is_ours(pid: u32) -> bool {
+    owner(pid) == Some(rustix::process::geteuid().as_raw())
+}
+
+fn owner(pid: u32) -> Option<u32> {
+    rustix::fs::stat(format!("/proc/{pid}")).map(|stat| stat.st_uid).ok()
+}
+
+/// The name of a user, by the system's own list.
+pub(super) fn user_name(uid: u32) -> Option<String> {
+    let list = read("/etc/passwd")?;
+    let mut lines = list.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    lines.find(|fields| fields.get(2) == Some(&uid.to_string().as_str())).map(|fields| fields[0].to_owned())
+}
+
+/// Other processes whose program, code, open files or working folder lie below `folder`. Of other users only
+/// what /proc shows us: at least a program that was started by its full path.
 pub(super) fn holders(folder: &Path) -> Vec<Holder> {
     let me = std::process::id();
     let pids = list("/proc").into_iter().filter_map(|name| name.parse::<u32>().ok());
     pids.filter(|pid| *pid != me).filter_map(|pid| holder(pid, folder)).collect()
 }
 
+/// Nothing if the process uses nothing below `folder`, has ended meanwhile, or shows us nothing.
 fn holder(pid: u32, folder: &Path) -> Option<Holder> {
     let started = start_time(pid)?;
-    let link = |name: &str| rustix::fs::readlink(format!("/proc/{pid}/{name}"), Vec::new()).ok();
-    let path_of = |name: &str| {
-        let bytes = link(name)?.into_bytes();
-        let path =
-            Path::new(<std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(&bytes)).to_path_buf();
-        path.starts_with(folder).then_some(path)
+    let link = |name: &str| {
+        let bytes = rustix::fs::readlink(format!("/proc/{pid}/{name}"), Vec::new()).ok()?.into_bytes();
+        Some(without_mark(&bytes))
     };
-    let open = || list(&format!("/proc/{pid}/fd")).into_iter().find_map(|fd| path_of(&format!("fd/{fd}")));
-    let mapped = || {
-        let maps = read(&format!("/proc/{pid}/maps"))?;
-        maps.lines().find_map(|line| {
-            let path = Path::new(line.find('/').map(|at| &line[at..])?);
-            path.starts_with(folder).then(|| path.to_path_buf())
-        })
-    };
-    let file = path_of("exe").or_else(mapped).or_else(open)?;
-    let name = read(&format!("/proc/{pid}/comm")).map(|name| name.trim().to_owned()).unwrap_or_default();
-    let owner = rustix::fs::stat(format!("/proc/{pid}")).map(|stat| stat.st_uid).ok();
-    let ours = owner == Some(rustix::process::getuid().as_raw());
-    Some(Holder { process: ProcessId { pid, started }, name, ours, file })
+    let below = |path: &PathBuf| path.starts_with(folder);
+    let exe = link("exe");
+    let mut uses = Vec::new();
+    let told = if exe.is_none() { first_word(pid) } else { None };
+    uses.extend(exe.clone().or(told).filter(below).map(|path| (Use::Program, path)));
+    let maps = read_bytes(&format!("/proc/{pid}/maps")).unwrap_or_default();
+    uses.extend(code_in(&maps).filter(below).map(|path| (Use::Library, path)));
+    let open = list(&format!("/proc/{pid}/fd")).into_iter().filter_map(|fd| link(&format!("fd/{fd}")));
+    uses.extend(open.filter(below).map(|path| (Use::Open, path)));
+    uses.extend(link("cwd").filter(below).map(|path| (Use::Folder, path)));
+    // The program is also mapped: its weightiest use is the one that counts.
+    uses.sort();
+    let mut seen = HashSet::new();
+    uses.retain(|(_, path)| seen.insert(path.clone()));
+    if uses.is_empty() {
+        return None;
+    }
+    let file =
+        exe.as_deref().or(uses.iter().find(|(used, _)| *used == Use::Program).map(|(_, path)| &**path));
+    let stem = file.and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
+    let comm = || read(&format!("/proc/{pid}/comm")).map(|name| name.trim().to_owned());
+    let name = stem.or_else(comm).unwrap_or_default();
+    let uid = owner(pid);
+    let user = uid.map(|uid| user_name(uid).unwrap_or_else(|| uid.to_string()));
+    // If the number is another process's by now, what was read is of two.
+    (start_time(pid) == Some(started)).then(|| Holder {
+        process: ProcessId { pid, started },
+        name,
+        user,
+        ours: is_ours(pid),
+        uses,
+    })
+}
+
+/// A path as /proc tells it, without the mark of a file that was removed or replaced since.
+fn without_mark(bytes: &[u8]) -> PathBuf {
+    PathBuf::from(OsStr::from_bytes(bytes.strip_suffix(b" (deleted)").unwrap_or(bytes)))
+}
+
+/// The program of a process that shows us no more than its command line.
+fn first_word(pid: u32) -> Option<PathBuf> {
+    let line = read_bytes(&format!("/proc/{pid}/cmdline"))?;
+    let path = PathBuf::from(OsStr::from_bytes(line.split(|byte| *byte == 0).next()?));
+    path.is_absolute().then_some(path)
+}
+
+/// The files whose code is in memory (proc(5): address, rights, offset, device, inode, path).
+fn code_in(maps: &[u8]) -> impl Iterator<Item = PathBuf> {
+    maps.split(|byte| *byte == b'\n').filter_map(|line| {
+        let rights = line.split(|byte| *byte == b' ').nth(1)?;
+        let path = line.iter().position(|byte| *byte == b'/').map(|at| &line[at..])?;
+        rights.contains(&b'x').then(|| without_mark(path))
+    })
+}
+
+fn read(path: &str) -> Option<String> {
+    read_bytes(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
 }
 
 #[expect(clippy::disallowed_methods, reason = "/proc is no file system of ours; an unreadable entry is none")]
-fn read(path: &str) -> Option<String> {
-    std::fs::read(path).ok().map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+fn read_bytes(path: &str) -> Option<Vec<u8>> {
+    std::fs::read(path).ok()
 }
 
 #[expect(clippy::disallowed_methods, reason = "/proc is no file system of ours; an unreadable entry is none")]
 fn list(path: &str) -> Vec<String> {
     let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
     entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn code_in_memory_is_told_from_data_and_odd_names_are_read() {
+        let maps = b"7f00-7f01 r-xp 00000000 fe:00 12   /opt/My App/lib one.so\n\
+            7f01-7f02 r--p 00000000 fe:00 13   /opt/My App/data.bin\n\
+            7f02-7f03 r-xp 00000000 fe:00 14   /opt/My App/\xe6\xa8\xa1.so (deleted)\n\
+            7f03-7f04 r-xp 00000000 00:00 0    [vdso]\n7f04-7f05 rw-p 0 00:00 0\n\nnonsense\n";
+        let found: Vec<PathBuf> = code_in(maps).collect();
+        assert_eq!(found, [PathBuf::from("/opt/My App/lib one.so"), PathBuf::from("/opt/My App/模.so")]);
+    }
 }

@@ -14,17 +14,32 @@ pub struct ProcessId {
     pub started: u64,
 }
 
+/// How a process uses a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Use {
+    /// It runs it.
+    Program,
+    /// It has its code in memory, as a library.
+    Library,
+    /// It has it open.
+    Open,
+    /// It works in it: a folder.
+    Folder,
+}
+
 /// A process that uses files of an install.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holder {
     /// The process.
     pub process: ProcessId,
-    /// Its name.
+    /// Its name, as people know the program.
     pub name: String,
+    /// The user it belongs to, as far as the system tells.
+    pub user: Option<String>,
     /// Whether it belongs to the user we run as.
     pub ours: bool,
-    /// One of the files it uses.
-    pub file: PathBuf,
+    /// What it uses, the weightiest first; never empty.
+    pub uses: Vec<(Use, PathBuf)>,
 }
 
 /// What changes whenever a file's content changes without trickery; equal marks let a hash be reused.

@@ -4,8 +4,12 @@ use std::path::PathBuf;
 
 use crate::fsx::FsError;
 use crate::plan::PlanError;
-use crate::release::{App, Channel, InvalidName, InvalidPath, ManifestError, Platform, RelPath, Version};
+use crate::release::{
+    App, BundleError, Channel, InvalidName, InvalidPath, ManifestError, Platform, RelPath, Version,
+};
 use crate::report::{ErrorCode, Fault};
+use crate::source::BundleFileError;
+use crate::trust::TrustError;
 use crate::trust::sign::SignError;
 
 /// Why `init`, `publish` or `renew` did nothing.
@@ -35,6 +39,12 @@ pub enum PublishError {
     /// A link's target is not text.
     #[error("the link \u{ab}{0}\u{bb} says something that is not valid Unicode")]
     LinkText(RelPath),
+    /// A pattern that gives files a policy matches none.
+    #[error("no file of the release matches the pattern \u{ab}{0}\u{bb}")]
+    NothingMeant(String),
+    /// A program may not stay behind when the rest is updated.
+    #[error("\u{ab}{0}\u{bb} is started by people or the system and can't stay as the user leaves it")]
+    KeptEntry(RelPath),
     /// A file changed while it was read.
     #[error("\u{ab}{0}\u{bb} changed while it was being published")]
     Changing(RelPath),
@@ -134,6 +144,60 @@ pub enum PublishError {
         /// What is wrong with it.
         what: &'static str,
     },
+    /// A bundle can't be read.
+    #[error(transparent)]
+    Bundle(#[from] BundleFileError),
+    /// A bundle can't be made.
+    #[error("the bundle can't be made: {0}")]
+    BundleIndex(#[from] BundleError),
+    /// The repository has no release to put into a bundle.
+    #[error("{} has no release of that channel and platform", .0.display())]
+    NoSuchRelease(PathBuf),
+    /// The metadata in a bundle is not trusted.
+    #[error("the bundle {} is refused: {error}", bundle.display())]
+    Refused {
+        /// The bundle.
+        bundle: PathBuf,
+        /// Why.
+        #[source]
+        error: TrustError,
+    },
+    /// Bundle and repository went on from the same state in different ways.
+    #[error("{file} in {} is another one than in the bundle, though both have the same version", repository.display())]
+    Forked {
+        /// The repository.
+        repository: PathBuf,
+        /// The file that differs.
+        file: String,
+    },
+    /// A release would lack content.
+    #[error(
+        "the bundle and the repository together lack {missing} objects of the release {release}, such as {object}"
+    )]
+    Incomplete {
+        /// The release.
+        release: String,
+        /// How many objects are missing.
+        missing: u64,
+        /// One of them.
+        object: String,
+    },
+    /// Installs served by the repository would find their newest release named and not there.
+    #[error("the bundle leaves out the release {release}, and installs of that kind update from {}", repository.display())]
+    LeftOut {
+        /// The repository.
+        repository: PathBuf,
+        /// The release.
+        release: String,
+    },
+    /// A mirror's address can't be used.
+    #[error("the mirror \u{ab}{mirror}\u{bb} can't be used: {why}")]
+    Mirror {
+        /// The address.
+        mirror: String,
+        /// What is wrong with it.
+        why: String,
+    },
 }
 
 impl Fault for PublishError {
@@ -144,7 +208,14 @@ impl Fault for PublishError {
             Self::Plan(error) => error.code(),
             Self::Changing(_) | Self::TreeChanging(_) => ErrorCode::InUse,
             Self::Busy(_) => ErrorCode::Locked,
-            Self::NotARepository(_) | Self::Project { .. } | Self::Damaged { .. } => ErrorCode::Repository,
+            Self::NotARepository(_)
+            | Self::Project { .. }
+            | Self::Damaged { .. }
+            | Self::Incomplete { .. }
+            | Self::LeftOut { .. } => ErrorCode::Repository,
+            Self::Bundle(error) => error.code(),
+            Self::Refused { error, .. } => error.code(),
+            Self::Forked { .. } => ErrorCode::Mismatch,
             _ => ErrorCode::Usage,
         }
     }
@@ -160,6 +231,8 @@ impl Fault for PublishError {
             Self::Manifest(_) | Self::Path(_) | Self::Special(_) | Self::LinkText(_) => {
                 "Rename or remove it, or leave it out with --exclude."
             }
+            Self::NothingMeant(_) => "Correct the pattern: a name such as \"*.ini\", or a path from the top.",
+            Self::KeptEntry(_) => "Narrow the pattern, or give the file back to the release with --replace.",
             Self::Changing(_) | Self::TreeChanging(_) => {
                 "Nothing was published. Wait until the build has ended and publish again."
             }
@@ -179,6 +252,25 @@ impl Fault for PublishError {
             Self::NotesTwice { .. } => "Give one file for each language: notes.en.md, notes.zh-CN.md.",
             Self::Damaged { .. } => "Run updraft verify, and restore the repository from a backup.",
             Self::Name(_) => return None,
+            Self::Bundle(error) => return error.hint(),
+            Self::BundleIndex(_) => "Put less into one bundle: one channel, one platform.",
+            Self::NoSuchRelease(_) => "Publish a release first, or name another channel or platform.",
+            Self::Refused { error: TrustError::Expired { .. }, .. } => {
+                "Export a new bundle after updraft renew; if this one is new, check this machine's clock."
+            }
+            Self::Refused { error: TrustError::Rollback { .. }, .. } => {
+                "The repository is newer than the bundle. Nothing was changed."
+            }
+            Self::Refused { error: TrustError::Signature { .. }, .. } => {
+                "The bundle is of another vendor, or was altered. Nothing was changed."
+            }
+            Self::Refused { error, .. } => return error.hint(),
+            Self::Forked { .. } => "Publish in one place only, and import into a copy of that.",
+            Self::Incomplete { .. } => "Export without --from-release. Nothing was changed.",
+            Self::LeftOut { .. } => {
+                "Export all channels and platforms the mirror serves. Nothing was changed."
+            }
+            Self::Mirror { .. } => "Write it as https://host/path or http://host/path.",
         };
         Some(hint.to_owned())
     }

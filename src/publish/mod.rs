@@ -3,24 +3,27 @@
 //! Content goes first, signed metadata after it, `timestamp.json` last of all: whoever reads at any moment, and
 //! whatever a killed publisher leaves behind, sees the old release or the new one, whole.
 
+mod bundle;
 mod changes;
 mod draft;
 mod error;
 mod exclude;
 mod init;
+mod mirrors;
 mod notes;
 mod object;
 mod order;
 mod pool;
 mod repository;
 mod run;
-
 mod verify;
 mod walk;
 
+pub use bundle::{BundleProgress, Export, Exported, Import, Imported, Listed, Looked, export, import, look};
 pub use changes::{Changes, Forecast, forecast, full_download};
 pub use error::PublishError;
 pub use init::{Init, Initialised, default_keys, init, renew};
+pub use mirrors::{MirrorChange, change_mirrors, mirrors};
 pub use order::{Order, Report, Stage};
 pub use run::{Progress, publish};
 pub use verify::{Flaw, Verified, is_soon, verify};

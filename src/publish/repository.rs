@@ -93,15 +93,18 @@ impl Repository {
         RepoState::open(&|path| fsx::read(&self.root.join(path), MAX_METADATA).if_present())
     }
 
-    /// The manifest of a release, with the bytes that were signed.
+    /// The manifest of a release, if its bytes are those that were signed.
     pub(super) fn manifest(&self, release: &ReleaseTarget) -> Result<Manifest, PublishError> {
-        let damaged = |what| PublishError::Damaged { file: release.fetch_path.clone(), what };
+        Ok(self.manifest_with_bytes(release)?.0)
+    }
+
+    /// The manifest of a release, and the bytes that were signed.
+    pub(super) fn manifest_with_bytes(
+        &self,
+        release: &ReleaseTarget,
+    ) -> Result<(Manifest, Vec<u8>), PublishError> {
         let bytes = fsx::read(&self.root.join(&release.fetch_path), MAX_MANIFEST_BYTES).if_present()?;
-        let bytes = bytes.ok_or_else(|| damaged("missing"))?;
-        if bytes.len() as u64 != release.length || Digest::of(&bytes) != release.digest {
-            return Err(damaged("not the one that was signed"));
-        }
-        Manifest::parse(&bytes).map_err(|_why| damaged("not a manifest this program can read"))
+        manifest_of(release, bytes)
     }
 
     /// Writes a file for good; so are the folders above it.
@@ -138,6 +141,20 @@ impl Repository {
         }
         Ok(Lock(file))
     }
+}
+
+/// The manifest of a release from bytes that someone gives for it.
+pub(super) fn manifest_of(
+    release: &ReleaseTarget,
+    bytes: Option<Vec<u8>>,
+) -> Result<(Manifest, Vec<u8>), PublishError> {
+    let damaged = |what| PublishError::Damaged { file: release.fetch_path.clone(), what };
+    let bytes = bytes.ok_or_else(|| damaged("missing"))?;
+    if bytes.len() as u64 != release.length || Digest::of(&bytes) != release.digest {
+        return Err(damaged("not the one that was signed"));
+    }
+    let manifest = Manifest::parse(&bytes);
+    Ok((manifest.map_err(|_why| damaged("not a manifest this program can read"))?, bytes))
 }
 
 /// `path` without links as far as it exists, absolute in any case.

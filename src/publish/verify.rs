@@ -18,6 +18,8 @@ use super::{PublishError, pool};
 
 /// What lies at the top of a repository.
 const KNOWN: [&str; 5] = ["metadata", "targets", "objects", PROJECT, WORK];
+/// Most bytes of a metadata file that are read.
+pub(super) const MAX_METADATA: u64 = 64 * 1024 * 1024;
 /// Metadata that runs out sooner than this is worth a word.
 const SOON: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 
@@ -39,7 +41,7 @@ pub struct Flaw {
 }
 
 impl Flaw {
-    fn new(code: ErrorCode, file: impl Into<String>, what: impl Into<String>) -> Self {
+    pub(super) fn new(code: ErrorCode, file: impl Into<String>, what: impl Into<String>) -> Self {
         Self { file: file.into(), what: what.into(), code }
     }
 }
@@ -174,7 +176,7 @@ fn check_as_client(
     state: &RepoState,
     found: &mut Verified,
 ) -> Result<(), PublishError> {
-    let read = |path: &str| fsx::read(&repository.root().join(path), 64 * 1024 * 1024).if_present();
+    let read = |path: &str| fsx::read(&repository.root().join(path), MAX_METADATA).if_present();
     let newest = state.versions().root;
     let last = format!("metadata/{newest}.root.json");
     for version in 1..=newest {

@@ -1,5 +1,6 @@
 //! What a release is: its names, numbers, digests, paths and manifest. Values only, no I/O.
 
+mod bundle;
 mod codec;
 mod digest;
 mod ids;
@@ -10,6 +11,9 @@ mod stamp;
 mod summary;
 mod wire;
 
+pub use bundle::{
+    BUNDLE_HEAD, BundleEntry, BundleError, BundleHead, BundleIndex, BundlePart, MAX_BUNDLE_INDEX,
+};
 pub use codec::Codec;
 pub use digest::{Digest, Hasher, InvalidDigest};
 pub use ids::{App, Channel, InvalidName, Platform, ReleaseNumber, Urgency, Version};

@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use super::{Event, Failure, Installed, Offer, Progress, ReleaseRef, Step, Totals};
+use super::{Event, Failure, Holder, Installed, Offer, Progress, ReleaseRef, Remedy, Step, Totals};
 
 /// What the update is at.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -31,8 +31,10 @@ pub enum Phase {
     },
     /// The program must end.
     WaitingForHost {
-        /// Its process.
+        /// The first process that must end.
         pid: u32,
+        /// All that use files of the program.
+        holders: Vec<Holder>,
     },
     /// Files are switched.
     Installing,
@@ -59,6 +61,8 @@ pub enum Phase {
         log: Option<PathBuf>,
         /// Whether the program may be started as it is.
         may_start: bool,
+        /// What would help, if that is known.
+        remedy: Option<Remedy>,
     },
     /// Nothing more will come: declined or cancelled.
     Ended,
@@ -69,7 +73,7 @@ pub enum Phase {
 pub struct Board {
     /// What it is at.
     pub phase: Phase,
-    /// The source asked.
+    /// The source asked, or the last one that began to give bytes.
     pub source: Option<String>,
     /// The release offered.
     pub offer: Option<Offer>,
@@ -98,7 +102,9 @@ impl Board {
 
     fn step(&mut self, step: &Step) {
         self.remember(step);
-        self.continued = matches!(step, Step::Continued);
+        // Where bytes come from when they are back says nothing against their being back.
+        self.continued &= matches!(step, Step::SourceUsed { .. });
+        self.continued |= matches!(step, Step::Continued);
         let next = match step {
             Step::Checking { source } => {
                 self.source = Some(source.clone());
@@ -122,22 +128,29 @@ impl Board {
                 }
                 Phase::Reconnecting { attempt: *attempt, retry_in: *retry_in, reason: reason.clone() }
             }
-            Step::WaitingForHost { pid } => Phase::WaitingForHost { pid: *pid },
+            Step::WaitingForHost { pid, holders } => {
+                Phase::WaitingForHost { pid: *pid, holders: holders.clone() }
+            }
             Step::Installing => Phase::Installing,
             Step::Installed(installed) => Phase::Done(installed.clone()),
             Step::UpToDate { installed } => Phase::UpToDate(installed.clone()),
             Step::RolledBack { from, to, reason } => {
                 Phase::RolledBack { from: from.clone(), to: to.clone(), reason: reason.clone() }
             }
-            Step::Failed { failure, installed, log, may_start } => Phase::Failed {
+            Step::Failed { failure, installed, log, may_start, remedy } => Phase::Failed {
                 failure: failure.clone(),
                 installed: installed.clone(),
                 log: log.clone(),
                 may_start: *may_start,
+                remedy: remedy.clone(),
             },
-            Step::Declined { .. } | Step::Cancelled => Phase::Ended,
+            Step::Declined { .. } | Step::Deferred { .. } | Step::Cancelled => Phase::Ended,
             Step::Started { .. } => {
                 self.started = true;
+                return;
+            }
+            Step::SourceUsed { source } => {
+                self.source = Some(source.clone());
                 return;
             }
             Step::Recovered { .. }
@@ -174,7 +187,22 @@ mod tests {
         assert_eq!(board.phase, Phase::Reconnecting { attempt: 2, retry_in: 4, reason });
         board.apply(&Event::Step(Step::Continued));
         assert_eq!((board.phase.clone(), board.continued), (Phase::Downloading, true));
+        board.apply(&Event::Step(Step::SourceUsed { source: "http://other".to_owned() }));
+        assert!(board.continued, "where bytes come from says nothing against their coming");
         board.apply(&Event::Step(Step::Staged));
         assert!(!board.continued);
+    }
+
+    #[test]
+    fn the_details_say_where_bytes_came_from() {
+        let mut board = Board::default();
+        for source in ["http://one", "/media/stick/a.updraft"] {
+            board.apply(&Event::Step(Step::SourceUsed { source: source.to_owned() }));
+        }
+        assert_eq!(board.source.as_deref(), Some("/media/stick/a.updraft"));
+        assert_eq!(
+            board.messages,
+            ["Bytes come from http://one.", "Bytes come from /media/stick/a.updraft."]
+        );
     }
 }

@@ -68,11 +68,21 @@ codes! {
     NoSpace = "disk.space" => 50,
     /// A file or folder may not be written or read.
     Permission = "disk.permission" => 50,
+    /// The volume can only be read.
+    ReadOnly = "disk.read-only" => 50,
+    /// A folder of the program is on another volume than the updater.
+    OtherVolume = "disk.other-volume" => 50,
+    /// Something of the user stands where a file or folder must go.
+    InTheWay = "disk.in-the-way" => 50,
+    /// The program lies where the system keeps things for a while only.
+    PassingPlace = "disk.passing-place" => 50,
+    /// Files of the installed release are missing or changed.
+    Damaged = "install.damaged" => 50,
     /// The disk reported an error.
     Disk = "disk.io" => 50,
     /// A path of the release can't exist on this machine.
     PathTooLong = "disk.path" => 50,
-    /// The repository folder is damaged or not a repository.
+    /// The repository folder or bundle is damaged, incomplete, or none at all.
     Repository = "repository" => 50,
     /// The state of an interrupted update can't be understood.
     Journal = "state.journal" => 50,
@@ -84,6 +94,8 @@ codes! {
     InUse = "busy.file" => 60,
     /// The new version did not live; the old one is back.
     RolledBack = "rolled-back" => 70,
+    /// The release brings an updater that does not work here.
+    Updater = "release.updater" => 50,
     /// The program can't be started.
     Start = "start" => 50,
     /// A defect of the updater itself.
@@ -119,6 +131,11 @@ pub trait Fault: std::error::Error {
 
     /// What to do about it, as one sentence.
     fn hint(&self) -> Option<String> {
+        None
+    }
+
+    /// What would help, in a form that a window can make a button of.
+    fn remedy(&self) -> Option<super::Remedy> {
         None
     }
 }

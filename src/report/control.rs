@@ -18,8 +18,10 @@ pub enum Answer {
     Quit,
     /// Start the program.
     Start,
-    /// Ask the program to close.
+    /// Ask the program, and whatever else uses its files and is the person's own, to close.
     CloseHost,
+    /// Install at the next start, without asking again.
+    Defer,
 }
 
 /// The way to speak to a running update, from any thread. Clones speak to the same update.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::release::{Notes, RelPath, ReleaseNumber, Urgency, Version};
 
-use super::Failure;
+use super::{Failure, Holder, Remedy};
 
 /// Something an update says.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -85,6 +85,11 @@ pub enum Step {
         /// The first source asked.
         source: String,
     },
+    /// The first bytes came from a source.
+    SourceUsed {
+        /// The source.
+        source: String,
+    },
     /// Nothing new.
     UpToDate {
         /// What is installed.
@@ -124,8 +129,16 @@ pub enum Step {
     Staged,
     /// The program must end first.
     WaitingForHost {
-        /// Its process.
+        /// The first process that must end.
         pid: u32,
+        /// All that use files of the program; told again when they change.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        holders: Vec<Holder>,
+    },
+    /// The update was put off to the next start of the updater, which then asks no more.
+    Deferred {
+        /// The release.
+        release: ReleaseRef,
     },
     /// Files are being switched; there is no cancel any more.
     Installing,
@@ -167,6 +180,9 @@ pub enum Step {
         log: Option<PathBuf>,
         /// Whether the program may be started as it is.
         may_start: bool,
+        /// What would help, if that is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        remedy: Option<Remedy>,
     },
     /// A remark for the log and for people who want details.
     Message {

@@ -8,7 +8,9 @@ mod code;
 mod control;
 mod event;
 mod fanout;
+mod holder;
 mod json;
+mod remedy;
 mod seed;
 mod text;
 
@@ -17,6 +19,8 @@ pub use code::{ErrorCode, Failure, Fault};
 pub use control::{Answer, Control};
 pub use event::{Event, Installed, Offer, Progress, ProgressPhase, ReleaseRef, Step, Totals};
 pub use fanout::{Fanout, Reporter, Silent};
+pub use holder::{Holder, Using, name_all};
 pub use json::{JsonLines, parse_line};
+pub use remedy::{Obstacle, Remedy};
 pub use seed::{ProgressSink, SeedAdapter};
 pub use text::Text;

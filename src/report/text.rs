@@ -72,6 +72,7 @@ pub(super) fn sentence(step: &Step) -> Option<String> {
         Step::Recovered { forward: true } => "An interrupted update was found and completed.".to_owned(),
         Step::Recovered { forward: false } => "An interrupted update was found and undone.".to_owned(),
         Step::Checking { source } => format!("Checking {source} for updates."),
+        Step::SourceUsed { source } => format!("Bytes come from {source}."),
         Step::UpToDate { installed } => match &installed.version {
             Some(version) => format!("Up to date: {version} is the newest version."),
             None => "The repository has no release for this install.".to_owned(),
@@ -99,7 +100,16 @@ pub(super) fn sentence(step: &Step) -> Option<String> {
         Step::Paused => "Paused.".to_owned(),
         Step::Unpaused => "Going on.".to_owned(),
         Step::Staged => "Everything is downloaded and verified.".to_owned(),
-        Step::WaitingForHost { pid } => format!("Waiting for the program to close (process {pid})."),
+        Step::WaitingForHost { pid, holders } if holders.is_empty() => {
+            format!("Waiting for the program to close (process {pid}).")
+        }
+        Step::WaitingForHost { holders, .. } => {
+            format!("Waiting for these to close: {}.", super::name_all(holders))
+        }
+        Step::Deferred { release } => {
+            let version = release.version.as_ref().map(ToString::to_string).unwrap_or_default();
+            format!("Put off: {version} is installed at the next start of the updater.")
+        }
         Step::Installing => "Installing.".to_owned(),
         Step::Installed(done) => {
             let version = done.to.version.as_ref().map(ToString::to_string).unwrap_or_default();

@@ -16,6 +16,8 @@ pub struct Fragment {
     pub icon: Option<String>,
     /// Where releases come from.
     pub sources: Option<Vec<String>>,
+    /// Whether mirrors in signed metadata are asked too.
+    pub signed_mirrors: Option<bool>,
     /// The stream of releases followed.
     pub channel: Option<String>,
     /// The platform, if it is not that of the machine.
@@ -59,6 +61,8 @@ pub struct PolicyFragment {
     pub start_anyway: Option<bool>,
     /// Seconds the program may take to close.
     pub wait_for_program: Option<u64>,
+    /// What is done when that time is over: `fail` or `defer`.
+    pub in_use: Option<String>,
 }
 
 impl Fragment {
@@ -88,6 +92,7 @@ impl Fragment {
             title: text("UPDRAFT_TITLE"),
             icon: None,
             sources: text("UPDRAFT_SOURCES").map(list),
+            signed_mirrors: flag("signed_mirrors", "UPDRAFT_SIGNED_MIRRORS")?,
             channel: text("UPDRAFT_CHANNEL"),
             platform: text("UPDRAFT_PLATFORM"),
             start: text("UPDRAFT_START"),
@@ -101,6 +106,7 @@ impl Fragment {
             policy: PolicyFragment {
                 start_anyway: flag("policy.start_anyway", "UPDRAFT_START_ANYWAY")?,
                 wait_for_program: number("policy.wait_for_program", "UPDRAFT_WAIT_FOR_PROGRAM")?,
+                in_use: text("UPDRAFT_IN_USE"),
             },
             unknown: serde_json::Map::new(),
         })

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::engine::InUsePolicy;
 use crate::release::{Channel, Platform};
+use crate::source::{SourceUrl, without_login};
 
 use super::fragment::Fragment;
 use super::{Policy, Settings, SettingsError};
@@ -65,6 +67,7 @@ pub struct Merged {
     pub title: Said<String>,
     pub icon: Said<String>,
     pub sources: Said<Vec<String>>,
+    pub signed_mirrors: Said<bool>,
     pub channel: Said<String>,
     pub platform: Said<String>,
     pub start: Said<String>,
@@ -80,11 +83,26 @@ pub struct Merged {
     pub start_anyway: Said<bool>,
     #[serde(rename = "policy.wait_for_program")]
     pub wait_for_program: Said<u64>,
+    #[serde(rename = "policy.in_use")]
+    pub in_use: Said<String>,
     /// Names in the file that mean nothing to this version.
     pub unknown: Vec<String>,
 }
 
 impl Merged {
+    /// The same without users and passwords in addresses, fit for a screen and a report.
+    #[must_use]
+    pub fn shown(&self) -> Self {
+        let mut shown = self.clone();
+        shown.proxy.value = shown.proxy.value.map(|text| without_login(&text));
+        for source in shown.sources.value.iter_mut().flatten() {
+            // A folder may have an @ in its name; only an address has a login.
+            let is_folder = matches!(source.parse(), Ok(SourceUrl::Folder(_)));
+            *source = if is_folder { source.clone() } else { without_login(source) };
+        }
+        shown
+    }
+
     /// Hears the file, then the environment, then the arguments.
     #[must_use]
     pub fn of(f: Fragment, e: Fragment, a: Fragment) -> Self {
@@ -94,6 +112,7 @@ impl Merged {
             title: last(f.title, e.title, a.title),
             icon: last(f.icon, e.icon, a.icon),
             sources: last(f.sources, e.sources, a.sources),
+            signed_mirrors: last(f.signed_mirrors, e.signed_mirrors, a.signed_mirrors),
             channel: last(f.channel, e.channel, a.channel),
             platform: last(f.platform, e.platform, a.platform),
             start: last(f.start, e.start, a.start),
@@ -110,13 +129,18 @@ impl Merged {
                 e.policy.wait_for_program,
                 a.policy.wait_for_program,
             ),
+            in_use: last(f.policy.in_use, e.policy.in_use, a.policy.in_use),
         }
     }
 
     /// Checks every value; relative files are beside the settings file.
     pub(super) fn check(&self, path: &Path) -> Result<Settings, SettingsError> {
         let missing = |key| SettingsError::Missing { key, path: path.to_path_buf() };
-        let beside = |name: &String| path.parent().unwrap_or(Path::new("")).join(name);
+        let beside = |said: &Said<String>| {
+            // A name in the file is beside the file; elsewhere it is what the person who typed it sees.
+            let folder = path.parent().filter(|_| said.origin == Origin::File).unwrap_or(Path::new(""));
+            said.value.as_ref().map(|name| folder.join(name))
+        };
         let app = parse("app", &self.app)?.ok_or_else(|| missing("app"))?;
         let texts = self.sources.value.as_ref().ok_or_else(|| missing("sources"))?;
         let read = |text: &String| text.parse().map_err(|why| bad("sources", self.sources.origin, &why));
@@ -134,22 +158,32 @@ impl Merged {
             title: self.title.value.clone().unwrap_or_else(|| format!("{app}")),
             app,
             sources,
+            signed_mirrors: self.signed_mirrors.value,
             channel: parse("channel", &self.channel)?.unwrap_or_else(Channel::stable),
             platforms,
             start: parse("start", &self.start)?,
             language: self.language.value.clone(),
             enabled: self.enabled.value.unwrap_or(true),
             check_timeout: seconds(&self.check_timeout, 10),
-            proxy: self.proxy.value.clone(),
+            proxy: parse("proxy", &self.proxy)?.unwrap_or_default(),
             no_proxy: self.no_proxy.value.clone(),
-            ca: self.ca.value.as_ref().map(beside),
+            ca: beside(&self.ca),
             limit: self.limit.value.filter(|limit| *limit > 0),
-            icon: self.icon.value.as_ref().map(beside),
+            icon: beside(&self.icon),
             policy: Policy {
                 start_anyway: self.start_anyway.value.unwrap_or(false),
                 wait_for_program: seconds(&self.wait_for_program, 600),
+                in_use: in_use(&self.in_use)?,
             },
         })
+    }
+}
+
+fn in_use(said: &Said<String>) -> Result<InUsePolicy, SettingsError> {
+    match said.value.as_deref() {
+        None | Some("fail") => Ok(InUsePolicy::Fail),
+        Some("defer") => Ok(InUsePolicy::Defer),
+        Some(_) => Err(bad("policy.in_use", said.origin, &"it is neither fail nor defer")),
     }
 }
 

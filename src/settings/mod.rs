@@ -6,17 +6,20 @@
 mod fragment;
 mod merge;
 mod setup;
+mod sources;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::engine::InUsePolicy;
 use crate::fsx::{self, FsError};
 use crate::release::{App, Channel, Platform, RelPath};
 use crate::report::{ErrorCode, Fault};
-use crate::source::SourceUrl;
+use crate::source::{Proxy, SourceUrl};
 
 pub use fragment::Fragment;
 pub use merge::{Merged, Origin, Said};
+pub use sources::{NamedBy, UsedSource};
 
 /// The name of the settings file beside the updater.
 pub const FILE_NAME: &str = "updater.json";
@@ -32,6 +35,8 @@ pub struct Settings {
     pub title: String,
     /// Where releases come from, best first.
     pub sources: Vec<SourceUrl>,
+    /// Whether the mirrors in signed metadata are asked too; nothing to ask them only beside a web server.
+    pub signed_mirrors: Option<bool>,
     /// The stream of releases followed.
     pub channel: Channel,
     /// The platforms whose releases fit, best first.
@@ -44,8 +49,8 @@ pub struct Settings {
     pub enabled: bool,
     /// How long a check may take.
     pub check_timeout: Duration,
-    /// A proxy for http and https; the environment's and the system's if nothing is said.
-    pub proxy: Option<String>,
+    /// The proxy for http and https.
+    pub proxy: Proxy,
     /// Hosts reached without proxy, by name suffix or address range.
     pub no_proxy: Option<String>,
     /// A file with certificates trusted beside the system's.
@@ -65,6 +70,8 @@ pub struct Policy {
     pub start_anyway: bool,
     /// How long the program may take to close before the update is put off.
     pub wait_for_program: Duration,
+    /// What is done when that time is over.
+    pub in_use: InUsePolicy,
 }
 
 /// Why there are no settings.

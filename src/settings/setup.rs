@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::engine::{Asking, Launch, Setup, Task};
 use crate::host::Handover;
 use crate::install::Install;
-use crate::source::{Mirrors, NetError, NetOptions, Proxy};
+use crate::source::{Mirrors, NetError, NetOptions};
 
 use super::Settings;
 
@@ -17,15 +17,18 @@ impl Settings {
     /// If the network can't be set up as wished.
     pub fn setup(&self, install: Install, stub: PathBuf) -> Result<Setup, NetError> {
         let net = NetOptions {
-            proxy: self.proxy.clone().map_or(Proxy::System, Proxy::Url),
+            proxy: self.proxy.clone(),
             no_proxy: self.no_proxy.clone(),
             ca: self.ca.clone(),
             ..NetOptions::default()
         };
+        // Mirrors that can't be reached at all, for lack of any certificate say, must not stop the sources here.
+        let mirrors = Mirrors::new(&self.all_sources(&install), &net);
+        let mirrors = mirrors.or_else(|_why| Mirrors::new(&self.sources, &net))?;
         Ok(Setup {
             install,
             app: self.app.clone(),
-            mirrors: Mirrors::new(&self.sources, &net)?,
+            mirrors,
             channel: self.channel.clone(),
             platforms: self.platforms.clone(),
             start: self.start.clone(),
@@ -36,6 +39,8 @@ impl Settings {
             by_hand: false,
             check_timeout: self.check_timeout,
             wait_for_program: self.policy.wait_for_program,
+            in_use: self.policy.in_use,
+            close_program: false,
             limit: self.limit,
             start_anyway: self.policy.start_anyway,
             stub,

@@ -1,19 +1,15 @@
 //! A repository in a folder or on a share.
 
-use std::io::SeekFrom;
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 
 use futures_util::future::BoxFuture;
-use futures_util::stream;
-use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
 
-use crate::fsx;
+use crate::fsx::{self, FsError};
 use crate::release::RelPath;
 
-use super::{Answer, Body, ContentRange, RangeFrom, Source, SourceError};
-
-/// Bytes read at once.
-const CHUNK: u64 = 128 * 1024;
+use super::region::{self, Region};
+use super::{Answer, RangeFrom, Source, SourceError};
 
 /// A folder as a source.
 #[derive(Debug, Clone)]
@@ -27,43 +23,6 @@ impl Folder {
     pub fn new(root: PathBuf) -> Self {
         Self { root }
     }
-
-    async fn open(&self, path: &str, range: Option<RangeFrom>) -> Result<Answer, SourceError> {
-        let Ok(path) = path.parse::<RelPath>() else { return Ok(refusal(404)) };
-        let path = path.under(&self.root);
-        let file = match fsx::open(&path) {
-            Ok(file) => file,
-            // A share that is not there may come back; a file missing in it is missing.
-            Err(error) if error.is_absent() && fsx::stat_follow(&self.root).is_ok() => {
-                return Ok(refusal(404));
-            }
-            Err(error) if error.source.kind() == std::io::ErrorKind::PermissionDenied => {
-                return Ok(refusal(403));
-            }
-            Err(error) => return Err(SourceError::transient(error.to_string())),
-        };
-        let broken = |error: std::io::Error| SourceError::transient(error.to_string());
-        let metadata = file.metadata().map_err(broken)?;
-        if !metadata.is_file() {
-            return Ok(refusal(404));
-        }
-        let size = metadata.len();
-        let offset = range.as_ref().map_or(0, |range| range.offset);
-        if range.is_some() && offset >= size {
-            return Ok(refusal(416));
-        }
-        let end = range.as_ref().and_then(|range| range.end).unwrap_or(size).clamp(offset, size);
-        let mut file = tokio::fs::File::from_std(file);
-        file.seek(SeekFrom::Start(offset)).await.map_err(broken)?;
-        let part = ContentRange { first: offset, last: end.saturating_sub(1), total: Some(size) };
-        Ok(Answer {
-            status: if range.is_some() { 206 } else { 200 },
-            content_range: range.is_some().then_some(part),
-            length: Some(end - offset),
-            body: body(file, end - offset),
-            ..refusal(200)
-        })
-    }
 }
 
 impl Source for Folder {
@@ -72,7 +31,8 @@ impl Source for Folder {
         path: &'a str,
         range: Option<RangeFrom>,
     ) -> BoxFuture<'a, Result<Answer, SourceError>> {
-        Box::pin(self.open(path, range))
+        let (root, path) = (self.root.clone(), path.to_owned());
+        Box::pin(region::answer(move || find(&root, &path), range))
     }
 
     fn describe(&self) -> String {
@@ -80,29 +40,50 @@ impl Source for Folder {
     }
 }
 
-fn refusal(status: u16) -> Answer {
-    Answer {
-        status,
-        etag: None,
-        content_range: None,
-        length: None,
-        encoded: false,
-        html: false,
-        retry_after: None,
-        body: Box::pin(stream::empty()),
+/// The file at `path`; a status where there is none to read.
+///
+/// Links that lead out of the folder are not followed, as `serve` does not follow them: a stick from somebody
+/// else must not make this machine read its own files. Only a regular file is opened, because opening a pipe
+/// waits for its other end.
+fn find(root: &Path, path: &str) -> Result<Result<Region, u16>, SourceError> {
+    let Ok(path) = path.parse::<RelPath>() else { return Ok(Err(404)) };
+    let real = match fsx::canonical(&path.under(root)) {
+        Ok(real) => real,
+        Err(error) => return refused(root, &error),
+    };
+    let home = fsx::canonical(root).map_err(|error| SourceError::transient(error.to_string()))?;
+    if !real.starts_with(&home) {
+        return Ok(Err(403));
     }
+    let file = match fsx::stat(&real) {
+        Ok(metadata) if !metadata.is_file() => return Ok(Err(404)),
+        Ok(_) => fsx::open(&real),
+        Err(error) => return refused(root, &error),
+    };
+    let file = match file {
+        Ok(file) => file,
+        Err(error) => return refused(root, &error),
+    };
+    let length = file.metadata().map_err(|error| SourceError::transient(error.to_string()))?.len();
+    Ok(Ok(Region { file, start: 0, length }))
 }
 
-fn body(file: tokio::fs::File, length: u64) -> Body {
-    Box::pin(stream::try_unfold((file, length), |(mut file, left)| async move {
-        let mut chunk = Vec::new();
-        let want = left.min(CHUNK);
-        (&mut file)
-            .take(want)
-            .read_to_end(&mut chunk)
-            .await
-            .map_err(|error| SourceError::transient(error.to_string()))?;
-        let left = left - chunk.len() as u64;
-        Ok((!chunk.is_empty()).then_some((chunk, (file, left))))
-    }))
+/// A share that is not there may come back, and so may one of which only the folder it is mounted at is left; a
+/// file missing in a repository is missing.
+fn refused(root: &Path, error: &FsError) -> Result<Result<Region, u16>, SourceError> {
+    if error.source.kind() == ErrorKind::PermissionDenied {
+        return Ok(Err(403));
+    }
+    if !error.is_absent() {
+        return Err(SourceError::transient(error.to_string()));
+    }
+    if let Err(gone) = fsx::stat_follow(root) {
+        return Err(SourceError::transient(gone.to_string()));
+    }
+    if fsx::stat_follow(&root.join("metadata")).is_ok() {
+        return Ok(Err(404));
+    }
+    Err(SourceError::transient(
+        "there is no repository in this folder; if it is a share, it is not mounted now",
+    ))
 }

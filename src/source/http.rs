@@ -1,19 +1,21 @@
 //! A repository on a web server: HTTP/1.1 with ranges, never decompressed, redirected with care.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use futures_util::future::BoxFuture;
 use futures_util::stream;
 use reqwest::header::{self, HeaderMap, HeaderName};
 use reqwest::redirect::Policy;
-use reqwest::{Client, ClientBuilder, NoProxy};
+use reqwest::{Client, ClientBuilder};
 use time::macros::format_description;
 use url::Url;
 
 use crate::fsx::{self, FsError};
 use crate::report::{ErrorCode, Fault};
 
+use super::proxy::{Proxy, Route};
 use super::{Answer, Body, RangeFrom, Source, SourceError, parse_content_range};
 
 /// Most redirects of one request.
@@ -30,7 +32,8 @@ pub struct NetOptions {
     pub timeout: Duration,
     /// The proxy.
     pub proxy: Proxy,
-    /// Hosts reached without it, as in the environment variable `NO_PROXY`.
+    /// Hosts reached without it: a list as in the environment variable `NO_PROXY`, which it replaces where the
+    /// proxy is given too; `<local>` means the local network.
     pub no_proxy: Option<String>,
     /// A file of certificates (PEM) to trust beside the system's.
     pub ca: Option<PathBuf>,
@@ -50,18 +53,6 @@ impl Default for NetOptions {
     }
 }
 
-/// The proxy to use.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum Proxy {
-    /// What the environment or the system says.
-    #[default]
-    System,
-    /// None.
-    Direct,
-    /// This one: `http://user:password@host:port`.
-    Url(String),
-}
-
 /// Why the network can't be set up as wished.
 #[derive(Debug, thiserror::Error)]
 pub enum NetError {
@@ -72,20 +63,18 @@ pub enum NetError {
     #[error(transparent)]
     Ca(#[from] FsError),
     /// The file of certificates is not one.
-    #[error("{} holds no certificates: {source}", path.display())]
+    #[error("{} holds a certificate that can't be read: {source}", path.display())]
     BadCa {
         /// The file.
         path: PathBuf,
         /// What is wrong.
         source: reqwest::Error,
     },
-    /// The proxy's address can't be read.
-    #[error("the proxy \u{ab}{proxy}\u{bb} can't be used: {source}")]
-    Proxy {
-        /// The proxy, without its password.
-        proxy: String,
-        /// What is wrong.
-        source: reqwest::Error,
+    /// The file of certificates has none in it.
+    #[error("{} holds no certificates", path.display())]
+    EmptyCa {
+        /// The file.
+        path: PathBuf,
     },
     /// The client can't be made.
     #[error("the network can't be set up: {0}")]
@@ -96,7 +85,7 @@ impl Fault for NetError {
     fn code(&self) -> ErrorCode {
         match self {
             Self::Ca(error) => error.code(),
-            Self::NoSource | Self::BadCa { .. } | Self::Proxy { .. } => ErrorCode::Config,
+            Self::NoSource | Self::BadCa { .. } | Self::EmptyCa { .. } => ErrorCode::Config,
             Self::Client(_) => ErrorCode::Insecure,
         }
     }
@@ -104,8 +93,7 @@ impl Fault for NetError {
     fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::NoSource => "Name at least one source in the configuration.",
-            Self::Ca(_) | Self::BadCa { .. } => "Check the setting \u{ab}ca\u{bb}.",
-            Self::Proxy { .. } => "Check the setting \u{ab}proxy\u{bb}.",
+            Self::Ca(_) | Self::BadCa { .. } | Self::EmptyCa { .. } => "Check the setting \u{ab}ca\u{bb}.",
             Self::Client(_) => {
                 "Install the system's CA certificates, or name a file with the setting \u{ab}ca\u{bb}."
             }
@@ -114,17 +102,26 @@ impl Fault for NetError {
     }
 }
 
-/// Makes the one client that all web sources share. `need_tls` says whether a source asks for https.
-pub(super) fn client(options: &NetOptions, need_tls: bool) -> Result<Client, NetError> {
+/// What all web sources share: one client, and the way it takes to a host.
+#[derive(Clone)]
+pub(super) struct Web {
+    client: Client,
+    route: Arc<Route>,
+}
+
+/// Makes what all web sources share. `need_tls` says whether a source asks for https.
+pub(super) fn client(options: &NetOptions, need_tls: bool) -> Result<Web, NetError> {
     install_provider();
-    match builder(options)?.build() {
-        Ok(client) => Ok(client),
+    let route = Arc::new(Route::of(&options.proxy, options.no_proxy.as_deref()));
+    let client = match builder(options, &route)?.build() {
+        Ok(client) => client,
         // A machine without any CA certificate still reaches plain http.
         Err(_) if !need_tls && options.ca.is_none() => {
-            Ok(builder(options)?.tls_certs_only(std::iter::empty()).build()?)
+            builder(options, &route)?.tls_certs_only(std::iter::empty()).build()?
         }
-        Err(error) => Err(error.into()),
-    }
+        Err(error) => return Err(error.into()),
+    };
+    Ok(Web { client, route })
 }
 
 /// Makes ring the provider of this process's TLS, unless the program has chosen one already.
@@ -132,7 +129,8 @@ fn install_provider() {
     rustls::crypto::ring::default_provider().install_default().ok();
 }
 
-fn builder(options: &NetOptions) -> Result<ClientBuilder, NetError> {
+fn builder(options: &NetOptions, route: &Arc<Route>) -> Result<ClientBuilder, NetError> {
+    let route = Arc::clone(route);
     let mut builder = Client::builder()
         .user_agent(&options.user_agent)
         .connect_timeout(options.timeout)
@@ -142,28 +140,17 @@ fn builder(options: &NetOptions) -> Result<ClientBuilder, NetError> {
         .http1_only()
         .tcp_nodelay(true)
         .pool_max_idle_per_host(8)
-        .pool_idle_timeout(Duration::from_secs(60));
-    let except = options.no_proxy.as_deref().map(NoProxy::from_string);
-    match &options.proxy {
-        Proxy::System => {}
-        Proxy::Direct => builder = builder.no_proxy(),
-        Proxy::Url(url) => {
-            let proxy = reqwest::Proxy::all(url.as_str())
-                .map_err(|source| NetError::Proxy { proxy: without_password(url), source })?;
-            let except = except.unwrap_or_else(NoProxy::from_env);
-            builder = builder.no_proxy().proxy(proxy.no_proxy(except));
-        }
-    }
+        .pool_idle_timeout(Duration::from_secs(60))
+        .proxy(reqwest::Proxy::custom(move |url| route.via(url).map(Url::from)));
     if let Some(path) = &options.ca {
         let bad = |source| NetError::BadCa { path: path.clone(), source };
         let certificates = reqwest::Certificate::from_pem_bundle(&fsx::read(path, MAX_CA)?).map_err(bad)?;
+        if certificates.is_empty() {
+            return Err(NetError::EmptyCa { path: path.clone() });
+        }
         builder = builder.tls_certs_merge(certificates);
     }
     Ok(builder)
-}
-
-fn without_password(url: &str) -> String {
-    url.rsplit_once('@').map_or(url, |(_, host)| host).to_owned()
 }
 
 fn redirect(attempt: reqwest::redirect::Attempt<'_>) -> reqwest::redirect::Action {
@@ -178,17 +165,17 @@ fn redirect(attempt: reqwest::redirect::Attempt<'_>) -> reqwest::redirect::Actio
 }
 
 /// A web server as a source.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Http {
-    client: Client,
+    web: Web,
     base: Url,
     name: String,
 }
 
 impl Http {
-    pub(super) fn new(client: Client, base: Url) -> Self {
+    pub(super) fn new(web: Web, base: Url) -> Self {
         let name = super::SourceUrl::Http(base.clone()).to_string();
-        Self { client, base, name }
+        Self { web, base, name }
     }
 
     async fn ask(&self, path: &str, range: Option<RangeFrom>) -> Result<Answer, SourceError> {
@@ -196,7 +183,8 @@ impl Http {
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(path.split('/'));
         }
-        let mut request = self.client.get(url).header(header::ACCEPT_ENCODING, "identity");
+        let via = self.web.route.via(&url);
+        let mut request = self.web.client.get(url).header(header::ACCEPT_ENCODING, "identity");
         if let Some(range) = &range {
             let last = range.end.map(|end| end.saturating_sub(1).to_string()).unwrap_or_default();
             request = request.header(header::RANGE, format!("bytes={}-{last}", range.offset));
@@ -204,7 +192,7 @@ impl Http {
                 request = request.header(header::IF_RANGE, etag);
             }
         }
-        let response = request.send().await.map_err(|error| SourceError::of(&error))?;
+        let response = request.send().await.map_err(|error| SourceError::of(&error, via.as_ref()))?;
         Ok(answer(response))
     }
 }
@@ -264,7 +252,7 @@ fn body(response: reqwest::Response) -> Body {
         match response.chunk().await {
             Ok(Some(chunk)) => Ok(Some((chunk.into(), response))),
             Ok(None) => Ok(None),
-            Err(error) => Err(SourceError::of(&error)),
+            Err(error) => Err(SourceError::of(&error, None)),
         }
     }))
 }
@@ -284,12 +272,7 @@ mod tests {
     #[test]
     fn a_client_without_any_certificate_can_be_made() {
         install_provider();
-        let builder = builder(&NetOptions::default()).unwrap();
+        let builder = builder(&NetOptions::default(), &Arc::new(Route::of(&Proxy::Direct, None))).unwrap();
         assert!(builder.tls_certs_only(std::iter::empty()).build().is_ok());
-    }
-
-    #[test]
-    fn a_password_is_not_shown() {
-        assert_eq!(without_password("http://me:secret@proxy:3128"), "proxy:3128");
     }
 }

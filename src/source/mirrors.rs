@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::http::{NetError, client};
-use super::{Folder, Http, NetOptions, Source, SourceUrl};
+use super::{Http, Local, NetOptions, Source, SourceUrl};
 
 /// The sources of a repository, in the order of the configuration.
 pub struct Mirrors {
@@ -26,6 +26,9 @@ struct Health {
     no_range: bool,
     /// How often it gave bytes that were not the signed ones.
     lies: u32,
+    /// Whether bytes came from it, and whether that was told.
+    used: bool,
+    told: bool,
 }
 
 /// Which source to ask next.
@@ -62,7 +65,7 @@ impl Mirrors {
         let mut shared = None;
         for url in urls {
             match url {
-                SourceUrl::Folder(root) => sources.push(Box::new(Folder::new(root.clone()))),
+                SourceUrl::Folder(root) => sources.push(Box::new(Local::new(root.clone()))),
                 SourceUrl::Http(base) => {
                     let client = match &shared {
                         Some(client) => client,
@@ -134,8 +137,19 @@ impl Mirrors {
     /// Takes in that bytes came from `mirror`.
     pub fn gave(&self, mirror: usize) {
         if let Some(health) = self.health().get_mut(mirror) {
-            (health.failures, health.rests_until) = (0, None);
+            (health.failures, health.rests_until, health.used) = (0, None, true);
         }
+    }
+
+    /// The sources from which the first bytes came since this was asked last.
+    pub fn newly_used(&self) -> Vec<String> {
+        let mut health = self.health();
+        let fresh = health.iter_mut().enumerate().filter(|(_, health)| health.used && !health.told);
+        let fresh = fresh.map(|(mirror, health)| {
+            health.told = true;
+            self.sources[mirror].describe()
+        });
+        fresh.collect()
     }
 
     /// Takes in that `mirror` gave other bytes than were signed; the others are preferred from now on.
@@ -178,6 +192,7 @@ impl fmt::Debug for Mirrors {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Folder;
     use super::*;
 
     fn three() -> Mirrors {

@@ -1,12 +1,16 @@
-//! Where bytes come from: a web server with ranges, or a folder. One request, one answer.
+//! Where bytes come from: a web server with ranges, a folder, or a bundle. One request, one answer.
 //!
 //! Nothing here retries, waits or writes files; that is what `transfer` does. An [`Answer`] tells what the
 //! other side said without judging it, because a server may lie in every header.
 
+mod bundle;
 mod failure;
 mod folder;
 mod http;
+mod local;
 mod mirrors;
+mod proxy;
+mod region;
 mod url;
 
 use std::time::Duration;
@@ -14,10 +18,14 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 
+pub use bundle::{Bundle, BundleFile, BundleFileError};
 pub use failure::{SourceError, Trouble};
 pub use folder::Folder;
-pub use http::{Http, NetError, NetOptions, Proxy};
+pub use http::{Http, NetError, NetOptions};
+pub use local::Local;
 pub use mirrors::{Choice, Mirrors};
+pub(crate) use proxy::without_login;
+pub use proxy::{InvalidProxy, Proxy, ProxyUrl};
 pub use url::{InvalidSource, SourceUrl};
 
 /// Part of an object, from an offset on.
@@ -44,7 +52,7 @@ pub struct ContentRange {
 
 /// What a source said, before the first byte of the body.
 pub struct Answer {
-    /// The status of HTTP (RFC 9110); folders use 200, 206, 403, 404 and 416.
+    /// The status of HTTP (RFC 9110); folders and bundles use 200, 206, 403, 404 and 416.
     pub status: u16,
     /// The strong entity tag, if there is one.
     pub etag: Option<String>,

@@ -1,4 +1,5 @@
-//! How a source is written: `http(s)://host/path`, `ip:port/path`, `file:///folder` or a folder's path.
+//! How a source is written: `http(s)://host/path`, `ip:port/path`, `file:///folder`, or the path of a folder or
+//! bundle.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -6,12 +7,14 @@ use std::str::FromStr;
 
 use url::Url;
 
+use crate::platform::file::HAS_DRIVES;
+
 /// The place of a repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SourceUrl {
     /// A web server; the path ends in `/`.
     Http(Url),
-    /// A folder or share.
+    /// A folder, a share, or the file of a bundle.
     Folder(PathBuf),
 }
 
@@ -31,6 +34,12 @@ impl SourceUrl {
     pub fn is_https(&self) -> bool {
         matches!(self, Self::Http(url) if url.scheme() == "https")
     }
+
+    /// Whether the bytes are read without a network that we know of.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        matches!(self, Self::Folder(_))
+    }
 }
 
 impl FromStr for SourceUrl {
@@ -43,8 +52,11 @@ impl FromStr for SourceUrl {
             return Err(refused("it is empty"));
         }
         let path = PathBuf::from(text);
-        if path.is_absolute() || text.starts_with("\\\\") {
+        if path.is_absolute() {
             return Ok(Self::Folder(path));
+        }
+        if let Some(rule) = half_a_path(text) {
+            return Err(refused(rule));
         }
         let Some((scheme, _)) = text.split_once("://") else {
             // Only a host and a port, as one types it in a local network.
@@ -53,20 +65,41 @@ impl FromStr for SourceUrl {
         let mut url = Url::parse(text).map_err(|_why| refused("it can't be read as a URL"))?;
         match scheme.to_ascii_lowercase().as_str() {
             "http" | "https" => {}
-            "file" => {
-                let path = url.to_file_path().map_err(|()| refused("it does not name a folder"))?;
-                return Ok(Self::Folder(path));
-            }
+            "file" => {}
             _ => return Err(refused("only http, https and file are known")),
         }
         if url.query().is_some() || url.fragment().is_some() {
             return Err(refused("it has a ? or # in it"));
+        }
+        if url.scheme() == "file" {
+            if url.host().is_some() && !HAS_DRIVES {
+                return Err(refused(MOUNT_IT));
+            }
+            let path = url.to_file_path().map_err(|()| refused("it does not name a folder"))?;
+            return Ok(Self::Folder(path));
         }
         if !url.path().ends_with('/') {
             let path = format!("{}/", url.path());
             url.set_path(&path);
         }
         Ok(Self::Http(url))
+    }
+}
+
+const MOUNT_IT: &str = "a share is named by the folder it is mounted at on this system";
+
+/// Why a text that looks like a path can't be used as one here.
+fn half_a_path(text: &str) -> Option<&'static str> {
+    let drive = matches!(text.as_bytes(), [letter, b':', b'\\' | b'/', ..] if letter.is_ascii_alphabetic());
+    let drive = drive && !text.contains("://");
+    if text.starts_with("\\\\") {
+        Some(MOUNT_IT)
+    } else if drive && !HAS_DRIVES {
+        Some("there are no drives on this system")
+    } else if drive || text.starts_with(['.', '~', '/', '\\']) {
+        Some("a folder or bundle is named by its whole path")
+    } else {
+        None
     }
 }
 
@@ -110,5 +143,32 @@ mod tests {
         let url = Url::from_file_path(&here).unwrap();
         assert_eq!(url.as_str().parse(), Ok(SourceUrl::Folder(here.clone())));
         assert_eq!(here.to_str().unwrap().parse(), Ok(SourceUrl::Folder(here)));
+        for half in ["./repo", "../repo.updraft", "~/repo", "\\repo"] {
+            let error = half.parse::<SourceUrl>().unwrap_err();
+            assert_eq!(error.rule, "a folder or bundle is named by its whole path", "{half}");
+        }
+    }
+
+    #[test]
+    fn signs_in_a_file_url_are_read_as_written() {
+        let here = std::env::temp_dir().join("\u{7a7a} 1%20#?");
+        let url = Url::from_file_path(&here).unwrap();
+        assert_eq!(url.as_str().parse(), Ok(SourceUrl::Folder(here)));
+        assert!("file:///a#b".parse::<SourceUrl>().is_err(), "the rest after # would be lost");
+    }
+
+    #[test]
+    fn a_share_is_a_folder_where_the_system_has_such_names_and_else_refused() {
+        for text in [r"\\server\share\repo", "file://server/share/repo"] {
+            let read = text.parse::<SourceUrl>();
+            if HAS_DRIVES {
+                assert_eq!(read, Ok(SourceUrl::Folder(PathBuf::from(r"\\server\share\repo"))), "{text}");
+            } else {
+                assert_eq!(read.unwrap_err().rule, MOUNT_IT, "{text}");
+            }
+        }
+        for text in [r"C:\repo", "c:/repo"] {
+            assert_eq!(text.parse::<SourceUrl>().is_ok(), HAS_DRIVES, "{text}");
+        }
     }
 }

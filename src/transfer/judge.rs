@@ -58,7 +58,9 @@ impl From<SourceError> for Fall {
     fn from(error: SourceError) -> Self {
         match error.trouble {
             Trouble::Transient => Self::transient(error.reason),
+            Trouble::Refused => Self::BadAnswer(error.reason),
             Trouble::Insecure => Self::Insecure(error.reason),
+            Trouble::Unusable => Self::BadAnswer(error.reason),
         }
     }
 }
@@ -73,7 +75,13 @@ pub(super) fn refused(answer: &Answer) -> Option<Fall> {
             reason: format!("the server answers {status}"),
             retry_after: answer.retry_after,
         }),
-        407 => Some(Fall::BadAnswer("the proxy asks for a user and a password".to_owned())),
+        407 => Some(Fall::BadAnswer(
+            "the proxy asks for a user and a password; give them in the setting \u{ab}proxy\u{bb}".to_owned(),
+        )),
+        // Some proxies answer so too, so the reason names both.
+        401 => Some(Fall::BadAnswer(
+            "the server, or the proxy before it, asks for a user and a password (401)".to_owned(),
+        )),
         _ => Some(Fall::BadAnswer(format!("it answers {status}"))),
     }
 }

@@ -99,6 +99,23 @@ pub(super) struct Targets {
     pub(super) targets: BTreeMap<String, TargetFile>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) delegations: Option<Value>,
+    /// Beyond the specification: further places of the repository. Whatever else stands here counts as none.
+    #[serde(default, rename = "x-updraft-mirrors", skip_serializing_if = "Option::is_none")]
+    pub(super) mirrors: Option<Value>,
+}
+
+/// Most further places of a repository.
+pub const MAX_MIRRORS: usize = 16;
+/// Most bytes of the address of one.
+pub const MAX_MIRROR: usize = 2000;
+
+impl Targets {
+    /// The addresses of further places of the repository, as they were signed.
+    pub(super) fn mirrors(&self) -> Vec<String> {
+        let listed = self.mirrors.as_ref().and_then(Value::as_array).into_iter().flatten();
+        let texts = listed.filter_map(Value::as_str).filter(|text| text.len() <= MAX_MIRROR);
+        texts.take(MAX_MIRRORS).map(str::to_owned).collect()
+    }
 }
 
 /// One target.

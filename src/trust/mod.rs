@@ -26,6 +26,7 @@ pub use delegation::{Found, Search};
 pub use error::TrustError;
 pub use key::PublicKey;
 pub use limits::{MAX_ROOT, MAX_ROTATIONS, MAX_SNAPSHOT, MAX_TARGETS, MAX_TIMESTAMP};
+pub use metadata::{MAX_MIRROR, MAX_MIRRORS};
 pub use refresh::{Answer, Refresh, Want};
 pub use repository::{TrustedRelease, TrustedRepository};
 pub use store::Store;

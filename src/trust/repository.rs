@@ -92,6 +92,12 @@ impl TrustedRepository {
         self.expires
     }
 
+    /// Further places of the repository, as the publisher signed them: texts that nobody has read yet.
+    #[must_use]
+    pub fn mirrors(&self) -> Vec<String> {
+        self.targets.mirrors()
+    }
+
     /// The releases of a channel for any of `platforms`, by number within each platform.
     #[must_use]
     pub fn releases(&self, channel: &Channel, platforms: &[Platform]) -> Vec<ReleaseTarget> {

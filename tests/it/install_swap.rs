@@ -179,7 +179,7 @@ fn a_file_and_a_folder_may_change_places() {
     assert_eq!(it::read(&bench.root()), one);
     it::write(&bench.root(), &tree(&[("b/mine", file("mine"))]));
     let refused = bench.update(&two, 4).unwrap_err();
-    assert_eq!(refused.code, ErrorCode::Permission, "{refused}");
+    assert_eq!(refused.code, ErrorCode::InTheWay, "{refused}");
     let mut wanted = one;
     wanted.insert("b/mine".to_owned(), file("mine"));
     assert_eq!(it::read(&bench.root()), wanted);

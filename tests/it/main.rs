@@ -5,10 +5,18 @@ mod support;
 #[cfg(unix)]
 mod bad_input;
 #[cfg(unix)]
+mod bundle;
+#[cfg(unix)]
 mod check;
 #[cfg(feature = "checkpoints")]
 mod crash_model;
 mod docs;
+#[cfg(unix)]
+mod forced;
+#[cfg(unix)]
+mod health;
+#[cfg(target_os = "linux")]
+mod holders;
 #[cfg(unix)]
 mod host;
 #[cfg(feature = "checkpoints")]
@@ -17,6 +25,16 @@ mod install_crash;
 mod install_kill;
 mod install_swap;
 mod install_tree;
+#[cfg(all(unix, feature = "checkpoints"))]
+mod interlock;
+#[cfg(unix)]
+mod mirrors;
+#[cfg(unix)]
+mod policies;
+#[cfg(target_os = "linux")]
+mod preflight;
+#[cfg(unix)]
+mod proxies;
 #[cfg(unix)]
 mod publish;
 #[cfg(unix)]
@@ -24,13 +42,21 @@ mod publish_kill;
 #[cfg(unix)]
 mod real_release;
 #[cfg(unix)]
+mod repair;
+#[cfg(unix)]
 mod reporters;
 mod repository_formats;
 #[cfg(unix)]
 mod resume;
 #[cfg(unix)]
+mod self_check;
+#[cfg(unix)]
 mod serve;
 mod settings;
+#[cfg(unix)]
+mod stopping;
+#[cfg(unix)]
+mod tls;
 mod transfer;
 mod trust_attacks;
 mod trust_keys;
@@ -39,6 +65,10 @@ mod trust_world;
 #[cfg(unix)]
 mod update;
 mod vendor;
+#[cfg(unix)]
+mod vendor_app;
 mod verify;
+#[cfg(unix)]
+mod verify_install;
 #[cfg(feature = "gui")]
 mod window;

@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use updraft::engine::{self, Asking, Launch, Outcome, Setup, Task};
+use updraft::engine::{self, Asking, InUsePolicy, Launch, Outcome, Setup, Task};
 use updraft::host::Handover;
 use updraft::install::Install;
 use updraft::release::{Channel, Platform};
@@ -29,6 +29,8 @@ fn setup(world: &World) -> Setup {
         by_hand: true,
         check_timeout: Duration::from_secs(10),
         wait_for_program: Duration::from_secs(10),
+        in_use: InUsePolicy::Fail,
+        close_program: false,
         limit: Some(2_000_000),
         start_anyway: false,
         stub: world.app().join("updater/updater"),

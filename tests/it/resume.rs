@@ -220,3 +220,14 @@ fn content_that_changed_on_the_server_is_not_mixed_in() {
     world.update();
     assert_eq!(tree(&world.app()), tree(&world.build()));
 }
+
+/// A53: the bandwidth limit holds for all streams together.
+#[test]
+fn the_bandwidth_limit_holds() {
+    let (world, _server) = world(&[("a.bin", 900_000), ("b.bin", 900_000), ("c.bin", 900_000)]);
+    let began = Instant::now();
+    expect(world.updater().args(["update", "--no-start", "--limit", "900000"]), 0);
+    // The last bytes are booked when they come, so at least two of the three seconds have passed.
+    assert!(began.elapsed() >= Duration::from_secs(2), "{:?}", began.elapsed());
+    assert_eq!(tree(&world.app()), tree(&world.build()));
+}

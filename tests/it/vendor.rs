@@ -155,7 +155,7 @@ pub(crate) fn files(root: &Path) -> std::collections::BTreeMap<String, Vec<u8>> 
             if path.is_dir() {
                 open.push(path);
             } else {
-                let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+                let name = path.strip_prefix(root).unwrap().to_str().unwrap().replace('\\', "/");
                 found.insert(name, std::fs::read(&path).unwrap());
             }
         }

@@ -42,6 +42,10 @@ pub enum Command {
     },
     /// Show what an update would do to each file.
     Plan,
+    /// Say whether updates can be installed here: rights, volumes, room. No network, changes nothing.
+    CanUpdate,
+    /// Compare every file with what the installed version laid down. No network, changes nothing.
+    Verify,
     /// Bring back the files of the installed version as they were signed.
     Repair,
     /// Bring back the version before; works without network.
@@ -52,6 +56,12 @@ pub enum Command {
     Confirm,
     /// Show the settings and where each comes from.
     Config,
+    /// Look whether this updater can work in this install: settings, record, keys and metadata. Changes nothing.
+    SelfCheck {
+        /// Settings that are to take the place of those there.
+        #[arg(long, value_name = "FILE")]
+        new_config: Option<PathBuf>,
+    },
 }
 
 /// Where and how.
@@ -75,11 +85,14 @@ pub struct Common {
     /// In the window: take an optional version without asking. Without a window every version is taken.
     #[arg(long, global = true)]
     pub accept: bool,
+    /// Ask the program to close, if it is yours, instead of waiting until you close it. It is never killed.
+    #[arg(long, global = true)]
+    pub close_program: bool,
     /// Do not start the program afterwards.
     #[arg(long, global = true)]
     pub no_start: bool,
-    /// Where releases come from; may be given several times.
-    #[arg(long = "source", global = true, value_name = "URL")]
+    /// Where releases come from: an address, a folder, or the file of a bundle; may be given several times.
+    #[arg(long = "source", global = true, value_name = "URL|FILE")]
     pub sources: Vec<String>,
     /// The stream of releases to follow.
     #[arg(long, global = true)]
@@ -90,9 +103,15 @@ pub struct Common {
     /// The language of the window: en, zh-CN.
     #[arg(long, global = true, value_name = "TAG")]
     pub language: Option<String>,
-    /// A proxy for http and https.
+    /// A proxy for http and https: http://user:password@host:port, or "direct" for none.
     #[arg(long, global = true, value_name = "URL")]
     pub proxy: Option<String>,
+    /// Hosts reached without proxy: names, addresses, networks, "<local>" for the local network.
+    #[arg(long, global = true, value_name = "HOSTS")]
+    pub no_proxy: Option<String>,
+    /// A file of certificates (PEM) to trust beside the system's.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub ca: Option<String>,
     /// Most bytes to fetch a second.
     #[arg(long, global = true, value_name = "BYTES")]
     pub limit: Option<u64>,
@@ -147,16 +166,27 @@ impl HandoverArgs {
     }
 }
 
+/// A folder or file that is there is named as it is on a command line; everything else is left as it is.
+fn whole(source: &str) -> String {
+    let path = std::path::Path::new(source);
+    let is_here = !path.is_absolute() && !source.contains("://") && crate::fsx::stat_follow(path).is_ok();
+    let absolute = if is_here { std::path::absolute(path).ok() } else { None };
+    absolute.and_then(|path| path.into_os_string().into_string().ok()).unwrap_or_else(|| source.to_owned())
+}
+
 impl Common {
     /// What these arguments say about settings.
     #[must_use]
     pub fn fragment(&self) -> Fragment {
         let mut said = Fragment {
-            sources: (!self.sources.is_empty()).then(|| self.sources.clone()),
+            sources: (!self.sources.is_empty())
+                .then(|| self.sources.iter().map(|text| whole(text)).collect()),
             channel: self.channel.clone(),
             platform: self.platform.clone(),
             language: self.language.clone(),
             proxy: self.proxy.clone(),
+            no_proxy: self.no_proxy.clone(),
+            ca: self.ca.clone(),
             limit: self.limit,
             ..Fragment::default()
         };

@@ -2,11 +2,12 @@
 
 use serde_json::json;
 
-use crate::engine::{self, Asking, CheckResult, Task};
+use crate::api::run_to_end;
+use crate::engine::{self, Asking, CheckResult, Confirmed, Task};
 use crate::host;
-use crate::plan::{Action, Way};
+use crate::plan::{self, Action, Way};
 use crate::release::Urgency;
-use crate::report::{Control, ErrorCode, Failure};
+use crate::report::{Control, Failure};
 
 use super::args::Args;
 use super::session::{Session, fail};
@@ -15,14 +16,6 @@ use super::session::{Session, fail};
 const AVAILABLE: u8 = 10;
 /// Exit code of a check that found a forced release.
 const FORCED: u8 = 11;
-
-pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|source| Failure {
-        code: ErrorCode::Internal,
-        message: format!("the system gives no event queue: {source}"),
-        hint: None,
-    })
-}
 
 pub(super) fn check(args: &Args) -> Result<u8, Failure> {
     let session = Session::open(&args.common)?;
@@ -33,12 +26,12 @@ pub(super) fn check(args: &Args) -> Result<u8, Failure> {
     } else if session.settings.enabled {
         let setup = session.setup(args, Task::Update, Asking::Nobody)?;
         let control = Control::new();
-        runtime()?.block_on(engine::check(&setup, &control, &|_event| {})).map_err(|error| fail(&error))?
+        run_to_end(engine::check(&setup, &control, &|_event| {}))?.map_err(|error| fail(&error))?
     } else {
         CheckResult::Disabled
     };
     let code = match &result {
-        CheckResult::Disabled | CheckResult::UpToDate(_) => 0,
+        CheckResult::Disabled | CheckResult::UpToDate(_) | CheckResult::Quarantined { .. } => 0,
         CheckResult::Available(offer) if offer.urgency == Urgency::Forced => FORCED,
         CheckResult::Available(_) => AVAILABLE,
     };
@@ -55,6 +48,9 @@ pub(crate) fn check_json(result: &CheckResult) -> serde_json::Value {
     match result {
         CheckResult::Disabled => json!({"status": "disabled"}),
         CheckResult::UpToDate(installed) => json!({"status": "up-to-date", "installed": installed}),
+        CheckResult::Quarantined { installed, release } => {
+            json!({"status": "up-to-date", "installed": installed, "quarantined": release})
+        }
         CheckResult::Available(offer) => json!({
             "status": "available", "installed": offer.installed, "release": offer.release,
             "urgency": offer.urgency, "download_bytes": offer.download_bytes, "notes": offer.notes,
@@ -70,6 +66,12 @@ fn check_text(result: &CheckResult) -> String {
     match result {
         CheckResult::Disabled => "Updates are turned off in the settings.".to_owned(),
         CheckResult::UpToDate(installed) => format!("Up to date: {}.", name(installed)),
+        CheckResult::Quarantined { installed, release } => format!(
+            "Up to date: {}. {} is newer, but it did not live on this machine; it is offered again when it was \
+             published anew.",
+            name(installed),
+            name(release)
+        ),
         CheckResult::Available(offer) => {
             let must = if offer.urgency == Urgency::Forced { "required" } else { "optional" };
             format!(
@@ -86,8 +88,7 @@ pub(super) fn plan(args: &Args) -> Result<u8, Failure> {
     session.start_log();
     let setup = session.setup(args, Task::Update, Asking::Nobody)?;
     let control = Control::new();
-    let plan =
-        runtime()?.block_on(engine::preview(&setup, &control, &|_event| {})).map_err(|error| fail(&error))?;
+    let plan = run_to_end(engine::preview(&setup, &control, &|_event| {}))?.map_err(|error| fail(&error))?;
     let Some(plan) = plan else {
         println!(
             "{}",
@@ -101,7 +102,10 @@ pub(super) fn plan(args: &Args) -> Result<u8, Failure> {
     };
     if args.common.json {
         let items = plan.items.iter().map(|item| {
-            json!({"path": item.path, "action": item.action, "bytes": bytes(&item.way), "keep_beside": item.keep_beside})
+            json!({
+                "path": item.path, "action": item.action, "bytes": bytes(&item.way),
+                "keep_beside": item.keep_beside, "conflict": item.conflict,
+            })
         });
         println!(
             "{}",
@@ -109,7 +113,8 @@ pub(super) fn plan(args: &Args) -> Result<u8, Failure> {
         );
         return Ok(0);
     }
-    for item in plan.changes() {
+    let is_told = |item: &&plan::Item| item.action != Action::Keep || item.conflict.is_some();
+    for item in plan.items.iter().filter(is_told) {
         let verb = match item.action {
             Action::Add => "add   ",
             Action::Update => "update",
@@ -117,7 +122,8 @@ pub(super) fn plan(args: &Args) -> Result<u8, Failure> {
             Action::Keep => "keep  ",
         };
         let beside = if item.keep_beside { "  (your changed copy is kept beside)" } else { "" };
-        println!("{verb} {:>12} {}{beside}", bytes(&item.way), item.path);
+        let conflict = item.conflict.as_ref().map(conflict_text).unwrap_or_default();
+        println!("{verb} {:>12} {}{beside}{conflict}", bytes(&item.way), item.path);
     }
     let t = plan.totals();
     println!(
@@ -125,6 +131,13 @@ pub(super) fn plan(args: &Args) -> Result<u8, Failure> {
         t.add, t.update, t.remove, t.keep, t.fetch_bytes
     );
     Ok(0)
+}
+
+fn conflict_text(conflict: &plan::Conflict) -> String {
+    match &conflict.new_default {
+        Some(path) => format!("  (you changed it; the new default lies beside it as {})", path.name()),
+        None => "  (you changed it; the names for the new default beside it are taken)".to_owned(),
+    }
 }
 
 pub(super) fn status(args: &Args) -> Result<u8, Failure> {
@@ -137,6 +150,7 @@ pub(super) fn status(args: &Args) -> Result<u8, Failure> {
             json!({
                 "app": session.settings.app, "folder": session.install.root(), "installed": record.receipt.release(),
                 "files": record.receipt.files.len(), "interrupted": open, "skipped": record.skip,
+                "unconfirmed_starts": record.unconfirmed.as_ref().map(|unconfirmed| unconfirmed.starts),
                 "quarantined": record.quarantine.iter().map(|(number, _)| number).collect::<Vec<_>>(),
             })
         );
@@ -157,19 +171,40 @@ pub(super) fn status(args: &Args) -> Result<u8, Failure> {
     if let Some(skipped) = &record.skip {
         println!("Version {skipped} was skipped.");
     }
+    if let Some(unconfirmed) = &record.unconfirmed {
+        println!("It has not shown yet that it is well; it was started {} times.", unconfirmed.starts);
+    }
+    for (number, _) in &record.quarantine {
+        println!("Release {number} did not live here and is not offered again.");
+    }
     Ok(0)
 }
 
+/// For programs that do not take the library in. Nothing to confirm is no error: a program may say it each time.
 pub(super) fn confirm(args: &Args) -> Result<u8, Failure> {
     let session = Session::open(&args.common)?;
-    host::confirm(&session.install.state_dir().join("confirmed")).map_err(|error| fail(&error))?;
+    let confirmed = engine::confirm(&session.install).map_err(|error| fail(&error))?;
+    let (status, release) = match &confirmed {
+        Confirmed::Now(release) => ("confirmed", release),
+        Confirmed::Already(release) => ("nothing-to-confirm", release),
+    };
+    let version = release.version.as_ref().map_or("the program".to_owned(), ToString::to_string);
+    if args.common.json {
+        println!("{}", json!({"status": status, "installed": release}));
+    } else if matches!(confirmed, Confirmed::Now(_)) {
+        println!("Confirmed: {version} is well.");
+    } else {
+        println!("Nothing to confirm: {version} is known to be well.");
+    }
     Ok(0)
 }
 
 pub(super) fn config(args: &Args) -> Result<u8, Failure> {
     let session = Session::open(&args.common)?;
-    let value = serde_json::to_value(&session.merged).unwrap_or_default();
+    let mut value = serde_json::to_value(session.merged.shown()).unwrap_or_default();
+    let used = session.settings.used_sources(&session.install, session.merged.sources.origin);
     if args.common.json {
+        value["used_sources"] = json!(used);
         println!("{value}");
         return Ok(0);
     }
@@ -177,6 +212,10 @@ pub(super) fn config(args: &Args) -> Result<u8, Failure> {
     for (key, said) in value.as_object().into_iter().flatten().filter(|(key, _)| *key != "unknown") {
         let shown = if said["value"].is_null() { "(not set)".to_owned() } else { said["value"].to_string() };
         println!("{key:24} {shown:40} {}", said["origin"].as_str().unwrap_or_default());
+    }
+    for source in &used {
+        let by = json!(source.named_by);
+        println!("{:24} {:40} {}", "source used", source.source, by.as_str().unwrap_or_default());
     }
     for name in &session.merged.unknown {
         println!("{name:24} means nothing to this version and is ignored");

@@ -3,6 +3,8 @@
 mod args;
 mod commands;
 mod events;
+mod inspect;
+mod self_check;
 mod session;
 mod stub;
 #[cfg(feature = "gui")]
@@ -43,7 +45,10 @@ fn run(args: &Args) -> Result<u8, Failure> {
         Some(Command::Plan) => commands::plan(args),
         Some(Command::Status) => commands::status(args),
         Some(Command::Confirm) => commands::confirm(args),
+        Some(Command::CanUpdate) => inspect::can_update(args),
+        Some(Command::Verify) => inspect::verify(args),
         Some(Command::Config) => commands::config(args),
+        Some(Command::SelfCheck { new_config }) => self_check::self_check(args, new_config.as_deref()),
         Some(Command::Rollback) => work::rollback(args),
         Some(Command::Repair) => work::update(args, crate::engine::Task::Repair),
         Some(Command::Update { .. }) | None => work::update(args, crate::engine::Task::Update),

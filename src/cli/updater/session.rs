@@ -87,7 +87,8 @@ impl Session {
             .map_err(|error| Failure::of(&error))?;
         let told = self.settings.setup(self.install.clone(), stub).map_err(|error| Failure::of(&error))?;
         let (handover, by_hand, log) = (args.handover(), args.is_by_hand(), Some(self.log_file()));
-        Ok(Setup { handover, task, asking, launch, by_hand, log, ..told })
+        let close_program = args.common.close_program;
+        Ok(Setup { handover, task, asking, launch, by_hand, log, close_program, ..told })
     }
 
     /// Where this install's log is.

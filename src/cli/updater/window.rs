@@ -3,13 +3,13 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::api::queue;
 use crate::engine::{self, Asking, Launch, Setup, Task};
 use crate::gui::{self, Feed, WindowError, WindowSetup};
 use crate::install::Install;
 use crate::report::{Control, ErrorCode, Failure, Fanout, Reporter as _, parse_line};
 
 use super::args::Args;
-use super::commands::runtime;
 use super::session::Session;
 use super::work::{NoWindow, add_records, code_of, drive};
 
@@ -83,7 +83,7 @@ fn is_other_at_work(install: &Install) -> bool {
 /// Shows what another updater does until it ends or the person has seen enough. A program that handed over is
 /// started again when the other has done its work.
 fn follow(setup: &Setup, control: &Control, mut feed: Feed) {
-    let Ok(runtime) = runtime() else { return };
+    let Ok(runtime) = queue() else { return };
     let mut seen = 0;
     while is_other_at_work(&setup.install) && !control.is_cancelled() {
         let bytes = crate::fsx::read(&setup.install.events_file(), 16 * 1024 * 1024).unwrap_or_default();

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use crate::api::run_to_end;
 use crate::engine::{self, Asking, Outcome, Setup, Task};
 use crate::report::{Control, ErrorCode, Event, Failure, Fanout, JsonLines, Text};
 
 use super::args::Args;
-use super::commands::runtime;
 use super::events::EventLog;
 use super::session::{Session, fail};
 #[cfg(feature = "gui")]
@@ -44,7 +44,7 @@ fn disabled(args: &Args, session: &Session) -> Result<u8, Failure> {
 }
 
 fn start_program(setup: &Setup) -> Result<(), Failure> {
-    runtime()?.block_on(engine::start_program(setup, &Control::new())).map_err(|error| fail(&error))
+    run_to_end(engine::start_program(setup, &Control::new()))?.map_err(|error| fail(&error))
 }
 
 fn in_terminal(args: &Args, session: &Session, task: Task) -> Result<u8, Failure> {
@@ -84,21 +84,27 @@ fn wait_for_other(session: &Session, control: &Control) {
 
 /// Runs the update here; Ctrl-C cancels it.
 pub(super) fn drive(setup: &Setup, control: &Control, fanout: &Fanout) -> Result<Outcome, Failure> {
-    let runtime = runtime()?;
-    Ok(runtime.block_on(async {
-        let cancel = async {
+    listen(control.clone());
+    let events = |event| fanout.report(event);
+    run_to_end(engine::run(setup, control, &events))
+}
+
+/// Hears Ctrl-C on a thread of its own: where files are read nothing else of the update has its turn.
+fn listen(control: Control) {
+    let hear = move || {
+        let heard = async {
             // Without a handler Ctrl-C ends the process, which harms nothing either.
-            if tokio::signal::ctrl_c().await.is_ok() {
+            while tokio::signal::ctrl_c().await.is_ok() {
                 control.cancel();
             }
-            std::future::pending::<()>().await;
         };
-        let events = |event| fanout.report(event);
-        tokio::select! {
-            outcome = engine::run(setup, control, &events) => outcome,
-            () = cancel => Outcome::Cancelled,
+        if let Err(error) = run_to_end(heard) {
+            tracing::warn!("Ctrl-C can't be heard: {error}");
         }
-    }))
+    };
+    if let Err(error) = std::thread::Builder::new().name("ctrl-c".to_owned()).spawn(hear) {
+        tracing::warn!("Ctrl-C can't be heard: {error}");
+    }
 }
 
 /// The log, and the record of events a second updater shows.
@@ -113,7 +119,7 @@ fn log_event(event: &Event) {
     }
 }
 
-fn no_thread(source: std::io::Error) -> Failure {
+pub(super) fn no_thread(source: std::io::Error) -> Failure {
     Failure {
         code: ErrorCode::Internal,
         message: format!("the system gives no thread: {source}"),
@@ -125,6 +131,7 @@ pub(super) fn code_of(outcome: &Outcome) -> u8 {
     match outcome {
         Outcome::UpToDate(_) | Outcome::Installed(_) | Outcome::Declined => 0,
         Outcome::Cancelled => ErrorCode::Cancelled.exit(),
+        Outcome::Deferred(_) => ErrorCode::HostRuns.exit(),
         Outcome::RolledBack { .. } => ErrorCode::RolledBack.exit(),
         Outcome::Failed(failure) => super::exit_code(failure.code),
     }
@@ -143,10 +150,10 @@ pub(super) fn rollback(args: &Args) -> Result<u8, Failure> {
     };
     lane.map_err(no_thread)?;
     add_records(&mut fanout, &session)?;
-    let result = runtime()?.block_on(engine::rollback(&setup, &control, &|event| fanout.report(event)));
+    let result = run_to_end(engine::rollback(&setup, &control, &|event| fanout.report(event)));
     fanout.finish(Duration::from_secs(2));
     // A rollback that was asked for is a success.
-    result.map(|_outcome| 0).map_err(|error| fail(&error))
+    result?.map(|_outcome| 0).map_err(|error| fail(&error))
 }
 
 #[cfg(not(feature = "gui"))]

@@ -38,6 +38,12 @@ pub(super) enum Command {
     Verify(Verify),
     /// Signs the metadata of a repository again before it runs out.
     Renew(Renew),
+    /// One file for a stick: a repository, or part of one, taken to where there is no network.
+    #[command(subcommand)]
+    Bundle(Bundle),
+    /// Further places of the repository, told to every install in its signed metadata.
+    #[command(subcommand)]
+    Mirror(Mirror),
     /// Shows an update on this machine: a vendor, a server and an installed program in one folder.
     Demo(crate::cli::demo::DemoArgs),
 }
@@ -114,6 +120,16 @@ pub(super) struct Publish {
     /// Leave out what matches, such as "*.pdb" or "logs/**".
     #[arg(long, value_name = "GLOB")]
     pub(super) exclude: Vec<String>,
+    /// Files that stay when the user changed them; the new default is laid beside as NAME.new [default: as
+    /// before].
+    #[arg(long, value_name = "GLOB")]
+    pub(super) keep_if_modified: Vec<String>,
+    /// Files that are written where there is none, and then belong to the user [default: as before].
+    #[arg(long, value_name = "GLOB")]
+    pub(super) once: Vec<String>,
+    /// Files of which the release's copy counts again; the user's is kept aside.
+    #[arg(long, value_name = "GLOB")]
+    pub(super) replace: Vec<String>,
     /// The private keys [default: REPO.keys beside REPO].
     #[arg(long, value_name = "DIR", env = "UPDRAFT_KEYS")]
     pub(super) keys: Option<PathBuf>,
@@ -129,6 +145,9 @@ pub(super) struct Publish {
     /// Sign with this time instead of now (YYYY-MM-DDTHH:MM:SSZ).
     #[arg(long, value_name = "TIME")]
     pub(super) time: Option<Stamp>,
+    /// Days until the timestamp runs out: more for bundles and machines that are seldom reached.
+    #[arg(long, value_name = "N", default_value_t = TIMESTAMP_DAYS, value_parser = days())]
+    pub(super) days: u32,
 }
 
 /// `updraft serve`
@@ -165,6 +184,124 @@ pub(super) struct Renew {
     /// The private keys [default: REPO.keys beside REPO].
     #[arg(long, value_name = "DIR", env = "UPDRAFT_KEYS")]
     pub(super) keys: Option<PathBuf>,
+    /// Days until the timestamp runs out: more for bundles and machines that are seldom reached.
+    #[arg(long, value_name = "N", default_value_t = TIMESTAMP_DAYS, value_parser = days())]
+    pub(super) days: u32,
+}
+
+/// `updraft bundle`
+#[derive(Debug, Subcommand)]
+pub(super) enum Bundle {
+    /// Writes the newest release of each channel and platform, or more or less than that, into one file.
+    Export(BundleExport),
+    /// Merges a bundle into a repository folder, or makes a new one of it.
+    Import(BundleImport),
+    /// Shows what a bundle holds, whose keys signed it, and how long it is good.
+    List(BundleLook),
+    /// The same, and reads and checks every byte.
+    Verify(BundleLook),
+}
+
+/// `updraft bundle export`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    updraft bundle export ./repo --out MyApp.updraft\n  \
+    updraft bundle export ./repo --out small.updraft --platform windows-x86_64 --from-release 7\n  \
+    updraft bundle export ./repo --out mirror.updraft --all\n\n\
+    An install takes it as a source: updater --source MyApp.updraft")]
+pub(super) struct BundleExport {
+    /// The repository.
+    pub(super) repo: PathBuf,
+    /// The file to write; one of that name is replaced.
+    #[arg(long, value_name = "FILE")]
+    pub(super) out: PathBuf,
+    /// Only this channel; may be given several times [default: all].
+    #[arg(long = "channel", value_name = "NAME")]
+    pub(super) channels: Vec<Channel>,
+    /// Only this platform; may be given several times [default: all].
+    #[arg(long = "platform", value_name = "NAME")]
+    pub(super) platforms: Vec<Platform>,
+    /// Every release, for a complete mirror and for installs that repair an older release.
+    #[arg(long)]
+    pub(super) all: bool,
+    /// Leave out what installs of this release and later ones have already.
+    #[arg(long, value_name = "NUMBER", conflicts_with = "all")]
+    pub(super) from_release: Option<u64>,
+    /// Print the result as one JSON object.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// `updraft bundle import`
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  updraft bundle import MyApp.updraft ./www/MyApp\n\n\
+    A repository takes only what its own keys have signed, and nothing older than it has. A new folder trusts\n\
+    the keys in the bundle from then on, and says which; with --root only those that are known already.")]
+pub(super) struct BundleImport {
+    /// The bundle.
+    pub(super) file: PathBuf,
+    /// The repository, or a new folder.
+    pub(super) repo: PathBuf,
+    /// The root.json of an install or a vendor: refuse what it does not lead to.
+    #[arg(long, value_name = "FILE")]
+    pub(super) root: Option<PathBuf>,
+    /// Print the result as one JSON object.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// `updraft bundle list` and `verify`
+#[derive(Debug, Args)]
+pub(super) struct BundleLook {
+    /// The bundle.
+    pub(super) file: PathBuf,
+    /// Print the result as one JSON object.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// `updraft mirror`
+#[derive(Debug, Subcommand)]
+pub(super) enum Mirror {
+    /// Adds a place; installs ask it after those in their settings.
+    Add(MirrorChange),
+    /// Removes a place.
+    Remove(MirrorChange),
+    /// Shows the places, in the order in which they are asked.
+    List(MirrorList),
+}
+
+/// `updraft mirror add` and `remove`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  updraft mirror add ./repo https://mirror.example/MyApp --keys ~/keys/MyApp"
+)]
+pub(super) struct MirrorChange {
+    /// The repository.
+    pub(super) repo: PathBuf,
+    /// The address, with http or https.
+    pub(super) url: String,
+    /// The private keys [default: REPO.keys beside REPO].
+    #[arg(long, value_name = "DIR", env = "UPDRAFT_KEYS")]
+    pub(super) keys: Option<PathBuf>,
+    /// Days until the timestamp runs out.
+    #[arg(long, value_name = "N", default_value_t = TIMESTAMP_DAYS, value_parser = days())]
+    pub(super) days: u32,
+}
+
+/// `updraft mirror list`
+#[derive(Debug, Args)]
+pub(super) struct MirrorList {
+    /// The repository.
+    pub(super) repo: PathBuf,
+}
+
+/// Days a timestamp is good unless said otherwise.
+const TIMESTAMP_DAYS: u32 = 60;
+
+/// From a day to ten years, which is what root is good for.
+fn days() -> clap::builder::RangedI64ValueParser<u32> {
+    clap::value_parser!(u32).range(1..=3650)
 }
 
 /// Reads a percentage with at most two decimals as basis points.

@@ -1,6 +1,8 @@
 //! `updraft`, the vendor's program.
 
 mod args;
+mod bundle;
+mod mirror;
 mod publish;
 mod serve;
 
@@ -26,6 +28,8 @@ pub fn main() -> ExitCode {
         Command::Serve(args) => serve::serve(&args),
         Command::Verify(args) => publish::verify(&args),
         Command::Renew(args) => publish::renew(&args),
+        Command::Bundle(what) => bundle::bundle(what),
+        Command::Mirror(what) => mirror::mirror(&what),
         Command::Demo(args) => super::demo::run(&args).map(|()| 0),
     };
     match result {

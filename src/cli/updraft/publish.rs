@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::publish::{self, Changes, Effort, Order, Report, Stage};
-use crate::release::{Platform, RelPath, Rollout, Stamp, Urgency};
+use crate::release::{Platform, Policy, RelPath, Rollout, Stamp, Urgency};
 use crate::report::{ErrorCode, Failure};
 use crate::trust::sign::Lifetimes;
 
@@ -71,8 +71,16 @@ fn order(args: args::Publish) -> Result<Order, Failure> {
     let now = args.time.unwrap_or_else(Stamp::now);
     let rollout =
         args.rollout.map(|start_bp| rollout(start_bp, args.rollout_hours.unwrap_or(0), now)).transpose()?;
+    let policies = [
+        (args.keep_if_modified, Policy::KeepIfModified),
+        (args.once, Policy::Once),
+        (args.replace, Policy::Replace),
+    ];
+    let policies =
+        policies.into_iter().flat_map(|(globs, policy)| globs.into_iter().map(move |g| (g, policy)));
     Ok(Order {
         rollout,
+        policies: policies.collect(),
         app: args.app,
         channel: args.channel,
         platform: args.platform.unwrap_or_else(Platform::current),
@@ -88,6 +96,7 @@ fn order(args: args::Publish) -> Result<Order, Failure> {
         effort: if args.fast { Effort::Fast } else { Effort::Small },
         dry_run: args.dry_run,
         now,
+        lifetimes: Lifetimes::of_days(args.days),
         ..Order::new(args.folder, args.to, args.version)
     })
 }
@@ -134,6 +143,11 @@ fn told(report: &Report) -> String {
         Some(start) => text.push_str(&format!("\nStarts {start}.")),
         None => text.push_str("\nStarts nothing after an update; name a program with --start if it should."),
     }
+    let count = |policy| report.policies.values().filter(|set| **set == policy).count();
+    let (kept, once) = (count(Policy::KeepIfModified), count(Policy::Once));
+    if kept + once > 0 {
+        text.push_str(&format!("\nThe user's: {kept} kept if modified, {once} written once."));
+    }
     for old in &report.downloads {
         text.push_str(&format!("\n{} ({}) downloads {}", old.number, old.version, bytes(old.bytes)));
     }
@@ -169,13 +183,13 @@ pub(super) fn verify(args: &args::Verify) -> Outcome {
 
 pub(super) fn renew(args: &args::Renew) -> Outcome {
     let now = Stamp::now();
-    let lifetimes = Lifetimes::default();
+    let lifetimes = Lifetimes::of_days(args.days);
     publish::renew(&args.repo, args.keys.as_deref(), now, lifetimes).map_err(fail)?;
     say(&format!("Renewed: the timestamp is valid until {}.", now.after(lifetimes.timestamp)));
     Ok(0)
 }
 
-fn to_json(value: &impl serde::Serialize) -> Result<String, Failure> {
+pub(super) fn to_json(value: &impl serde::Serialize) -> Result<String, Failure> {
     serde_json::to_string(value).map_err(|error| Failure {
         code: ErrorCode::Internal,
         message: format!("the result can't be written as JSON: {error}"),
@@ -184,13 +198,13 @@ fn to_json(value: &impl serde::Serialize) -> Result<String, Failure> {
 }
 
 /// A bar on standard error, if that is a terminal.
-struct Bar {
+pub(super) struct Bar {
     bar: ProgressBar,
     stage: Mutex<&'static str>,
 }
 
 impl Bar {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
         if let Ok(style) = ProgressStyle::with_template("{msg:12} [{bar:40}] {percent:>3} %") {
             bar.set_style(style.progress_chars("=> "));
@@ -198,7 +212,7 @@ impl Bar {
         Self { bar, stage: Mutex::new("") }
     }
 
-    fn show(&self, text: &'static str, done: u64, total: u64) {
+    pub(super) fn show(&self, text: &'static str, done: u64, total: u64) {
         if let Ok(mut stage) = self.stage.lock()
             && *stage != text
         {
@@ -209,7 +223,7 @@ impl Bar {
         self.bar.set_position(done);
     }
 
-    fn close(&self) {
+    pub(super) fn close(&self) {
         self.bar.finish_and_clear();
     }
 }

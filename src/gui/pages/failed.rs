@@ -4,10 +4,16 @@ use eframe::egui::Ui;
 
 use super::{Choice, Command, Name, Page, View, widgets};
 use crate::gui::format;
-use crate::report::{Answer, ErrorCode, Failure, Phase, ReleaseRef};
+use crate::report::{Answer, ErrorCode, Failure, Phase, ReleaseRef, Remedy};
 
-pub(super) fn page(view: &View<'_>, failure: &Failure, installed: &ReleaseRef, may_start: bool) -> Page {
-    let here = matches!(failure.code, ErrorCode::NoSpace | ErrorCode::Permission | ErrorCode::PathTooLong);
+pub(super) fn page(
+    view: &View<'_>,
+    failure: &Failure,
+    installed: &ReleaseRef,
+    may_start: bool,
+    remedy: Option<&Remedy>,
+) -> Page {
+    let here = is_about_here(failure.code);
     let title = view.text(if here { "failed-title-here" } else { "failed-title" });
     let mut page = Page::new(Name::Failed, title);
     page.bad = true;
@@ -16,13 +22,29 @@ pub(super) fn page(view: &View<'_>, failure: &Failure, installed: &ReleaseRef, m
     let closing = if may_start { "button-close" } else { "button-quit" };
     page.buttons.push(Choice::new(view.text(closing), Command::Answer(Answer::Quit)));
     if may_start && view.can_start {
-        page.buttons.push(Choice::new(view.text("button-start"), Command::Answer(Answer::Start)));
+        let anyway = remedy == Some(&Remedy::StartAnyway);
+        let start = if anyway { "button-start-anyway" } else { "button-start" };
+        page.buttons.push(Choice::new(view.text(start), Command::Answer(Answer::Start)));
     }
     page.buttons.push(Choice::main(view.text("button-try-again"), Command::Answer(Answer::Update)));
     page.escape = Some(Command::Answer(Answer::Quit));
     page.body = body;
     page.height = if view.details { 440.0 } else { 330.0 };
     page
+}
+
+/// The reason is where the program lies, not the update.
+fn is_about_here(code: ErrorCode) -> bool {
+    matches!(
+        code,
+        ErrorCode::NoSpace
+            | ErrorCode::Permission
+            | ErrorCode::ReadOnly
+            | ErrorCode::OtherVolume
+            | ErrorCode::InTheWay
+            | ErrorCode::PassingPlace
+            | ErrorCode::PathTooLong
+    )
 }
 
 /// What stands now, said only where it is known.
@@ -58,6 +80,10 @@ fn hint(view: &View<'_>, failure: &Failure) -> String {
         | ErrorCode::NoRoot => "hint-trust",
         ErrorCode::NoSpace => "hint-disk-space",
         ErrorCode::Permission => "hint-disk-permission",
+        ErrorCode::ReadOnly | ErrorCode::OtherVolume | ErrorCode::PassingPlace | ErrorCode::PathTooLong => {
+            "hint-move"
+        }
+        ErrorCode::InTheWay => "hint-in-the-way",
         ErrorCode::Disk => "hint-disk",
         ErrorCode::HostRuns | ErrorCode::InUse => "hint-busy",
         _ => "hint-other",
@@ -65,14 +91,30 @@ fn hint(view: &View<'_>, failure: &Failure) -> String {
 }
 
 fn body(ui: &mut Ui, view: &View<'_>) -> Option<Command> {
-    let Phase::Failed { failure, log, .. } = &view.board.phase else { return None };
+    let Phase::Failed { failure, log, remedy, .. } = &view.board.phase else { return None };
     widgets::strong(ui, &cause(view, failure.code));
+    if let Some(remedy) = remedy.as_ref().and_then(|remedy| numbers(view, remedy)) {
+        widgets::plain(ui, &remedy);
+    }
     widgets::plain(ui, &hint(view, failure));
     widgets::fact(ui, &failure.message);
     if let Some(log) = log {
         widgets::path(ui, &view.with("failed-log", &[("path", &log.display().to_string())]));
     }
     details(ui, view)
+}
+
+/// The facts that a remedy turns on, in the person's language.
+fn numbers(view: &View<'_>, remedy: &Remedy) -> Option<String> {
+    match remedy {
+        Remedy::FreeSpace { needed, free } => {
+            let (needed, free) = (format::bytes(*needed), format::bytes(*free));
+            Some(view.with("remedy-space", &[("needed", &needed), ("free", &free)]))
+        }
+        Remedy::OtherUser { owner: Some(owner) } => Some(view.with("remedy-owner", &[("owner", owner)])),
+        Remedy::MoveAway { path } => Some(view.with("remedy-path", &[("path", path)])),
+        _ => None,
+    }
 }
 
 /// The links to details and copy, and the details if they are open.

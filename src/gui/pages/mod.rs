@@ -178,13 +178,13 @@ pub(super) fn page(view: &View<'_>) -> Page {
         Phase::Planning | Phase::Downloading | Phase::Paused | Phase::Reconnecting { .. } => {
             progress::page(view)
         }
-        Phase::WaitingForHost { pid } => waiting::page(view, *pid),
+        Phase::WaitingForHost { holders, .. } => waiting::page(view, holders),
         Phase::Installing => installing::page(view),
         Phase::Done(installed) => done::page(view, installed),
         Phase::UpToDate(installed) => current::page(view, installed),
         Phase::RolledBack { from, to, .. } => back::page(view, from, to),
-        Phase::Failed { failure, installed, may_start, .. } => {
-            failed::page(view, failure, installed, *may_start)
+        Phase::Failed { failure, installed, may_start, remedy, .. } => {
+            failed::page(view, failure, installed, *may_start, remedy.as_ref())
         }
         Phase::Ended => ended::page(view),
     }

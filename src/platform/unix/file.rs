@@ -6,10 +6,22 @@ use std::io;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
+use rustix::fs::{Access, AtFlags};
+
 use crate::platform::ChangeMark;
+#[cfg(target_os = "linux")]
+use crate::platform::linux as os;
+#[cfg(target_os = "macos")]
+use crate::platform::macos as os;
 
 /// Whether files have Unix permission bits here.
 pub const HAS_MODES: bool = true;
+
+/// Whether a folder can be named by a drive, `C:\\x`, or by a server, `\\\\server\\share`.
+pub const HAS_DRIVES: bool = false;
+
+/// Whether a file that somebody has open can't be replaced.
+pub const OPEN_FILES_STAY: bool = false;
 
 /// Brings a file's bytes to the disk itself (`fsync`; on macOS `F_FULLFSYNC`, which std uses there).
 ///
@@ -17,6 +29,14 @@ pub const HAS_MODES: bool = true;
 /// What the system says.
 pub fn flush(file: &File) -> io::Result<()> {
     file.sync_all()
+}
+
+/// Brings the bytes of a file that can't be opened for writing to the disk itself.
+///
+/// # Errors
+/// What the system says.
+pub fn flush_unwritable(file: &File) -> io::Result<()> {
+    flush(file)
 }
 
 /// Brings a folder's entries to the disk itself.
@@ -106,6 +126,22 @@ pub fn is_sharing_violation(error: &io::Error) -> bool {
 pub fn free_space(path: &Path) -> io::Result<u64> {
     let volume = rustix::fs::statvfs(path)?;
     Ok(volume.f_bavail.saturating_mul(volume.f_frsize))
+}
+
+/// Whether we may create and rename files in a folder; nothing is changed.
+///
+/// # Errors
+/// What a write would say.
+pub fn may_write_in(folder: &Path) -> io::Result<()> {
+    let wanted = Access::WRITE_OK | Access::EXEC_OK;
+    Ok(rustix::fs::accessat(rustix::fs::CWD, folder, wanted, AtFlags::EACCESS)?)
+}
+
+/// The user a file belongs to, if the system tells.
+#[must_use]
+pub fn owner(path: &Path) -> Option<String> {
+    let uid = std::fs::symlink_metadata(path).ok()?.uid();
+    Some(os::user_name(uid).unwrap_or_else(|| uid.to_string()))
 }
 
 /// Creates a new file that only its owner can read.

@@ -48,7 +48,8 @@ pub fn wait_exit(process: ProcessId, limit: Duration) -> bool {
     }
 }
 
-/// Asks the process to end, as a window's close button or the system at shut-down would.
+/// Asks the process to end, as a window's close button or the system at shut-down would. One that has ended
+/// is asked already; one of another user is never asked, whatever rights we have.
 ///
 /// # Errors
 /// If it may not be asked.
@@ -56,11 +57,10 @@ pub fn ask_to_close(process: ProcessId) -> io::Result<()> {
     if !is_running(process) {
         return Ok(());
     }
-    let raw = i32::try_from(process.pid).ok().and_then(rustix::process::Pid::from_raw);
-    match raw {
-        Some(pid) => Ok(rustix::process::kill_process(pid, rustix::process::Signal::TERM)?),
-        None => Err(io::ErrorKind::InvalidInput.into()),
+    if !os::is_ours(process.pid) {
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, "it belongs to another user"));
     }
+    os::terminate(process)
 }
 
 /// Starts a program that outlives us and has no part in our terminal's signals.
@@ -89,9 +89,23 @@ pub fn spawn_detached(
     Spawned::new(process, child)
 }
 
-/// Other processes that use files below `folder`.
+/// Runs `program` in the place of this process: with its number, terminal and exit code. Returns only if that
+/// failed.
+///
+/// # Errors
+/// What the system says.
+pub fn run_in_place(program: &Path, args: &[OsString]) -> io::Result<u8> {
+    let mut command = Command::new(program);
+    if let Some(name) = std::env::args_os().next() {
+        command.arg0(name);
+    }
+    Err(command.args(args).exec())
+}
+
+/// Other processes that use anything below `folder`. `files` are those that matter, for systems that can only
+/// be asked about files by name.
 #[must_use]
-pub fn holders(folder: &Path) -> Vec<Holder> {
+pub fn holders(folder: &Path, _files: &[PathBuf]) -> Vec<Holder> {
     os::holders(folder)
 }
 

@@ -10,8 +10,8 @@ use std::path::Path;
 
 use windows_sys::Win32::Foundation::{ERROR_LOCK_VIOLATION, ERROR_SHARING_VIOLATION, ERROR_USER_MAPPED_FILE};
 use windows_sys::Win32::Storage::FileSystem::{
-    FILE_FLAG_BACKUP_SEMANTICS, GetDiskFreeSpaceExW, MOVEFILE_REPLACE_EXISTING, MOVEFILE_WRITE_THROUGH,
-    MoveFileExW,
+    DELETE, FILE_FLAG_BACKUP_SEMANTICS, FILE_FLAG_DELETE_ON_CLOSE, FILE_GENERIC_WRITE, GetDiskFreeSpaceExW,
+    MOVEFILE_REPLACE_EXISTING, MOVEFILE_WRITE_THROUGH, MoveFileExW,
 };
 
 use crate::platform::ChangeMark;
@@ -19,12 +19,27 @@ use crate::platform::ChangeMark;
 /// Whether files have Unix permission bits here.
 pub const HAS_MODES: bool = false;
 
+/// Whether a folder can be named by a drive, `C:\\x`, or by a server, `\\\\server\\share`.
+pub const HAS_DRIVES: bool = true;
+
+/// Whether a file that somebody has open can't be replaced.
+pub const OPEN_FILES_STAY: bool = true;
+
 /// Brings a file's bytes to the disk itself (`FlushFileBuffers`).
 ///
 /// # Errors
 /// What the system says.
 pub fn flush(file: &File) -> io::Result<()> {
     file.sync_all()
+}
+
+/// Does nothing: Windows flushes only what is open for writing. A file that can't be opened so is read-only or runs,
+/// so nobody has written to it for some time.
+///
+/// # Errors
+/// None.
+pub fn flush_unwritable(_file: &File) -> io::Result<()> {
+    Ok(())
 }
 
 /// Brings a folder's entries to the disk itself.
@@ -115,6 +130,23 @@ pub fn free_space(path: &Path) -> io::Result<u64> {
         GetDiskFreeSpaceExW(path.as_ptr(), &raw mut free, std::ptr::null_mut(), std::ptr::null_mut())
     };
     if done == 0 { Err(io::Error::last_os_error()) } else { Ok(free) }
+}
+
+/// Whether we may create and rename files in a folder: only trying tells, with a file that goes with its handle.
+///
+/// # Errors
+/// What a write would say.
+pub fn may_write_in(folder: &Path) -> io::Result<()> {
+    let probe = folder.join(format!(".updraft-probe-{}", std::process::id()));
+    let mut options = OpenOptions::new();
+    options.access_mode(FILE_GENERIC_WRITE | DELETE).create_new(true).custom_flags(FILE_FLAG_DELETE_ON_CLOSE);
+    options.write(true).open(probe).map(drop)
+}
+
+/// The user a file belongs to; not looked up on Windows.
+#[must_use]
+pub fn owner(_path: &Path) -> Option<String> {
+    None
 }
 
 /// Creates a new file. It inherits the rights of its folder, which below a user's profile is that user alone.

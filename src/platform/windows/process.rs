@@ -22,10 +22,12 @@ use windows_sys::Win32::UI::WindowsAndMessaging::{
     EnumWindows, GetWindowThreadProcessId, IsWindowVisible, PostMessageW, WM_CLOSE,
 };
 
-use crate::platform::{Holder, ProcessId, Spawned};
+pub use super::holders::holders;
+use super::holders::is_ours;
+use crate::platform::{ProcessId, Spawned};
 
 /// A process handle that closes itself.
-struct Handle(HANDLE);
+pub(super) struct Handle(pub(super) HANDLE);
 
 impl Drop for Handle {
     fn drop(&mut self) {
@@ -34,13 +36,13 @@ impl Drop for Handle {
     }
 }
 
-fn open(pid: u32) -> Option<Handle> {
+pub(super) fn open(pid: u32) -> Option<Handle> {
     // SAFETY: no pointers are passed.
     let handle = unsafe { OpenProcess(PROCESS_QUERY_LIMITED_INFORMATION | PROCESS_SYNCHRONIZE, 0, pid) };
     (!handle.is_null()).then_some(Handle(handle))
 }
 
-fn start_time(handle: &Handle) -> Option<u64> {
+pub(super) fn start_time(handle: &Handle) -> Option<u64> {
     let zero = FILETIME { dwLowDateTime: 0, dwHighDateTime: 0 };
     let (mut created, mut exit, mut kernel, mut user) = (zero, zero, zero, zero);
     // SAFETY: the handle is open and the four pointers are to values that live over the call.
@@ -97,10 +99,10 @@ pub fn wait_exit(process: ProcessId, limit: Duration) -> bool {
     }
 }
 
-/// Asks the process to end by closing its windows.
+/// Asks the process to end by closing its windows. One of another user is never asked, whatever rights we have.
 ///
 /// # Errors
-/// If it has no window that could be closed.
+/// If it is another user's, or has no window that could be closed.
 pub fn ask_to_close(process: ProcessId) -> io::Result<()> {
     unsafe extern "system" fn close(window: windows_sys::Win32::Foundation::HWND, wanted: LPARAM) -> i32 {
         let mut pid = 0;
@@ -117,6 +119,9 @@ pub fn ask_to_close(process: ProcessId) -> io::Result<()> {
     }
     if !is_running(process) {
         return Ok(());
+    }
+    if !is_ours(process.pid) {
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, "it belongs to another user"));
     }
     let mut wanted = (process.pid, 0_u32);
     // SAFETY: the callback gets a pointer to `wanted`, which outlives the call.
@@ -154,10 +159,14 @@ pub fn spawn_detached(
     Spawned::new(find(pid).unwrap_or(ProcessId { pid, started: 0 }), child)
 }
 
-/// Other processes that use files below `folder`.
-#[must_use]
-pub fn holders(_folder: &Path) -> Vec<Holder> {
-    Vec::new()
+/// Runs `program` in the place of this process as far as Windows knows that: it is waited for, and its exit code is
+/// ours.
+///
+/// # Errors
+/// What the system says.
+pub fn run_in_place(program: &Path, args: &[OsString]) -> io::Result<u8> {
+    let code = Command::new(program).args(args).status()?.code();
+    Ok(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
 }
 
 /// Whether there is a screen to show a window on.

@@ -17,7 +17,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 pub use keys::{KeyPair, KeyRole, Keys};
-pub use release::{add_release, amend_release};
+pub use release::{add_release, amend_release, set_mirrors};
 pub use rotate::{RootChange, first, first_with_threshold, rotate};
 pub use state::{Expiries, Reader, RepoState};
 
@@ -58,6 +58,14 @@ impl Default for Lifetimes {
 }
 
 impl Lifetimes {
+    /// With a timestamp that is good for so many days; what it leads to is good for as long at least.
+    #[must_use]
+    pub fn of_days(days: u32) -> Self {
+        let (timestamp, usual) = (DAY.saturating_mul(days), Self::default());
+        let (targets, snapshot) = (usual.targets.max(timestamp), usual.snapshot.max(timestamp));
+        Self { targets, snapshot, timestamp, ..usual }
+    }
+
     /// For a repository whose server renews the timestamp by itself.
     #[must_use]
     pub fn served() -> Self {

@@ -82,6 +82,22 @@ pub fn amend_release(
     follow_up(&state.root, targets, state.versions(), keys, now, lifetimes)
 }
 
+/// Signs another list of further places of the repository.
+///
+/// # Errors
+/// If the keys are not those of the repository.
+pub fn set_mirrors(
+    state: &RepoState,
+    keys: &Keys,
+    now: Stamp,
+    lifetimes: Lifetimes,
+    mirrors: &[String],
+) -> Result<Vec<SignedFile>, SignError> {
+    let mut targets = state.targets.clone();
+    targets.mirrors = (!mirrors.is_empty()).then(|| mirrors.into());
+    follow_up(&state.root, targets, state.versions(), keys, now, lifetimes)
+}
+
 fn custom(summary: &Summary) -> Result<serde_json::Value, SignError> {
     serde_json::to_value(summary).map_err(|_why| SignError::Float("the summary of a release"))
 }

@@ -48,7 +48,7 @@ pub fn first_with_threshold(
     let signers: Vec<_> = keys.root.iter().collect();
     let mut files = root_files(&root, None, &signers)?;
     let head = Head::new("targets", 1, now);
-    let targets = Targets { head, targets: BTreeMap::new(), delegations: None };
+    let targets = Targets { head, targets: BTreeMap::new(), delegations: None, mirrors: None };
     files.extend(follow_up(&root, targets, Versions::default(), keys, now, lifetimes)?);
     Ok(files)
 }

@@ -35,6 +35,14 @@ pub struct Expiries {
 /// Reads a file of the repository by its path; `None` if it is not there.
 pub type Reader<'a> = &'a dyn Fn(&str) -> Result<Option<Vec<u8>>, FsError>;
 
+impl Expiries {
+    /// When the first part runs out: from then on clients refuse the whole.
+    #[must_use]
+    pub fn first(&self) -> Stamp {
+        self.root.min(self.targets).min(self.snapshot).min(self.timestamp)
+    }
+}
+
 impl RepoState {
     /// Reads the metadata of a repository through `reader`; `None` if it has no `metadata/root.json`.
     ///
@@ -74,6 +82,18 @@ impl RepoState {
     pub fn newest(&self, channel: &Channel, platform: &Platform) -> ReleaseNumber {
         let own = self.releases.iter().filter(|r| r.channel == *channel && r.platform == *platform);
         own.map(|release| release.summary.number).max().unwrap_or_default()
+    }
+
+    /// Further places of the repository.
+    #[must_use]
+    pub fn mirrors(&self) -> Vec<String> {
+        self.targets.mirrors()
+    }
+
+    /// The names of the keys that may change all others.
+    #[must_use]
+    pub fn root_keys(&self) -> Vec<String> {
+        self.root.roles.root.keyids.clone()
     }
 
     /// When each part runs out.

@@ -186,3 +186,44 @@ fn key_files_are_private_and_stay() {
     let error = Keys::load(&dir).unwrap_err().to_string();
     assert!(error.contains("release.key") && !error.contains(&secrets[0]));
 }
+
+#[test]
+fn mirrors_stand_in_what_is_signed_until_they_are_changed() {
+    let (keys, mut files) = new();
+    let set = |files: &Files, mirrors: &[String]| {
+        set_mirrors(&open(files), &keys, now(), Lifetimes::default(), mirrors).unwrap()
+    };
+    let two = ["https://a/x".to_owned(), "http://b".to_owned()];
+    let more = set(&files, &two);
+    files.extend(more);
+    let more = add(&open(&files), &keys, 1).unwrap();
+    files.extend(more);
+    assert_eq!(open(&files).mirrors(), two, "a release keeps them");
+    let more = renew(&open(&files), &keys, now(), Lifetimes::default()).unwrap();
+    files.extend(more);
+    assert_eq!(open(&files).mirrors(), two, "a renewal keeps them");
+    let more = set(&files, &[]);
+    assert!(!String::from_utf8_lossy(&more[0].1).contains("mirrors"), "without any the field is not there");
+    files.extend(more);
+    assert!(open(&files).mirrors().is_empty());
+}
+
+#[test]
+fn what_is_no_list_of_mirrors_counts_as_none_and_troubles_nobody() {
+    let (keys, files) = new();
+    let state = open(&files);
+    let many: Vec<String> = (0..40).map(|at| format!("http://h{at}")).collect();
+    let cases = [
+        (serde_json::json!("http://h"), 0),
+        (serde_json::json!({"a": 1}), 0),
+        (serde_json::json!([1, null, "http://h", "x".repeat(2001)]), 1),
+        (serde_json::json!(many), 16),
+    ];
+    for (value, count) in cases {
+        let targets = Targets { mirrors: Some(value.clone()), ..state.targets.clone() };
+        let made = follow_up(&state.root, targets, state.versions(), &keys, now(), Lifetimes::default());
+        let mut files = files.clone();
+        files.extend(made.unwrap());
+        assert_eq!(open(&files).mirrors().len(), count, "{value}");
+    }
+}

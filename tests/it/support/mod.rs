@@ -3,4 +3,10 @@
 pub(crate) mod fault_server;
 #[cfg(unix)]
 pub(crate) mod nginx;
+#[cfg(unix)]
+pub(crate) mod proxy;
+#[cfg(target_os = "linux")]
+pub(crate) mod rights;
+#[cfg(unix)]
+pub(crate) mod tls;
 pub(crate) mod world;

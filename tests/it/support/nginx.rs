@@ -6,11 +6,32 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command};
 
+use super::tls::Identity;
 use super::world::{free_port, wait_for};
 
 /// Starts nginx over `root` with its own files in `place`. Where there is none it says so on the terminal, and fails
 /// if `UPDRAFT_TEST_ALL` is set.
 pub(crate) fn start(root: &Path, place: &Path) -> Option<(Child, SocketAddr)> {
+    start_as(root, place, "", "")
+}
+
+/// The same over TLS, as the server `identity`, with further lines for nginx.
+pub(crate) fn start_tls(
+    root: &Path,
+    place: &Path,
+    identity: &Identity,
+    lines: &str,
+) -> Option<(Child, SocketAddr)> {
+    let (certificate, key) = (identity.certificate.display(), identity.key.display());
+    start_as(
+        root,
+        place,
+        "ssl",
+        &format!("ssl_certificate {certificate}; ssl_certificate_key {key}; {lines}"),
+    )
+}
+
+fn start_as(root: &Path, place: &Path, kind: &str, lines: &str) -> Option<(Child, SocketAddr)> {
     let Some(nginx) = ["/usr/sbin/nginx", "/usr/bin/nginx"].into_iter().find(|path| Path::new(path).exists())
     else {
         let text = "A08 NOT PROVEN: nginx is not installed (Debian: apt install nginx)\n";
@@ -26,7 +47,7 @@ pub(crate) fn start(root: &Path, place: &Path) -> Option<(Child, SocketAddr)> {
          events {{}}\n\
          http {{ access_log off; client_body_temp_path {0}/b; proxy_temp_path {0}/p; fastcgi_temp_path {0}/f;\n\
          uwsgi_temp_path {0}/u; scgi_temp_path {0}/s;\n\
-         server {{ listen 127.0.0.1:{port}; root {1}; }} }}\n",
+         server {{ listen 127.0.0.1:{port} {kind}; root {1}; {lines} }} }}\n",
         place.display(),
         root.display()
     );

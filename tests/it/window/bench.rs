@@ -10,8 +10,8 @@ use egui_kittest::kittest::{NodeT, Queryable};
 use updraft::gui::{Clock, Feed, Window, WindowSetup};
 use updraft::release::{ReleaseNumber, Urgency};
 use updraft::report::{
-    Answer, Control, ErrorCode, Event, Failure, Installed, Offer, Progress, ProgressPhase, ReleaseRef,
-    Reporter, Step, Totals,
+    Answer, Control, ErrorCode, Event, Failure, Holder, Installed, Offer, Progress, ProgressPhase,
+    ReleaseRef, Reporter, Step, Totals, Using,
 };
 
 /// A window without a system around it, and a clock that stands until it is turned.
@@ -190,7 +190,26 @@ pub(super) fn failure(code: ErrorCode, may_start: bool) -> Step {
         installed: release(1, "2.0"),
         log: Some("/var/log/update.log".into()),
         may_start,
+        remedy: None,
     }
+}
+
+/// The program itself, a helper of another user, and somebody who need not end.
+pub(super) fn holders() -> Vec<Holder> {
+    let holder = |pid, name: &str, user: Option<&str>, must_end| Holder {
+        pid,
+        name: name.to_owned(),
+        user: user.map(str::to_owned),
+        own: user.is_none(),
+        using: if must_end { Using::Program } else { Using::Folder },
+        file: None,
+        must_end,
+    };
+    vec![
+        holder(7, "myapp", None, true),
+        holder(8, "helper", Some("anna"), true),
+        holder(9, "bash", None, false),
+    ]
 }
 
 pub(super) const TOTALS: Totals =
@@ -249,7 +268,7 @@ pub(super) fn script(state: &str) -> Vec<Event> {
         "paused" => vec![Step::Paused],
         "reconnecting" => vec![interrupted()],
         "continued" => vec![interrupted(), Step::Continued],
-        "waiting" => vec![Step::WaitingForHost { pid: 7 }],
+        "waiting" => vec![Step::WaitingForHost { pid: 7, holders: holders() }],
         "installing" => vec![Step::Installing],
         "done" => vec![Step::Installed(Installed {
             from: release(1, "2.0"),

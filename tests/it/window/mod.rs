@@ -10,9 +10,9 @@ use eframe::egui::{self, Key, Theme};
 use egui_kittest::kittest::{NodeT, Queryable};
 use updraft::gui::Texts;
 use updraft::release::Urgency;
-use updraft::report::{Answer, ErrorCode, Event, Reporter, Step};
+use updraft::report::{Answer, ErrorCode, Event, Holder, Remedy, Reporter, Step};
 
-use bench::{Bench, Look, STATES, failure, interrupted, offer, release};
+use bench::{Bench, Look, STATES, failure, holders, interrupted, offer, release};
 
 /// A90: "checking" first; then counts, current file, file and total bytes, speed, time left.
 #[test]
@@ -137,6 +137,46 @@ fn a_failure_that_bars_the_start_offers_only_retry_and_quit() {
     assert!(bench.reads("Nothing was changed."));
 }
 
+/// A97: where the policy allows it, the start is offered, and named as what it is.
+#[test]
+fn a_start_that_only_the_policy_allows_is_named_so() {
+    let mut bench = Bench::at("forced");
+    let Step::Failed { failure, installed, log, .. } = failure(ErrorCode::Unreachable, true) else { return };
+    let remedy = Some(Remedy::StartAnyway);
+    bench.step(Step::Failed { failure, installed, log, may_start: true, remedy });
+    bench.pass(600);
+    assert_eq!(bench.buttons(), ["Close", "Start anyway", "Try again"]);
+    bench.click("Start anyway");
+    assert_eq!(bench.answers(), [Answer::Start]);
+}
+
+/// A54, A84: the page that says why it can't be done here, with both numbers, or whose folder it is.
+#[test]
+fn what_keeps_an_update_from_this_place_is_told_with_its_remedy() {
+    let cases = [
+        (
+            ErrorCode::NoSpace,
+            Remedy::FreeSpace { needed: 148_000_000, free: 61_000_000 },
+            "148 MB are needed, 61.0 MB are free.",
+        ),
+        (
+            ErrorCode::Permission,
+            Remedy::OtherUser { owner: Some("root".into()) },
+            "The folder belongs to root.",
+        ),
+        (ErrorCode::InTheWay, Remedy::MoveAway { path: "data".into() }, "In the way: data"),
+        (ErrorCode::ReadOnly, Remedy::MoveProgram, "The disk can only be read."),
+    ];
+    for (code, remedy, text) in cases {
+        let mut bench = Bench::at("progress");
+        let Step::Failed { failure, installed, log, .. } = failure(code, true) else { return };
+        bench.step(Step::Failed { failure, installed, log, may_start: true, remedy: Some(remedy) });
+        bench.pass(600);
+        assert!(bench.reads("MyApp can\u{2019}t be updated here") && bench.reads(text), "{code}: {text}");
+        assert_eq!(bench.buttons(), ["Close", "Start MyApp", "Try again"]);
+    }
+}
+
 /// A98, A90: nothing new says so, and shows that the program starts.
 #[test]
 fn nothing_new_says_so_and_starts_the_program() {
@@ -164,12 +204,29 @@ fn done_counts_and_counts_down() {
 fn waiting_asks_the_program_to_close_more_than_once() {
     let mut bench = Bench::at("waiting");
     assert!(bench.reads("Waiting for MyApp to close"));
-    assert_eq!(bench.buttons(), ["Cancel", "Close MyApp"]);
+    assert_eq!(bench.buttons(), ["Cancel", "At next start", "Close MyApp"]);
     bench.click("Close MyApp");
     bench.click("Close MyApp");
     assert_eq!(bench.answers(), [Answer::CloseHost, Answer::CloseHost]);
     bench.key(Key::Escape);
     assert!(bench.control.is_cancelled());
+}
+
+/// A77: those who use the program's files are named, another user's with the user; the list follows; who can't
+/// be asked is not; it can be put off.
+#[test]
+fn waiting_names_those_who_use_the_files() {
+    let mut bench = Bench::at("waiting");
+    assert!(bench.reads("myapp (process 7)") && bench.reads("helper (process 8, run by anna)"));
+    assert!(!bench.reads("bash (process 9)"), "who need not end is not waited for");
+    let others: Vec<Holder> = holders().into_iter().skip(1).collect();
+    bench.step(Step::WaitingForHost { pid: 8, holders: others });
+    assert!(!bench.reads("myapp (process 7)") && bench.reads("helper (process 8, run by anna)"));
+    assert_eq!(bench.buttons(), ["Cancel", "At next start"], "another user's program is not asked to close");
+    bench.click("At next start");
+    assert_eq!(bench.answers(), [Answer::Defer]);
+    bench.step(Step::Deferred { release: release(3, "2.1") });
+    assert!(bench.buttons().is_empty());
 }
 
 #[test]
