@@ -213,10 +213,26 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// The mirror to ask for `object`, after whatever wait that needs.
-    pub(super) async fn choose(&self, object: &Object) -> Result<(usize, u64), TransferError> {
+    /// The mirror to ask for a run of pieces of `object`, after whatever wait that needs.
+    pub(super) async fn choose(
+        &self,
+        object: &Object,
+        run: &std::ops::Range<usize>,
+    ) -> Result<(usize, u64), TransferError> {
         loop {
             let allowed = |mirror| object.allows(mirror);
+            if let Some(owner) = object.parts(|parts| Ok(parts.owner(run)))? {
+                // One that gives something each time is waited for a moment; any other can take over.
+                let soon = Instant::now() + self.options.first_wait * 2;
+                match self.mirrors.choose(|mirror| mirror == owner && allowed(mirror)) {
+                    Choice::Ask { mirror, falls } => return Ok((mirror, falls)),
+                    Choice::Wait { until, failures: 1 } if until < soon => {
+                        tokio::time::sleep_until(until.into()).await;
+                        continue;
+                    }
+                    Choice::Wait { .. } | Choice::Nobody => {}
+                }
+            }
             let probe = if object.counted { self.mirrors.probe(allowed) } else { None };
             match probe.unwrap_or_else(|| self.mirrors.choose(allowed)) {
                 Choice::Ask { mirror, falls } => return Ok((mirror, falls)),
@@ -245,7 +261,7 @@ impl<'a> Session<'a> {
         let asked_to_wait = match &fall {
             Fall::Final(_) => None,
             Fall::NoRange => {
-                self.mirrors.ignores_ranges(mirror);
+                self.mirrors.ignores_range(mirror);
                 return Ok(());
             }
             Fall::Changed => {
@@ -285,6 +301,19 @@ impl<'a> Session<'a> {
             self.say(Step::MirrorLeft { source, reason: object.reason() });
         }
         Ok(())
+    }
+
+    /// Draws the consequences of a piece that has come right, which shows that `mirror` gave wrong bytes of it
+    /// before.
+    pub(super) fn exposed(&self, object: &Object, mirror: usize) {
+        let source = self.mirrors.source(mirror).describe();
+        let why = "it sent other bytes than were signed and broke off".to_owned();
+        tracing::info!(%source, path = %object.path, "gave wrong bytes of a piece others went on with");
+        object.blame(mirror, &source, &Fall::Corrupt(why.clone()));
+        object.forgive();
+        if self.mirrors.lied(mirror) && self.has_another(object, mirror) {
+            self.say(Step::MirrorLeft { source, reason: why });
+        }
     }
 
     /// Whether another mirror could be asked for `object` right now.
