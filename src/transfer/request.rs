@@ -141,7 +141,7 @@ impl Session<'_> {
             self.recount(object);
             at += size as u64;
             let slow = self.mirrors.flowed(mirror, size as u64);
-            if slow && (!was_slow || began.elapsed() >= PROBE) && self.has_another(object, mirror) {
+            if slow && (!was_slow || began.elapsed() >= PROBE) && self.prefers_another(object, mirror) {
                 return Err(Fall::Slow("another source is much faster".to_owned()));
             }
             if self.mirrors.wants_probe(|other| other != mirror && object.allows(other)) {
@@ -160,12 +160,7 @@ impl Session<'_> {
     }
 
     /// What takes in the bytes `bytes` of an object: this task if they are few, else a thread.
-    fn taker(
-        &self,
-        object: &Arc<Object>,
-        mirror: usize,
-        bytes: &Range<u64>,
-    ) -> Result<Taker, TransferError> {
+    fn taker(&self, object: &Arc<Object>, mirror: usize, bytes: &Range<u64>) -> Result<Taker, TransferError> {
         let writer = Writer::new(Arc::clone(object), mirror, bytes.start)?;
         if bytes.end - bytes.start <= FEW {
             return Ok(Taker::Here(writer, Fed::Good));

@@ -322,6 +322,12 @@ impl<'a> Session<'a> {
         matches!(next, Choice::Ask { .. })
     }
 
+    /// Whether another mirror would be asked for `object` now. One that lied is not asked for being faster.
+    pub(super) fn prefers_another(&self, object: &Object, mirror: usize) -> bool {
+        let next = self.mirrors.choose(|other| object.allows(other));
+        matches!(next, Choice::Ask { mirror: next, .. } if next != mirror)
+    }
+
     /// Bytes came from `mirror`.
     pub(super) fn arrived(&self, object: &Object, mirror: usize, bytes: usize) {
         self.mirrors.gave(mirror);

@@ -160,6 +160,17 @@ fn a_much_faster_mirror_is_found_and_used() {
     assert!(slow.bytes_sent() + fast.bytes_sent() <= shop.bytes() + shop.bytes() / 2);
 }
 
+/// A52: a slow mirror is not left again and again for a faster one that lied and would not be asked.
+#[test]
+fn a_slow_mirror_is_kept_where_the_faster_one_lies() {
+    let shop = Shop::with(PIECE);
+    let liar = FaultServer::serve_folder(&shop.repository()).script(|_| Some(Fault::Flip(9)));
+    let slow = FaultServer::serve_folder(&shop.repository()).script(|_| Some(Fault::Trickle(300_000)));
+    let (fetched, tape) = fetch(&shop, &[&liar.url(), &slow.url()]);
+    shop.check(&fetched.unwrap());
+    assert_eq!(slow.requests().len(), 1, "{:?}", tape.steps());
+}
+
 #[test]
 fn a_folder_is_a_source_like_any_other() {
     let mut shop = Shop::with(3 * PIECE + 1);
