@@ -221,7 +221,8 @@ impl<'a> Session<'a> {
     ) -> Result<(usize, u64), TransferError> {
         loop {
             let allowed = |mirror| object.allows(mirror);
-            if let Some(owner) = object.parts(|parts| Ok(parts.owner(run)))? {
+            let owner = object.parts(|parts| Ok(parts.owner(run)))?;
+            if let Some(owner) = owner.filter(|owner| !self.is_to_be_left(object, *owner)) {
                 // One that gives something each time is waited for a moment; any other can take over.
                 let soon = Instant::now() + self.options.first_wait * 2;
                 match self.mirrors.choose(|mirror| mirror == owner && allowed(mirror)) {
@@ -246,6 +247,12 @@ impl<'a> Session<'a> {
                 }
             }
         }
+    }
+
+    /// Whether a request to `mirror` would be broken off for the sake of another one.
+    fn is_to_be_left(&self, object: &Object, mirror: usize) -> bool {
+        let is_probed = self.mirrors.wants_probe(|other| other != mirror && object.allows(other));
+        is_probed || self.mirrors.is_slow(mirror) && self.prefers_another(object, mirror)
     }
 
     /// Draws the consequences of a request that failed.
