@@ -1,12 +1,13 @@
 //! Shows any state of the updater's window, fed by scripted events: for looking at it and for screenshots.
 //!
-//! `cargo run --example window_states -- --state forced --lang zh-CN --theme dark`; `--state list` names all.
+//! `cargo run --example window_states -- --state forced --lang zh-CN --theme dark --renderer software`;
+//! `--state list` names all.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for people at a terminal")]
 
 use std::process::ExitCode;
 use std::time::Duration;
 
-use updraft::gui::{self, Feed, WindowSetup, WindowTheme};
+use updraft::gui::{self, Drawing, Feed, WindowSetup, WindowTheme};
 use updraft::release::{ReleaseNumber, Urgency};
 use updraft::report::{
     Answer, Control, ErrorCode, Event, Failure, Holder, Installed, Offer, Progress, ProgressPhase,
@@ -32,10 +33,12 @@ const STATES: &[&str] = &[
     "no-space",
     "ended",
     "story",
+    "busy",
 ];
 
 fn main() -> ExitCode {
     let (mut state, mut lang, mut theme) = ("optional".to_owned(), None, WindowTheme::System);
+    let mut drawing = Drawing::Auto;
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         let value = words.next().unwrap_or_default();
@@ -44,6 +47,9 @@ fn main() -> ExitCode {
             "--lang" => lang = Some(value),
             "--theme" if value == "dark" => theme = WindowTheme::Dark,
             "--theme" => theme = WindowTheme::Light,
+            "--renderer" if value == "software" => drawing = Drawing::Software,
+            "--renderer" if value == "gl" => drawing = Drawing::Gl,
+            "--renderer" => drawing = Drawing::Auto,
             _ => {
                 eprintln!("unknown option {word}");
                 return ExitCode::from(64);
@@ -55,7 +61,7 @@ fn main() -> ExitCode {
         return ExitCode::from(u8::from(state != "list") * 64);
     }
     let control = Control::new();
-    let setup = WindowSetup { language: lang, theme, ..WindowSetup::new("MyApp", control.clone()) };
+    let setup = WindowSetup { language: lang, theme, drawing, ..WindowSetup::new("MyApp", control.clone()) };
     match gui::run(setup, move |feed| play(feed, &control, &state)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -69,6 +75,8 @@ fn main() -> ExitCode {
 fn play(mut feed: Feed, control: &Control, state: &str) {
     if state == "story" {
         story(&mut feed, control);
+    } else if state == "busy" {
+        busy(&mut feed, control);
     } else {
         events(control, state).iter().for_each(|event| feed.report(event));
         if state == "cancelling" {
@@ -77,6 +85,18 @@ fn play(mut feed: Feed, control: &Control, state: &str) {
         println!("{state}: {:?}", answer(control));
     }
     feed.close();
+}
+
+/// A download that never ends, told of ten times a second.
+fn busy(feed: &mut Feed, control: &Control) {
+    events(control, "progress").iter().for_each(|event| feed.report(event));
+    for at in (0..48_300_000).step_by(132_000).cycle() {
+        if control.is_cancelled() {
+            return;
+        }
+        feed.report(&Event::Progress(download(at)));
+        std::thread::sleep(Duration::from_millis(100));
+    }
 }
 
 /// The next answer; nothing if the person cancels.

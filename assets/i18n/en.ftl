@@ -140,6 +140,7 @@ cause-busy-program = { $app } is still running.
 cause-busy-updater = Another update of { $app } is at work.
 cause-busy-file = Another program holds a file of { $app } open.
 cause-rolled-back = The new version did not start.
+cause-release-updater = The update brings an updater that does not work here.
 cause-start = { $app } can’t be started.
 cause-internal = The updater made a mistake.
 

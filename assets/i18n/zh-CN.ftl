@@ -136,6 +136,7 @@ cause-busy-program = { $app } 仍在运行。
 cause-busy-updater = { $app } 的另一个更新正在进行。
 cause-busy-file = { $app } 的文件正被其他程序占用。
 cause-rolled-back = 新版本未能启动。
+cause-release-updater = 此更新附带的更新程序在这台电脑上无法运行。
 cause-start = 无法启动 { $app }。
 cause-internal = 更新程序发生内部错误。
 

@@ -6,8 +6,10 @@ mod queue;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use crate::engine::{self, CheckResult, Setup};
+use crate::engine::{self, CheckResult, Duty, Setup};
 use crate::fsx;
 use crate::host::{self, CONFIRM_VARIABLE, Handover};
 use crate::install::Install;
@@ -86,13 +88,40 @@ impl Updater {
         if !settings.enabled {
             return Ok(None);
         }
+        if asked == Asked::ByItself
+            && let Some(back) = self.start_unseen()
+        {
+            return Ok(Some(back));
+        }
         let told = settings.setup(self.install()?, self.program()).map_err(|error| Failure::of(&error))?;
         let setup = Setup { by_hand: asked == Asked::ByHand, ..told };
         let control = Control::new();
         let result = run_to_end(engine::check(&setup, &control, &|_event| {}))?;
         match result.map_err(|error| Failure::of(&error))? {
             CheckResult::Available(offer) => Ok(Some(offer)),
-            CheckResult::Disabled | CheckResult::UpToDate(_) => Ok(None),
+            CheckResult::Disabled | CheckResult::UpToDate(_) | CheckResult::Quarantined { .. } => Ok(None),
+        }
+    }
+
+    /// The first check of a new version that was started without the updater: its start is counted. If none of
+    /// its starts came to anything, the version to go back to.
+    fn start_unseen(&self) -> Option<Offer> {
+        static IS_COUNTED: AtomicBool = AtomicBool::new(false);
+        if IS_COUNTED.swap(true, Ordering::SeqCst) {
+            return None;
+        }
+        let install = self.install().ok()?;
+        match engine::count_start(&install).ok()? {
+            Duty::Nothing => None,
+            Duty::GoBack(offer) => Some(offer),
+            Duty::LiveFor(seconds) => {
+                let confirm = move || {
+                    std::thread::sleep(Duration::from_secs(seconds.into()));
+                    engine::confirm(&install).ok();
+                };
+                std::thread::Builder::new().name("update health".to_owned()).spawn(confirm).ok();
+                None
+            }
         }
     }
 
@@ -172,8 +201,12 @@ pub fn hand_over_to_updater() -> Result<(), Failure> {
 /// # Errors
 /// If the word can't be written; the updater may then bring back the version before.
 pub fn confirm_healthy() -> Result<(), Failure> {
-    match std::env::var_os(CONFIRM_VARIABLE) {
-        Some(mark) => host::confirm(Path::new(&mark)).map_err(|error| Failure::of(&error)),
-        None => Ok(()),
+    if let Some(mark) = std::env::var_os(CONFIRM_VARIABLE) {
+        return host::confirm(Path::new(&mark)).map_err(|error| Failure::of(&error));
+    }
+    // Started by a person: the updater may have been interrupted before it saw this version live.
+    match Updater::beside_this_program() {
+        Ok(updater) => engine::confirm(&updater.install()?).map(drop).map_err(|error| Failure::of(&error)),
+        Err(_no_updater) => Ok(()),
     }
 }

@@ -1,5 +1,6 @@
 //! From a complete stage, with the program ended, to the new version in place: the files are switched.
 
+use crate::host::expect_confirmation;
 use crate::report::{Progress, ProgressPhase, Step};
 use crate::transfer::Depot;
 
@@ -18,6 +19,8 @@ impl HostClosed {
         // From here there is no cancel; one that comes a moment too late must not end the pages that follow.
         cx.control.rearm();
         cx.step(Step::Installing);
+        // The word of the version before must not count for the new one, whoever starts that.
+        expect_confirmation(&cx.setup.confirm_mark());
         let progress = |done, total, file: &crate::release::RelPath| {
             let file = Some(file.clone());
             cx.progress(Progress { phase: ProgressPhase::Install, done, total, file, ..Progress::default() });

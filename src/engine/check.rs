@@ -8,9 +8,9 @@ use crate::install::{Install, LockError, Record, is_unwritable, random_name};
 use crate::plan::{self, Choice, Mode, Plan, Seen, choose};
 use crate::release::{Notes, ReleaseNumber, Stamp, Urgency};
 use crate::report::{Control, Event, Fault as _, Offer, ReleaseRef};
-use crate::transfer::{Patience, fetch_small};
+use crate::transfer::{Patience, Reader, Said, TransferError};
 use crate::trust::{
-    Answer, MAX_ROOT, Refresh, ReleaseTarget, Store, TrustedRelease, TrustedRepository, Versions,
+    Answer, MAX_ROOT, Refresh, ReleaseTarget, Store, TrustError, TrustedRelease, TrustedRepository, Versions,
 };
 
 use super::{EngineError, Setup};
@@ -25,14 +25,23 @@ pub enum CheckResult {
     Disabled,
     /// Nothing new.
     UpToDate(ReleaseRef),
+    /// Nothing new but a release that did not live here, which is not offered again.
+    Quarantined {
+        /// What is installed.
+        installed: ReleaseRef,
+        /// What did not live.
+        release: ReleaseRef,
+    },
     /// Something new, maybe one that was skipped.
     Available(Offer),
 }
 
-/// Brings the metadata in `store` up to date and gives what it says.
+/// Brings the metadata in `store` up to date and gives what it says. A mirror whose metadata is refused is left
+/// for the next one, which is asked from the start: what two mirrors say is never mixed.
 ///
 /// # Errors
-/// If no source answers in the time `patience` gives, or the metadata can't be trusted.
+/// If no source answers in the time `patience` gives, or no source has metadata that can be trusted; then the
+/// refusal that says most.
 pub async fn refresh(
     setup: &Setup,
     store: Store,
@@ -41,13 +50,85 @@ pub async fn refresh(
     control: &Control,
     events: Events<'_>,
 ) -> Result<TrustedRepository, EngineError> {
-    let from = |error| EngineError::Repository { origin: setup.mirrors.describe(), error };
-    let mut refresh = Refresh::begin(store, Stamp::now(), floor)?;
-    while let Some(want) = refresh.wants() {
-        let found = fetch_small(&setup.mirrors, &want.path, want.limit, patience, control, events).await?;
-        refresh.supply(found.map_or(Answer::Missing, Answer::Found)).map_err(from)?;
+    let mut reader = Reader::new(&setup.mirrors, patience, control, events);
+    let mut refused = Refused::default();
+    loop {
+        let refresh = Refresh::begin(store.clone(), Stamp::now(), floor)?;
+        match walk(refresh, &mut reader).await {
+            Ok(Some(repository)) => return Ok(repository),
+            Ok(None) => {}
+            Err(Walk::Refused(error)) => {
+                if !refused.goes_on(&mut reader, error)? {
+                    return Err(refused.into_error().unwrap_or(EngineError::Cancelled));
+                }
+            }
+            Err(Walk::Unheard(error)) => return Err(refused.or(error)),
+        }
     }
-    refresh.finish().map_err(from)
+}
+
+/// Why one mirror led to no trusted metadata.
+enum Walk {
+    /// What it said is refused.
+    Refused(TrustError),
+    /// It, and all others, said nothing.
+    Unheard(TransferError),
+}
+
+/// Asks one mirror for all that is wanted; nothing if it was lost on the way.
+async fn walk(mut refresh: Refresh, reader: &mut Reader<'_>) -> Result<Option<TrustedRepository>, Walk> {
+    while let Some(want) = refresh.wants() {
+        let answer = match reader.get(&want.path, want.limit).await.map_err(Walk::Unheard)? {
+            Said::Found(bytes) => Answer::Found(bytes),
+            Said::Missing => Answer::Missing,
+            Said::Moved => return Ok(None),
+        };
+        refresh.supply(answer).map_err(Walk::Refused)?;
+    }
+    refresh.finish().map(Some).map_err(Walk::Refused)
+}
+
+/// The refusal that says most of those so far, and whose word it was.
+#[derive(Default)]
+struct Refused(Option<(String, TrustError)>);
+
+impl Refused {
+    /// Takes in that the mirror asked last was refused; says whether another one can be asked.
+    ///
+    /// # Errors
+    /// If it is not the mirror's fault: our own store can't be read or written.
+    fn goes_on(&mut self, reader: &mut Reader<'_>, error: TrustError) -> Result<bool, EngineError> {
+        if matches!(error, TrustError::Fs(_) | TrustError::NoRoot { .. } | TrustError::OutOfTurn) {
+            return Err(error.into());
+        }
+        let source = reader.source();
+        reader.refuse(&error.to_string());
+        if self.0.as_ref().is_none_or(|(_, before)| says(&error) > says(before)) {
+            self.0 = Some((source, error));
+        }
+        Ok(reader.has_another())
+    }
+
+    fn into_error(self) -> Option<EngineError> {
+        self.0.map(|(origin, error)| EngineError::Repository { origin, error })
+    }
+
+    /// The refusal, or if there was none, why nothing was heard. A cancel is a cancel.
+    fn or(self, error: TransferError) -> EngineError {
+        match error {
+            TransferError::Cancelled => error.into(),
+            error => self.into_error().unwrap_or_else(|| error.into()),
+        }
+    }
+}
+
+/// How much a refusal says: what is no metadata at all says least of the repository.
+fn says(error: &TrustError) -> u8 {
+    match error {
+        TrustError::Missing { .. } => 0,
+        TrustError::Malformed { .. } | TrustError::TooLong { .. } => 1,
+        _ => 2,
+    }
 }
 
 /// The releases of the best platform that has any.
@@ -82,6 +163,7 @@ pub async fn check(setup: &Setup, control: &Control, events: Events<'_>) -> Resu
     let (repository, record) = match setup.install.lock("check") {
         Ok(guard) => {
             let mut record = guard.record()?.record;
+            super::restart::hear(&guard, &mut record)?;
             let store = open_store(setup)?;
             let repository = refresh(setup, store, record.versions, patience, control, events).await?;
             record.versions = repository.versions();
@@ -95,8 +177,13 @@ pub async fn check(setup: &Setup, control: &Control, events: Events<'_>) -> Resu
         Err(error) => return Err(error.into()),
     };
     let installed = record.receipt.release();
-    let Choice::New(summary, urgency) = decide(setup, &repository, &record) else {
-        return Ok(CheckResult::UpToDate(installed));
+    let (summary, urgency) = match decide(setup, &repository, &record) {
+        Choice::New(summary, urgency) => (summary, urgency),
+        Choice::Quarantined(bad) => {
+            let release = ReleaseRef { number: bad.number, version: Some(bad.version) };
+            return Ok(CheckResult::Quarantined { installed, release });
+        }
+        Choice::UpToDate | Choice::Skipped(_) => return Ok(CheckResult::UpToDate(installed)),
     };
     let release = open_release(setup, &repository, summary.number, patience, control, events).await?;
     Ok(CheckResult::Available(Offer {
@@ -145,13 +232,10 @@ pub async fn preview(
     let release =
         open_release(setup, &repository, summary.number, Patience::Endless, control, events).await?;
     let found = setup.install.scan(&record, release.manifest(), &|_, _, _| {})?;
-    Ok(Some(plan::make(
-        &found.inventory,
-        &record.receipt,
-        release.manifest(),
-        release.digest(),
-        Mode::Update,
-    )?))
+    let (manifest, digest) = (release.manifest(), release.digest());
+    let mut plan = plan::make(&found.inventory, &record.receipt, manifest, digest, Mode::Update)?;
+    setup.install.spare_updater(&mut plan);
+    Ok(Some(plan))
 }
 
 /// Fetches the manifest of release `number` and checks it against what was signed.
@@ -168,17 +252,34 @@ pub(super) async fn open_release(
 ) -> Result<TrustedRelease, EngineError> {
     let target = releases(setup, repository).into_iter().find(|target| target.summary.number == number);
     let target = target.ok_or(EngineError::NothingToRepair(number))?;
-    let found =
-        fetch_small(&setup.mirrors, &target.fetch_path, target.length, patience, control, events).await?;
-    let bytes = found.ok_or_else(|| EngineError::NoManifest(target.fetch_path.clone()))?;
-    let origin = || setup.mirrors.describe();
-    let release = repository
-        .open_release(&target, &bytes)
-        .map_err(|error| EngineError::Repository { origin: origin(), error })?;
+    let mut reader = Reader::new(&setup.mirrors, patience, control, events);
+    let mut refused = Refused::default();
+    let release = loop {
+        let found = match reader.any(&target.fetch_path, target.length).await {
+            Ok(Some(bytes)) => repository.open_release(&target, &bytes),
+            Ok(None) => {
+                let none = || EngineError::NoManifest(target.fetch_path.clone());
+                return Err(refused.into_error().unwrap_or_else(none));
+            }
+            Err(error) => return Err(refused.or(error)),
+        };
+        match found {
+            Ok(release) => break release,
+            // The bytes that were signed are no better elsewhere.
+            Err(error) if !matches!(error, TrustError::Content { .. }) => {
+                return Err(EngineError::Repository { origin: reader.source(), error });
+            }
+            Err(error) => {
+                if !refused.goes_on(&mut reader, error)? {
+                    return Err(refused.into_error().unwrap_or(EngineError::Cancelled));
+                }
+            }
+        }
+    };
     let found = &release.manifest().app;
     if *found != setup.app {
         let (found, wanted) = (found.clone(), setup.app.clone());
-        return Err(EngineError::OtherProgram { origin: origin(), found, wanted });
+        return Err(EngineError::OtherProgram { origin: reader.source(), found, wanted });
     }
     Ok(release)
 }

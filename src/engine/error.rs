@@ -70,9 +70,17 @@ pub enum EngineError {
     /// There is no program to start.
     #[error("neither the release nor the settings say which program to start")]
     NothingToStart,
-    /// A repaired release ends or stays silent all the same.
-    #[error("{} was repaired, but does not live", .0.version.as_ref().map_or_else(|| .0.number.to_string(), ToString::to_string))]
+    /// The release ends or stays silent, and there is none to go back to.
+    #[error("{} does not live, and there is no version to go back to", .0.version.as_ref().map_or_else(|| .0.number.to_string(), ToString::to_string))]
     DoesNotLive(crate::report::ReleaseRef),
+    /// The release brings an updater that does not work here.
+    #[error("the new updater of {} does not work here, so the whole release was refused: {why}", release.version.as_ref().map_or_else(|| release.number.to_string(), ToString::to_string))]
+    UnfitUpdater {
+        /// The release.
+        release: crate::report::ReleaseRef,
+        /// What came of its dry run.
+        why: String,
+    },
     /// The release to repair to is no longer offered.
     #[error(
         "the installed release {0} is not in the repository any more, so there is nothing to repair from"
@@ -107,6 +115,7 @@ impl EngineError {
             | Self::OtherProgram { .. }
             | Self::NothingToStart
             | Self::DoesNotLive(_)
+            | Self::UnfitUpdater { .. }
             | Self::NothingToRepair(_)
             | Self::NoManifest(_)
             | Self::Cancelled => return None,
@@ -120,6 +129,7 @@ impl Fault for EngineError {
             Self::HostRuns(_) | Self::InUse(_) => ErrorCode::HostRuns,
             Self::NothingToStart | Self::DoesNotLive(_) => ErrorCode::Start,
             Self::NothingToRepair(_) | Self::NoManifest(_) => ErrorCode::Missing,
+            Self::UnfitUpdater { .. } => ErrorCode::Updater,
             Self::Cancelled => ErrorCode::Cancelled,
             Self::OtherProgram { .. } => ErrorCode::Mismatch,
             _ => self.inner().map_or(ErrorCode::Internal, Fault::code),
@@ -135,7 +145,12 @@ impl Fault for EngineError {
             Self::Repository { error: TrustError::Missing { .. }, .. } => {
                 "Check that the address is that of the repository folder; if it is, its copy is not complete."
             }
-            Self::DoesNotLive(_) => "Update to a newer version, or go back with `rollback`.",
+            Self::DoesNotLive(_) => {
+                "Start the updater with `repair`; if that does not help, tell the vendor of the program."
+            }
+            Self::UnfitUpdater { .. } => {
+                "Nothing was changed. Tell the vendor; the release is not taken again until it was published anew."
+            }
             Self::NothingToStart => "Set `start` in updater.json, or publish with --start.",
             Self::NoManifest(_) => "Tell the vendor; the repository was not copied in full.",
             Self::NothingToRepair(_) => "Update to the newest release instead.",

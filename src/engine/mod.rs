@@ -6,8 +6,10 @@
 
 mod apply;
 mod check;
+mod confirm;
 mod error;
 mod prepare;
+mod qualify;
 mod restart;
 mod run;
 mod setup;
@@ -16,7 +18,9 @@ mod verify;
 mod wait;
 
 pub use check::{CheckResult, check, preview, refresh, releases};
+pub use confirm::{Confirmed, Duty, confirm, count_start};
 pub use error::EngineError;
+pub use qualify::{FIT, self_check};
 pub use run::{Outcome, recover, rollback, run, start_program};
 pub use setup::{Asking, InUsePolicy, Launch, Setup, Task};
 pub use verify::{Standing, verify};

@@ -2,14 +2,17 @@
 
 use std::time::{Duration, Instant};
 
-use crate::install::{Deferred, Job};
+use crate::install::{Deferred, Job, Record};
 use crate::plan::{self, Choice, Mode};
 use crate::release::{ReleaseNumber, Summary};
-use crate::report::{Answer, Event, Installed as Done, Offer, Progress, ProgressPhase, ReleaseRef, Step};
+use crate::report::{
+    Answer, ErrorCode, Event, Fault as _, Installed as Done, Offer, Progress, ProgressPhase, ReleaseRef, Step,
+};
 use crate::transfer::{Depot, Options, Patience, Request, fetch_all};
 use crate::trust::TrustedRelease;
 
 use super::check::{decide, is_forced, notes_since, open_release, open_store, refresh, releases};
+use super::qualify::qualify;
 use super::run::{Context, Outcome};
 use super::state::{Accepted, Checked, Desk, Fetched, Offered, Opened, Planned, Staged, State};
 use super::{Asking, EngineError, Task};
@@ -19,8 +22,13 @@ impl Opened {
         let Desk { guard, mut record } = self.desk;
         cx.step(Step::Checking { source: cx.setup.mirrors.describe() });
         let store = open_store(cx.setup)?;
-        let repository =
-            refresh(cx.setup, store, record.versions, cx.check_patience(), cx.control, cx.events).await?;
+        let asked = refresh(cx.setup, store, record.versions, cx.check_patience(), cx.control, cx.events);
+        let repository = match asked.await {
+            Err(error) if cx.setup.task == Task::Repair && error.code() == ErrorCode::Unreachable => {
+                return repair_offline(cx, &record, error);
+            }
+            other => other?,
+        };
         cx.tell_sources();
         record.versions = repository.versions();
         guard.save(&mut record)?;
@@ -29,6 +37,23 @@ impl Opened {
     }
 }
 
+/// Without a server a repair can still say that nothing has to be done.
+fn repair_offline(cx: &Context<'_>, record: &Record, error: EngineError) -> Result<State, EngineError> {
+    let damaged = cx.setup.install.damaged(record)?;
+    if damaged.is_empty() && record.receipt.number != ReleaseNumber::NONE {
+        cx.step(Step::Message {
+            text: format!("{NOTHING_DAMAGED} The server was not reached and not needed."),
+        });
+        return Ok(State::Ended(Outcome::UpToDate(record.receipt.release())));
+    }
+    let names: Vec<&str> = damaged.iter().take(5).map(|path| path.as_str()).collect();
+    let text = format!("{} files are damaged or missing: {} \u{2026}", damaged.len(), names.join(", "));
+    cx.step(Step::Message { text });
+    Err(error)
+}
+
+const NOTHING_DAMAGED: &str = "Nothing is damaged: every file is as it was installed.";
+
 impl Checked {
     pub(super) async fn choose(self, cx: &Context<'_>) -> Result<State, EngineError> {
         if cx.setup.task == Task::Repair {
@@ -36,6 +61,10 @@ impl Checked {
         }
         let (summary, urgency) = match self.choice.clone() {
             Choice::New(summary, urgency) => (summary, urgency),
+            Choice::Quarantined(bad) => {
+                cx.step(Step::Message { text: told_quarantine(&bad) });
+                return self.nothing_new(cx).await;
+            }
             Choice::UpToDate | Choice::Skipped(_) => return self.nothing_new(cx).await,
         };
         let release = self.open(cx, summary.number).await?;
@@ -63,7 +92,7 @@ impl Checked {
         cx.step(Step::UpToDate { installed: installed.clone() });
         let start = cx.wait_before_start().await;
         if self.desk.record.unconfirmed.is_some() && start {
-            return super::restart::start_unconfirmed(cx, self.desk, installed);
+            return super::restart::start_unconfirmed(cx, self.desk, installed).await;
         }
         super::restart::start_current(cx, &self.desk.record, start).await?;
         Ok(State::Ended(Outcome::UpToDate(installed)))
@@ -92,6 +121,14 @@ impl Checked {
         );
         plan.map_or(summary.download_bytes, |plan| plan.totals().fetch_bytes)
     }
+}
+
+/// Why a newer release is not offered.
+fn told_quarantine(bad: &Summary) -> String {
+    format!(
+        "{} ({}) is newer, but it did not live on this machine. It is offered again when it was published anew.",
+        bad.version, bad.number
+    )
 }
 
 impl Offered {
@@ -135,6 +172,7 @@ impl Offered {
         }
         cx.step(Step::Declined { skip });
         cx.control.rearm();
+        drop(guard);
         super::restart::start_current(cx, &record, true).await?;
         Ok(State::Ended(Outcome::Declined))
     }
@@ -157,10 +195,23 @@ impl Accepted {
             cx.setup.install.scan_until(&record, manifest, &progress, &|| cx.control.is_cancelled())?;
         record.marks = found.marks;
         let mode = if cx.setup.task == Task::Repair { Mode::Repair } else { Mode::Update };
-        let plan = plan::make(&found.inventory, &record.receipt, manifest, release.digest(), mode)?;
+        let mut plan = plan::make(&found.inventory, &record.receipt, manifest, release.digest(), mode)?;
+        cx.setup.install.spare_updater(&mut plan);
         cx.setup.install.preflight(&plan)?;
         cx.step(Step::Planned(plan.totals()));
+        tell_conflicts(cx, &plan);
         Ok(State::Planned(Box::new(Planned { desk: Desk { guard, record }, release, plan })))
+    }
+}
+
+/// The user learns which changed files stay, and where the new defaults are.
+fn tell_conflicts(cx: &Context<'_>, plan: &plan::Plan) {
+    for (path, conflict) in plan.conflicts() {
+        let place = conflict.new_default.as_ref().map_or_else(
+            || "all names for the new default beside it are taken".to_owned(),
+            |new| format!("the new default lies beside it as \u{ab}{new}\u{bb}"),
+        );
+        cx.step(Step::Message { text: format!("\u{ab}{path}\u{bb} was changed by you and stays; {place}.") });
     }
 }
 
@@ -172,6 +223,8 @@ impl Planned {
         if !requests.is_empty() {
             cx.step(Step::Downloading);
         }
+        // What an earlier release left here and this one can't use would only take room.
+        depot.keep_only(&requests)?;
         let options = Options { limit_bytes_per_second: cx.setup.limit, ..Options::default() };
         let events = |event| {
             cx.tell_sources();
@@ -204,19 +257,28 @@ fn requests(plan: &plan::Plan) -> Vec<Request> {
 
 impl Fetched {
     pub(super) fn stage(self, cx: &Context<'_>) -> Result<State, EngineError> {
-        let Self { desk: Desk { guard, record }, release, plan, content } = self;
+        let Self { mut desk, release, plan, content } = self;
         let done = Done { from: plan.from.clone(), to: plan.to.clone(), totals: plan.totals() };
-        let fetched =
-            |digest: &crate::release::Digest| content.file(digest).map(std::path::Path::to_path_buf);
+        let fetched = |digest: &crate::release::Digest| {
+            Some((content.file(digest)?.to_path_buf(), content.mark(digest)))
+        };
         let progress = |done, total, file: &crate::release::RelPath| {
             let file = Some(file.clone());
             cx.progress(Progress { phase: ProgressPhase::Stage, done, total, file, ..Progress::default() });
         };
-        let job = Job { plan: &plan, manifest: release.manifest(), record: &record, stub: &cx.setup.stub };
-        let stage =
-            cx.setup.install.stage_until(&guard, &job, &fetched, &progress, &|| cx.control.is_cancelled())?;
+        let (manifest, record) = (release.manifest(), &desk.record);
+        let job = Job { plan: &plan, manifest, record, stub: &cx.setup.stub };
+        let is_cancelled = || cx.control.is_cancelled();
+        let stage = cx.setup.install.stage_until(&desk.guard, &job, &fetched, &progress, &is_cancelled)?;
+        if cx.setup.task == Task::Repair && stage.is_empty() {
+            desk.record.receipt = plan.receipt;
+            desk.guard.save(&mut desk.record)?;
+            cx.step(Step::Message { text: NOTHING_DAMAGED.to_owned() });
+            return Ok(State::Ended(Outcome::UpToDate(desk.record.receipt.release())));
+        }
+        qualify(cx, &mut desk, &stage, release.digest())?;
         cx.step(Step::Staged);
-        Ok(State::Staged(Box::new(Staged { desk: Desk { guard, record }, stage, done })))
+        Ok(State::Staged(Box::new(Staged { desk, stage, done })))
     }
 }
 

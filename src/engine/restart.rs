@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::host::{Leaving, Program, Verdict, wait_until_gone, watch};
-use crate::install::{HostGone, Record};
+use crate::fsx;
+use crate::host::{self, Leaving, Next, Program, wait_until_gone, watch};
+use crate::install::{Guard, HostGone, Install, Record};
 use crate::platform::ProcessId;
 use crate::report::{Answer, Installed as Done, ReleaseRef, Step, Totals};
 
@@ -21,8 +22,56 @@ impl Setup {
     }
 
     pub(super) fn confirm_mark(&self) -> PathBuf {
-        self.install.state_dir().join("confirmed")
+        confirm_mark(&self.install)
     }
+}
+
+/// Where the program says that it is well.
+pub(super) fn confirm_mark(install: &Install) -> PathBuf {
+    install.state_dir().join("confirmed")
+}
+
+/// Takes in the word of a program that nobody watched when it said that it is well.
+pub(super) fn hear(guard: &Guard, record: &mut Record) -> Result<(), EngineError> {
+    let said = || fsx::exists(&confirm_mark(guard.install())).unwrap_or(false);
+    if record.unconfirmed.is_some() && said() {
+        record.unconfirmed = None;
+        guard.save(record)?;
+    }
+    Ok(())
+}
+
+/// What became of a release that stands unconfirmed since an earlier run: it may have said that it is well, or
+/// have been started in vain too often. Then the version before comes back at once, also offline.
+pub(super) async fn settle(cx: &Context<'_>, mut desk: Desk) -> Result<State, EngineError> {
+    hear(&desk.guard, &mut desk.record)?;
+    let starts = desk.record.unconfirmed.as_ref().map_or(0, |unconfirmed| unconfirmed.starts);
+    let may_go_back = cx.setup.task == Task::Update && cx.setup.install.can_roll_back(&desk.record);
+    if starts < host::STARTS || !may_go_back {
+        return Ok(State::Opened(Box::new(super::state::Opened { desk })));
+    }
+    let gone = super::apply::host_gone(cx).await?;
+    let reason = format!("it was started {starts} times and never showed that it is well");
+    take_back(cx, desk, gone, reason).await
+}
+
+/// Brings the version before back, does not offer the one that is left again, and starts the program.
+async fn take_back(
+    cx: &Context<'_>,
+    desk: Desk,
+    gone: HostGone,
+    reason: String,
+) -> Result<State, EngineError> {
+    let from = desk.record.receipt.release();
+    let Desk { guard, record: _ } = desk;
+    let record = cx.setup.install.rollback(&guard, gone, &cx.setup.stub, true, &|_, _, _| {})?.record;
+    let to = record.receipt.release();
+    cx.control.rearm();
+    cx.control.clear_answers().await;
+    cx.step(Step::RolledBack { from: from.clone(), to: to.clone(), reason });
+    let start = cx.setup.asking == Asking::Nobody || cx.answer_or_cancel().await != Answer::Quit;
+    start_as_it_is(cx, &record, start).await?;
+    Ok(State::Ended(Outcome::RolledBack { from, to }))
 }
 
 fn program(setup: &Setup, record: &Record) -> Option<Program> {
@@ -40,7 +89,8 @@ fn is_wanted(setup: &Setup) -> bool {
     }
 }
 
-/// Starts the program as it is now, unless nobody wants that. One that handed over is first waited for.
+/// Starts the program as it is now, unless nobody wants that. One that handed over is first waited for. A
+/// release that never showed that it lives is watched.
 ///
 /// # Errors
 /// If it can't be started, or nobody says which program it is although it handed over.
@@ -49,6 +99,27 @@ pub(super) async fn start_current(
     record: &Record,
     agreed: bool,
 ) -> Result<(), EngineError> {
+    // Without the lock another updater is at work, which counts and watches itself.
+    if agreed
+        && record.unconfirmed.is_some()
+        && is_wanted(cx.setup)
+        && let Ok(guard) = cx.setup.install.lock("start")
+    {
+        if !has_left(cx).await {
+            return Ok(());
+        }
+        let record = guard.record()?.record;
+        let installed = record.receipt.release();
+        let mut state = start_unconfirmed(cx, Desk { guard, record }, installed).await?;
+        while let State::Restarted(restarted) = state {
+            state = restarted.watch(cx).await?;
+        }
+        return Ok(());
+    }
+    start_as_it_is(cx, record, agreed).await
+}
+
+async fn start_as_it_is(cx: &Context<'_>, record: &Record, agreed: bool) -> Result<(), EngineError> {
     if !agreed || !is_wanted(cx.setup) {
         return Ok(());
     }
@@ -82,7 +153,7 @@ async fn has_left(cx: &Context<'_>) -> bool {
 ///
 /// # Errors
 /// If it can't be started.
-pub(super) fn start_unconfirmed(
+pub(super) async fn start_unconfirmed(
     cx: &Context<'_>,
     desk: Desk,
     installed: ReleaseRef,
@@ -94,15 +165,38 @@ pub(super) fn start_unconfirmed(
     );
     let done = Done { from, to: installed.clone(), totals: Totals::default() };
     match program(cx.setup, &desk.record) {
-        Some(program) if is_wanted(cx.setup) => start_watched(cx, desk, done, &program),
+        Some(program) if is_wanted(cx.setup) => start_watched(cx, desk, done, &program).await,
         _ => Ok(State::Ended(Outcome::UpToDate(installed))),
     }
 }
 
-fn start_watched(cx: &Context<'_>, desk: Desk, done: Done, program: &Program) -> Result<State, EngineError> {
-    let spawned = program.start(Some(&cx.setup.confirm_mark()))?;
-    cx.step(Step::Started { program: program.path.clone(), pid: spawned.process.pid });
-    Ok(State::Restarted(Box::new(Restarted { desk, done, program: spawned })))
+/// Writes down that the new version is started, and starts it. If the system will not start the program that the
+/// release names, the release does not live.
+async fn start_watched(
+    cx: &Context<'_>,
+    mut desk: Desk,
+    done: Done,
+    program: &Program,
+) -> Result<State, EngineError> {
+    if let Some(unconfirmed) = &mut desk.record.unconfirmed {
+        unconfirmed.starts = unconfirmed.starts.saturating_add(1);
+        desk.guard.save(&mut desk.record)?;
+    }
+    match program.start(Some(&cx.setup.confirm_mark())) {
+        Ok(spawned) => {
+            cx.step(Step::Started { program: program.path.clone(), pid: spawned.process.pid });
+            Ok(State::Restarted(Box::new(Restarted { desk, done, program: spawned })))
+        }
+        Err(error) if desk.record.receipt.start.is_some() && may_go_back(cx, &desk.record) => {
+            take_back(cx, desk, HostGone::nobody(), error.to_string()).await
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// After a repair there is nothing better to go back to: this is the release as it was signed.
+fn may_go_back(cx: &Context<'_>, record: &Record) -> bool {
+    cx.setup.task != Task::Repair && cx.setup.install.can_roll_back(record)
 }
 
 impl Installed {
@@ -114,7 +208,7 @@ impl Installed {
             return Ok(State::Ended(Outcome::Installed(done)));
         }
         match program(cx.setup, &desk.record) {
-            Some(program) => start_watched(cx, desk, done, &program),
+            Some(program) => start_watched(cx, desk, done, &program).await,
             None if cx.setup.handover.process.is_some() => Err(EngineError::NothingToStart),
             None => Ok(State::Ended(Outcome::Installed(done))),
         }
@@ -123,34 +217,28 @@ impl Installed {
 
 impl Restarted {
     pub(super) async fn watch(self, cx: &Context<'_>) -> Result<State, EngineError> {
-        let Self { desk: Desk { guard, mut record }, done, program } = self;
-        let health = record.receipt.health;
-        let reason = match watch(&program, &cx.setup.confirm_mark(), health).await {
-            Verdict::Well => {
+        let Self { mut desk, done, program: started } = self;
+        let verdict = watch(&started, &cx.setup.confirm_mark(), desk.record.receipt.health).await;
+        let starts = desk.record.unconfirmed.as_ref().map_or(host::STARTS, |unconfirmed| unconfirmed.starts);
+        match (host::next(&verdict, starts), program(cx.setup, &desk.record)) {
+            (Next::Stay, _) | (Next::StartAgain, None) => {
                 cx.step(Step::Confirmed);
-                record.unconfirmed = None;
-                guard.save(&mut record)?;
-                return Ok(State::Ended(Outcome::Installed(done)));
+                desk.record.unconfirmed = None;
+                desk.guard.save(&mut desk.record)?;
+                Ok(State::Ended(Outcome::Installed(done)))
             }
-            Verdict::Ended => "it ended too early",
-            Verdict::Silent => "it did not say in time that it is well",
-        };
-        if cx.setup.task == Task::Repair {
-            // There is nothing better to go back to: this is the release as it was signed.
-            return Err(EngineError::DoesNotLive(done.to));
+            (Next::StartAgain, Some(program)) => {
+                let most = host::STARTS;
+                let text = format!("It ended too early (start {starts} of {most}) and is started again.");
+                cx.step(Step::Message { text });
+                start_watched(cx, desk, done, &program).await
+            }
+            (Next::GoBack(_), _) if !may_go_back(cx, &desk.record) => Err(EngineError::DoesNotLive(done.to)),
+            (Next::GoBack(reason), _) => {
+                let gone = end_of(cx, started.process).await?;
+                take_back(cx, desk, gone, reason.to_owned()).await
+            }
         }
-        let gone = end_of(cx, program.process).await?;
-        let record = cx.setup.install.rollback(&guard, gone, &cx.setup.stub, true, &|_, _, _| {})?.record;
-        cx.control.rearm();
-        cx.control.clear_answers().await;
-        cx.step(Step::RolledBack {
-            from: done.to.clone(),
-            to: record.receipt.release(),
-            reason: reason.to_owned(),
-        });
-        let start = cx.setup.asking == Asking::Nobody || cx.answer_or_cancel().await != Answer::Quit;
-        start_current(cx, &record, start).await?;
-        Ok(State::Ended(Outcome::RolledBack { from: done.to, to: record.receipt.release() }))
     }
 }
 

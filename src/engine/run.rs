@@ -8,7 +8,7 @@ use crate::report::{
 };
 
 use super::check::{CheckResult, Events};
-use super::state::{Desk, Opened, State};
+use super::state::{Desk, State};
 use super::{Asking, EngineError, Setup, Task};
 
 /// How an update ended.
@@ -168,8 +168,7 @@ async fn open(cx: &Context<'_>) -> Result<State, EngineError> {
         let text = format!("The record of this install was damaged and is made anew: {damage}");
         cx.step(Step::Message { text });
     }
-    let record = loaded.record;
-    Ok(State::Opened(Box::new(Opened { desk: Desk { guard, record } })))
+    super::restart::settle(cx, Desk { guard, record: loaded.record }).await
 }
 
 async fn cancelled(cx: &Context<'_>) -> Outcome {

@@ -53,6 +53,8 @@ pub struct Window {
     /// What became of the last wish.
     kept: Option<Kept>,
     over: bool,
+    /// The window may close although the update has not ended.
+    let_go: bool,
     /// The size the window was last given by itself.
     fitted: Option<f32>,
 }
@@ -62,10 +64,10 @@ impl Window {
     #[must_use]
     pub fn new(setup: WindowSetup, ctx: &egui::Context, clock: Clock) -> (Self, Feed) {
         theme::install(ctx, setup.accent);
-        fonts::install(ctx);
         ctx.set_theme(setup.theme.preference());
         let (feed, inbox) = Feed::new(ctx.clone(), clock.clone());
         let texts = Texts::with_own(setup.language.as_deref(), &setup.texts);
+        fonts::install(ctx, texts.language());
         let icon = setup.icon.as_deref().and_then(|png| picture::load(ctx, png));
         let since = clock.now();
         let window = Self {
@@ -86,6 +88,7 @@ impl Window {
             draft: None,
             kept: None,
             over: false,
+            let_go: false,
             fitted: None,
         };
         (window, feed)
@@ -106,6 +109,11 @@ impl Window {
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.over
+    }
+
+    /// Whether the window may close.
+    pub(super) fn may_close(&self) -> bool {
+        self.over || self.let_go
     }
 
     /// Takes in what came; the window, if there is one, is shown and hidden by it.
@@ -168,6 +176,7 @@ impl Window {
         let waited = self.closing.is_some_and(|since| now.saturating_duration_since(since) >= PATIENCE);
         if waited && page.name != Name::Installing {
             // The update knows that it is to end; nobody has to look at it.
+            self.let_go = true;
             return;
         }
         ctx.send_viewport_cmd(ViewportCommand::CancelClose);
@@ -300,14 +309,22 @@ impl Window {
             let corner = inner.right_top() + vec2(6.0, -6.0);
             Rect::from_min_size(corner - vec2(widgets::GEAR, 0.0), vec2(widgets::GEAR, widgets::GEAR))
         });
+        let room = if gear.is_some() { widgets::GEAR } else { 0.0 };
+        let head = |ui: &mut Ui| heading(ui, page, self.icon.as_ref(), room);
+        let tight = above.height() - heading_height(ui, page, inner.width() - room) < LEAST_BODY;
         let content = ui.scope_builder(UiBuilder::new().max_rect(above), |ui| {
-            heading(ui, page, self.icon.as_ref(), if gear.is_some() { widgets::GEAR } else { 0.0 });
+            if !tight {
+                head(ui);
+            }
             // The scroll bar stands in the margin.
             let width = ui.available_width();
             ui.set_max_width(width + 10.0);
             let scroll = ScrollArea::vertical().auto_shrink([false, false]).id_salt(page.name);
             let body = scroll.show(ui, |ui| {
                 ui.set_max_width(width);
+                if tight {
+                    head(ui);
+                }
                 (page.body)(ui, &view)
             });
             body.inner
@@ -386,6 +403,19 @@ fn typed(ctx: &egui::Context, page: &Page) -> Option<Command> {
     }
     let free = ctx.memory(|memory| memory.focused().is_none());
     if free && pressed(Key::Enter) { page.main() } else { None }
+}
+
+/// Where less than this is left below the title, the title scrolls with the rest.
+const LEAST_BODY: f32 = 84.0;
+
+/// The height of title and line below it, nearly.
+fn heading_height(ui: &Ui, page: &Page, width: f32) -> f32 {
+    let height = |text: &str, style: egui::TextStyle| {
+        let font = style.resolve(ui.style());
+        ui.painter().layout(text.to_owned(), font, egui::Color32::PLACEHOLDER, width).size().y
+    };
+    let below = if page.below.is_empty() { 0.0 } else { 6.0 + height(&page.below, egui::TextStyle::Body) };
+    height(&page.title, egui::TextStyle::Heading) + below + 14.0
 }
 
 /// Title and the line below it, and what a screen reader says when they change. `room` is kept free at the right.

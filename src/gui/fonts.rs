@@ -1,55 +1,43 @@
-//! Where characters come from that the window's Latin font lacks: the system's fonts, then a font of our own
-//! with all characters of our own texts, for machines without Chinese fonts. See `assets/fonts/README.md`.
+//! Where characters come from: the window's own Latin, Greek and Cyrillic letters, then the system's fonts, then
+//! fonts of our own with all characters of our own texts, for machines without Chinese or Japanese fonts. See
+//! `docs/window.md`.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use eframe::egui::{Context, FallbackRequest, FontData, FontDefinitions, FontProvider};
+use eframe::egui::{Context, FallbackRequest, FontData, FontDefinitions};
 use eframe::epaint::text::{FontFamily, FontInsert, FontPriority, InsertFontFamily};
-use egui_system_font_provider::SystemFontProvider;
-use epaint_default_fonts::UBUNTU_LIGHT;
 
-const OWN_TEXTS: &[u8] = include_bytes!("../../assets/fonts/NotoSansSC-subset.otf");
+use super::system_fonts::SystemFonts;
 
-/// Sets the window's Latin font, the only one of egui's own that is shipped, and adds the font of our own texts
-/// after all others.
-pub(crate) fn install(ctx: &Context) {
+const LATIN: &[u8] = include_bytes!("../../assets/fonts/latin.ttf");
+
+/// By language: one character is written in several forms.
+const OWN_TEXTS: &[(&str, &[u8])] = &[
+    ("zh-CN", include_bytes!("../../assets/fonts/zh-CN.otf")),
+    ("zh-TW", include_bytes!("../../assets/fonts/zh-TW.otf")),
+    ("ja", include_bytes!("../../assets/fonts/ja.otf")),
+];
+
+const FAMILIES: [FontFamily; 2] = [FontFamily::Proportional, FontFamily::Monospace];
+
+/// Sets the window's own letters, and adds the fonts of our own texts after all others, that of `language` first.
+pub(crate) fn install(ctx: &Context, language: &str) {
     let mut fonts = FontDefinitions::empty();
-    fonts.font_data.insert("latin".to_owned(), Arc::new(FontData::from_static(UBUNTU_LIGHT)));
-    for family in [FontFamily::Proportional, FontFamily::Monospace] {
+    fonts.font_data.insert("latin".to_owned(), Arc::new(FontData::from_static(LATIN)));
+    for family in FAMILIES {
         fonts.families.insert(family, vec!["latin".to_owned()]);
     }
     ctx.set_fonts(fonts);
-    ctx.add_font_provider(Arc::new(|_request: &FallbackRequest<'_>| {
-        let families = [FontFamily::Proportional, FontFamily::Monospace]
-            .map(|family| InsertFontFamily { family, priority: FontPriority::Lowest });
-        Some(FontInsert::new("own-texts", FontData::from_static(OWN_TEXTS), families.into()))
-    }));
+    let (first, others): (Vec<_>, Vec<_>) = OWN_TEXTS.iter().partition(|(tag, _)| *tag == language);
+    for (tag, bytes) in first.into_iter().chain(others) {
+        ctx.add_font_provider(Arc::new(move |_request: &FallbackRequest<'_>| {
+            let families = FAMILIES.map(|family| InsertFontFamily { family, priority: FontPriority::Lowest });
+            Some(FontInsert::new(tag, FontData::from_static(bytes), families.into()))
+        }));
+    }
 }
 
 /// Adds the fonts of the system, those for `language` first.
 pub(super) fn install_system(ctx: &Context, language: &str) {
-    let fonts = SystemFontProvider::new().with_locale(Some(language));
-    ctx.add_font_provider(Arc::new(SystemFonts { fonts, broken: AtomicBool::new(false) }));
-}
-
-/// The system's fonts, asked no more once they fail: the crate panics on a machine that has no font at all.
-struct SystemFonts {
-    fonts: SystemFontProvider,
-    broken: AtomicBool,
-}
-
-impl FontProvider for SystemFonts {
-    fn font_for(&self, request: &FallbackRequest<'_>) -> Option<FontInsert> {
-        if self.broken.load(Ordering::Relaxed) {
-            return None;
-        }
-        let found = catch_unwind(AssertUnwindSafe(|| self.fonts.font_for(request)));
-        found.unwrap_or_else(|_panic| {
-            tracing::warn!("the system's fonts can't be read");
-            self.broken.store(true, Ordering::Relaxed);
-            None
-        })
-    }
+    ctx.add_font_provider(Arc::new(SystemFonts::new(language)));
 }

@@ -7,30 +7,36 @@ mod app;
 mod feed;
 mod fonts;
 mod format;
+mod gl;
 mod guard;
 mod notes;
 mod pages;
 mod picture;
 mod preferences;
+mod software;
+mod stage;
 mod story;
+mod system_fonts;
 mod texts;
 mod theme;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
-use eframe::egui::{ThemePreference, ViewportBuilder};
+use eframe::UserEvent;
+use eframe::egui::ThemePreference;
+use winit::event_loop::EventLoop;
 
 use crate::report::{Control, ErrorCode, Fault};
+use stage::SharedStage;
 
 pub use app::Window;
 pub use feed::{Caller, Feed};
 pub(crate) use fonts::install as install_fonts;
 pub use guard::{Clock, QUIET};
 pub use preferences::{Keep, Kept, Preferences};
+pub use software::Canvas;
 pub use texts::{OwnTexts, Texts};
 
 /// What the window shows of the program, and whom it speaks to.
@@ -50,6 +56,8 @@ pub struct WindowSetup {
     pub language: Option<String>,
     /// Light, dark, or as the system has it.
     pub theme: WindowTheme,
+    /// Who paints.
+    pub drawing: Drawing,
     /// Whether there is a program to start after the update.
     pub can_start: bool,
     /// After how long the update starts the program by itself. The window only shows it.
@@ -78,6 +86,7 @@ impl WindowSetup {
             texts: OwnTexts::new(),
             language: None,
             theme: WindowTheme::System,
+            drawing: Drawing::Auto,
             can_start: true,
             starts_after: Some(Duration::from_secs(3)),
             log: None,
@@ -111,6 +120,18 @@ impl WindowTheme {
     }
 }
 
+/// Who paints the window.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Drawing {
+    /// The graphics card; the processor if there is none that can, or if it is lost.
+    #[default]
+    Auto,
+    /// The graphics card, by OpenGL.
+    Gl,
+    /// The processor.
+    Software,
+}
+
 /// Why there is no window.
 #[derive(Debug, thiserror::Error)]
 pub enum WindowError {
@@ -138,87 +159,41 @@ impl Fault for WindowError {
     }
 }
 
-type Engine = Arc<Mutex<Option<JoinHandle<()>>>>;
-
-/// Opens the window, runs `start` on a thread of its own as soon as the window is there, and returns when the
-/// window is closed and `start` has returned. Must be called on the program's first thread.
+/// Opens the window, runs `start` on a thread of its own as soon as the window has been painted, and returns when
+/// the window is closed and `start` has returned. Must be called on the program's first thread.
 ///
 /// # Errors
 /// [`WindowError::NotOpened`] if there is no display or it can't draw: `start` was not called then.
 pub fn run(setup: WindowSetup, start: impl FnOnce(Feed) + Send + 'static) -> Result<(), WindowError> {
-    let engine = Engine::default();
-    let thread = Arc::clone(&engine);
-    let (title, options) = (setup.title.clone(), options(&setup));
-    let create: eframe::AppCreator<'static> = Box::new(move |created| {
-        fonts::install_system(&created.egui_ctx, Texts::new(setup.language.as_deref()).language());
-        let (window, feed) = Window::new(setup, &created.egui_ctx, Clock::system());
-        let handle = std::thread::Builder::new().name("update".to_owned()).spawn(move || start(feed))?;
-        thread.lock().unwrap_or_else(PoisonError::into_inner).replace(handle);
-        Ok(Box::new(Shell(window)))
-    });
+    let drawing = setup.drawing;
+    let stage = stage::shared(setup, Box::new(start));
     // A display that goes away makes the toolkit panic. The update has to reach an end all the same.
-    let shown = catch_unwind(AssertUnwindSafe(|| eframe::run_native(&title, options, create)));
-    let trouble = match shown {
-        Ok(Ok(())) => None,
-        Ok(Err(error)) => Some(reason(&error)),
-        Err(_panic) => Some("the display was lost".to_owned()),
-    };
-    let handle = engine.lock().unwrap_or_else(PoisonError::into_inner).take();
-    match (trouble, handle) {
+    let shown = catch_unwind(AssertUnwindSafe(|| show(&stage, drawing)));
+    let trouble = shown.unwrap_or_else(|_panic| Err("the display was lost".to_owned())).err();
+    // The update hears that nobody can be asked any more.
+    let engine = stage.borrow_mut().clear();
+    match (trouble, engine.map(std::thread::JoinHandle::join)) {
         (Some(reason), None) => Err(WindowError::NotOpened(reason)),
-        (trouble, handle) => {
-            if handle.is_some_and(|handle| handle.join().is_err()) {
-                return Err(WindowError::Stopped);
+        (_, Some(Err(_panic))) => Err(WindowError::Stopped),
+        (trouble, _) => trouble.map_or(Ok(()), |reason| Err(WindowError::Lost(reason))),
+    }
+}
+
+/// Shows the window until it ends. One loop of events serves both ways to paint: a program can't have a second one.
+fn show(stage: &SharedStage, drawing: Drawing) -> Result<(), String> {
+    let mut builder = EventLoop::<UserEvent>::with_user_event();
+    crate::platform::window::choose_frame(&mut builder);
+    let mut event_loop = builder.build().map_err(|error| {
+        tracing::debug!(%error, "no loop of events");
+        "there is no display".to_owned()
+    })?;
+    if drawing != Drawing::Software {
+        match gl::show(&mut event_loop, stage) {
+            Err(reason) if drawing == Drawing::Auto => {
+                tracing::info!("{reason}; the window is painted without it")
             }
-            trouble.map_or(Ok(()), |reason| Err(WindowError::Lost(reason)))
+            shown => return shown,
         }
     }
-}
-
-/// What is missing, without the toolkit's source lines.
-fn reason(error: &eframe::Error) -> String {
-    tracing::debug!(%error, "the window has an error");
-    match error {
-        eframe::Error::Winit(_) | eframe::Error::WinitEventLoop(_) => "there is no display".to_owned(),
-        eframe::Error::Glutin(_) | eframe::Error::NoGlutinConfigs(..) | eframe::Error::OpenGL(_) => {
-            "the display has no usable OpenGL".to_owned()
-        }
-        error => error.to_string(),
-    }
-}
-
-fn options(setup: &WindowSetup) -> eframe::NativeOptions {
-    let icon = setup.icon.as_deref().and_then(|png| eframe::icon_data::from_png_bytes(png).ok());
-    let viewport = ViewportBuilder::default()
-        .with_title(&setup.title)
-        .with_app_id(&setup.app)
-        .with_inner_size([400.0, 260.0])
-        .with_min_inner_size([360.0, 260.0])
-        .with_maximize_button(false)
-        .with_active(setup.takes_focus)
-        .with_icon(icon.unwrap_or_default());
-    eframe::NativeOptions {
-        viewport,
-        centered: true,
-        system_font_fallback: false,
-        event_loop_builder: Some(Box::new(crate::platform::window::choose_frame)),
-        ..eframe::NativeOptions::default()
-    }
-}
-
-/// Fits the window into the system's loop of events.
-struct Shell(Window);
-
-impl eframe::App for Shell {
-    fn logic(&mut self, ctx: &eframe::egui::Context, _frame: &mut eframe::Frame) {
-        self.0.logic(ctx);
-    }
-
-    fn ui(&mut self, ui: &mut eframe::egui::Ui, _frame: &mut eframe::Frame) {
-        self.0.ui(ui);
-    }
-
-    fn clear_color(&self, visuals: &eframe::egui::Visuals) -> [f32; 4] {
-        visuals.panel_fill.to_normalized_gamma_f32()
-    }
+    software::show(&mut event_loop, stage.clone())
 }

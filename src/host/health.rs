@@ -34,6 +34,33 @@ pub enum Verdict {
     Silent,
 }
 
+/// How often a new version is started before it counts as one that does not live. Each start is written down
+/// before it happens, so that one which takes the updater or the machine down with it counts too.
+pub const STARTS: u32 = 3;
+
+/// What follows from a verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// The new version stays.
+    Stay,
+    /// It gets another chance.
+    StartAgain,
+    /// The version before comes back, for this reason.
+    GoBack(&'static str),
+}
+
+/// What follows from `verdict` after so many starts of the new version.
+#[must_use]
+pub fn next(verdict: &Verdict, starts: u32) -> Next {
+    match verdict {
+        Verdict::Well => Next::Stay,
+        Verdict::Ended if starts < STARTS => Next::StartAgain,
+        Verdict::Ended => Next::GoBack("it ended too early each time it was started"),
+        // It still runs: a second one beside it would help nobody.
+        Verdict::Silent => Next::GoBack("it did not say in time that it is well"),
+    }
+}
+
 /// Takes an old word away, so that only a new one counts.
 pub fn expect_confirmation(mark: &Path) {
     // If it can't be taken away the file system is read-only, and nothing was updated there.
@@ -68,5 +95,19 @@ pub async fn watch(program: &Spawned, mark: &Path, health: Health) -> Verdict {
             return if health.confirm { Verdict::Silent } else { Verdict::Well };
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_early_end_is_forgiven_until_the_last_start() {
+        assert_eq!(next(&Verdict::Well, 9), Next::Stay);
+        assert_eq!(next(&Verdict::Ended, 1), Next::StartAgain);
+        assert_eq!(next(&Verdict::Ended, STARTS - 1), Next::StartAgain);
+        assert!(matches!(next(&Verdict::Ended, STARTS), Next::GoBack(_)));
+        assert!(matches!(next(&Verdict::Silent, 1), Next::GoBack(_)));
     }
 }

@@ -1,7 +1,8 @@
 //! Laying ready: all content of a swap in `txn/new`, read back and flushed, while the program still runs.
 //!
-//! Nothing outside the updater's state is touched. What is laid is hashed from its place in `new`, so that a
-//! [`Stage`] exists only when every byte that will be switched in has been seen there.
+//! Nothing outside the updater's state is touched. What is laid is hashed from its place in `new`, or is the very
+//! file whose bytes were hashed as they were written and which nobody has touched since, so that a [`Stage`] exists
+//! only when every byte that will be switched in has been seen.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -157,12 +158,15 @@ impl Draft {
     }
 }
 
+/// Tells where the content with a digest lies, and its mark when it was proven, if that is known.
+pub type Fetched<'a> = dyn Fn(&Digest) -> Option<(PathBuf, Option<ChangeMark>)> + 'a;
+
 /// Lays a draft ready.
 pub(super) fn lay(
     install: &Install,
     draft: Draft,
     stub: &Path,
-    fetched: &dyn Fn(&Digest) -> Option<PathBuf>,
+    fetched: &Fetched<'_>,
     watch: Watch<'_>,
     stop: &dyn Fn() -> bool,
 ) -> Result<Stage, StageError> {
@@ -202,7 +206,7 @@ pub(super) fn lay(
 struct Layer<'a> {
     install: &'a Install,
     new: &'a Path,
-    fetched: &'a dyn Fn(&Digest) -> Option<PathBuf>,
+    fetched: &'a Fetched<'a>,
     stop: &'a dyn Fn() -> bool,
 }
 
@@ -224,6 +228,7 @@ impl Layer<'_> {
             Thing::Link(target) => return Ok(disk.symlink(target, &place)?),
             Thing::Absent | Thing::Folder | Thing::Other => return Ok(()),
         };
+        let mut proven = None;
         match source {
             Source::Nothing => disk.write(&place, b"", None)?,
             Source::Link(from) => tools::link_or_copy(disk, from, &place)?,
@@ -231,15 +236,24 @@ impl Layer<'_> {
             Source::Fetched(digest) => {
                 let path = &operation.path;
                 let missing = || StageError::NotFetched { path: path.clone(), digest: *digest };
-                let from = (self.fetched)(digest).ok_or_else(missing)?;
+                let (from, known) = (self.fetched)(digest).ok_or_else(missing)?;
+                // A link changes the mark a little, so it is compared before and after.
+                let is_known = known.is_some() && look::mark(disk, &from)? == known;
                 // Two files of the install never share their bytes: editing one must not change the other.
                 if !used.insert(*digest) || !tools::try_link(disk, &from, &place)? {
                     disk.copy(&from, &place)?;
+                } else if is_known {
+                    proven = known;
                 }
             }
         }
         if !matches!(source, Source::Link(_)) {
             disk.set_mode(&place, mode)?;
+        }
+        // What was proven as it was written and not touched since is not read once more.
+        let is_same = |now: ChangeMark| proven.is_some_and(|known| look::is_same_file(&known, &now));
+        if look::mark(disk, &place)?.is_some_and(is_same) && proven.is_some_and(|known| known.size == size) {
+            return Ok(());
         }
         match look::hash_while(disk, &place, &mut |_| !(self.stop)())? {
             Some(found) if found == (sha256, size) => Ok(()),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
 
 use crate::fsx::{self, Absent as _, FsError};
-use crate::plan::{Found, Inventory};
+use crate::plan::{Found, Inventory, paths_beside};
 use crate::release::{Entry, Manifest, RelPath};
 use crate::report::{ErrorCode, Fault};
 
@@ -72,7 +72,8 @@ impl Install {
         stop: &dyn Fn() -> bool,
     ) -> Result<Scan, ScanError> {
         let listed = manifest.files.iter().map(Entry::path);
-        let paths: BTreeSet<&RelPath> = record.receipt.files.keys().chain(listed).collect();
+        let beside = paths_beside(&record.receipt, manifest);
+        let paths: BTreeSet<&RelPath> = record.receipt.files.keys().chain(listed).chain(&beside).collect();
         let mut ground = Ground::new(self.disk(), self.root());
         let mut sizes = Vec::with_capacity(paths.len());
         let mut total = 0;

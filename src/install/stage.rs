@@ -39,10 +39,12 @@ impl Install {
         fetched: &dyn Fn(&Digest) -> Option<PathBuf>,
         watch: Watch<'_>,
     ) -> Result<Stage, StageError> {
-        self.stage_until(guard, job, fetched, watch, &|| false)
+        let unmarked = |digest: &Digest| Some((fetched(digest)?, None));
+        self.stage_until(guard, job, &unmarked, watch, &|| false)
     }
 
-    /// As [`stage`](Self::stage), but ends soon after `stop` says so.
+    /// As [`stage`](Self::stage), but ends soon after `stop` says so, and `fetched` may also know the mark each file
+    /// had when its content was proven. A file that is linked and still has that mark is not read once more.
     ///
     /// # Errors
     /// As `stage`; [`StageError::Stopped`] if it was stopped.
@@ -50,7 +52,7 @@ impl Install {
         &self,
         _guard: &Guard,
         job: &Job<'_>,
-        fetched: &dyn Fn(&Digest) -> Option<PathBuf>,
+        fetched: &lay::Fetched<'_>,
         watch: Watch<'_>,
         stop: &dyn Fn() -> bool,
     ) -> Result<Stage, StageError> {
@@ -93,10 +95,10 @@ impl Install {
         entries.extend(manifest.start.iter().map(|start| start.path.clone()));
         self.add_entries(&entries, plan, &mut draft);
         self.mark_updater(stub, &mut draft);
-        if record.receipt.number != ReleaseNumber::NONE {
-            let (number, version) = (record.receipt.number, record.receipt.version.clone());
-            draft.journal.after.previous = Some(Previous { number, version });
-        }
+        // After a repair there is nothing to go back to: before it were damaged files of the same release.
+        let (number, version) = (record.receipt.number, record.receipt.version.clone());
+        let is_other = number != ReleaseNumber::NONE && number != manifest.number;
+        draft.journal.after.previous = is_other.then_some(Previous { number, version });
         self.check_ground(&draft.journal)?;
         Ok(draft)
     }

@@ -4,8 +4,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::release::{Content, Digest, Entry, Health, Manifest, RelPath, ReleaseNumber, Start, Version};
+use crate::release::{
+    Content, Digest, Entry, Health, Manifest, Policy, RelPath, ReleaseNumber, Start, Version,
+};
 use crate::report::{ErrorCode, Fault, ReleaseRef, Remedy, Totals};
+
+use super::policy::Conflict;
 
 /// What lies at a path of the install now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +53,16 @@ pub enum Laid {
 }
 
 impl Laid {
+    /// Whether `found` still has the content laid down, whatever its mode.
+    #[must_use]
+    pub fn is_content_of(&self, found: &Found) -> bool {
+        match (self, found) {
+            (Self::File { sha256, .. }, Found::File { digest, .. }) => sha256 == digest,
+            (Self::Link(said), Found::Link(target)) => said == target,
+            _ => false,
+        }
+    }
+
     /// What is found where nobody changed it since.
     #[must_use]
     pub fn as_found(&self) -> Found {
@@ -70,6 +84,12 @@ pub struct Receipt {
     pub manifest: Option<Digest>,
     /// Files and links.
     pub files: BTreeMap<RelPath, Laid>,
+    /// The policy of every file that the user may change.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub policies: BTreeMap<RelPath, Policy>,
+    /// New defaults laid beside files that the user changed.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub beside: BTreeMap<RelPath, Laid>,
     /// Empty folders.
     pub folders: Vec<RelPath>,
     /// The program to start.
@@ -99,6 +119,12 @@ impl Receipt {
             version: Some(manifest.version.clone()),
             manifest: Some(digest),
             files: manifest.files.iter().map(|entry| (entry.path().clone(), laid(entry))).collect(),
+            policies: manifest
+                .regular()
+                .filter(|file| file.policy != Policy::Replace)
+                .map(|file| (file.path.clone(), file.policy))
+                .collect(),
+            beside: BTreeMap::new(),
             folders: manifest.folders.clone(),
             start: manifest.start.clone(),
             health: manifest.health,
@@ -116,7 +142,7 @@ pub enum Action {
     Update,
     /// Ours is there, nothing will be.
     Remove,
-    /// What is there stays.
+    /// What is there stays; also nothing, where the user deleted a file of theirs.
     Keep,
 }
 
@@ -146,6 +172,8 @@ pub struct Item {
     pub keep_beside: bool,
     /// How its bytes are got.
     pub way: Way,
+    /// Set if the user's copy stays although the release has another one.
+    pub conflict: Option<Conflict>,
 }
 
 /// Everything an update will do.
@@ -191,6 +219,11 @@ impl Plan {
     /// The items that change something.
     pub fn changes(&self) -> impl Iterator<Item = &Item> {
         self.items.iter().filter(|item| item.action != Action::Keep)
+    }
+
+    /// The files that stay as the user made them although the release has other ones.
+    pub fn conflicts(&self) -> impl Iterator<Item = (&RelPath, &Conflict)> {
+        self.items.iter().filter_map(|item| Some((&item.path, item.conflict.as_ref()?)))
     }
 
     /// Bytes of all files that will be laid down new.

@@ -3,7 +3,9 @@
 mod action;
 mod decide;
 mod offer;
+mod policy;
 
 pub use action::{Action, Found, Inventory, Item, Laid, Plan, PlanError, Receipt, Way};
 pub use decide::{Mode, make};
 pub use offer::{Choice, Seen, choose};
+pub use policy::{Conflict, paths_beside};

@@ -24,6 +24,8 @@ pub struct Seen {
 pub enum Choice {
     /// Nothing newer.
     UpToDate,
+    /// Nothing newer but one that did not live here.
+    Quarantined(Summary),
     /// A newer one that was skipped.
     Skipped(Summary),
     /// A newer one.
@@ -43,7 +45,8 @@ pub fn choose<'a>(releases: impl Iterator<Item = (&'a Summary, Digest)>, seen: &
         .collect();
     let fit = newer.iter().filter(|(release, digest)| !seen.quarantined.contains(&(release.number, *digest)));
     let Some((newest, _)) = fit.max_by_key(|(release, _)| release.number) else {
-        return Choice::UpToDate;
+        let bad = newer.iter().max_by_key(|(release, _)| release.number);
+        return bad.map_or(Choice::UpToDate, |(release, _)| Choice::Quarantined((*release).clone()));
     };
     let between = newer.iter().filter(|(release, _)| release.number <= newest.number);
     let forced = between.clone().any(|(release, _)| release.urgency == Urgency::Forced)
@@ -77,7 +80,7 @@ mod tests {
 
     fn answer(releases: &[Summary], seen: &Seen) -> (u64, Option<Urgency>) {
         match choose(releases.iter().map(|release| (release, Digest::of(b""))), seen) {
-            Choice::UpToDate => (0, None),
+            Choice::UpToDate | Choice::Quarantined(_) => (0, None),
             Choice::Skipped(release) => (release.number.0, None),
             Choice::New(release, urgency) => (release.number.0, Some(urgency)),
         }
@@ -105,6 +108,11 @@ mod tests {
         assert_eq!(answer(&releases, &by_hand), (2, Some(Urgency::Optional)));
         let bad = Seen { quarantined: vec![(ReleaseNumber(2), Digest::of(b""))], ..by_hand };
         assert_eq!(answer(&releases, &bad), (0, None));
+        let chosen = choose(releases.iter().map(|release| (release, Digest::of(b""))), &bad);
+        assert_eq!(chosen, Choice::Quarantined(releases[0].clone()));
+        // The same number with other content is another release.
+        let again = choose(releases.iter().map(|release| (release, Digest::of(b"mended"))), &bad);
+        assert_eq!(again, Choice::New(releases[0].clone(), Urgency::Optional));
         let withdrawn = [Summary { withdrawn: true, ..releases[0].clone() }];
         assert_eq!(answer(&withdrawn, &Seen::default()), (0, None));
     }

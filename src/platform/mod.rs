@@ -21,6 +21,8 @@ pub use windows::window;
 #[cfg(windows)]
 pub use windows::{file, process};
 
+mod trial;
 mod types;
 
+pub use trial::{Trial, try_out};
 pub use types::{ChangeMark, Holder, ProcessId, Spawned, Use};

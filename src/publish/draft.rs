@@ -1,6 +1,6 @@
 //! The manifest of a release before its content is packed, complete enough to be checked and compared.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::platform::file::HAS_MODES;
 use crate::release::{
@@ -8,6 +8,7 @@ use crate::release::{
     ReleaseNumber, Start,
 };
 
+use super::exclude::Pattern;
 use super::walk::{Tree, TreeFile};
 use super::{Order, PublishError, notes};
 
@@ -25,10 +26,16 @@ pub(super) fn draft(
     let old_modes = newest.map(modes).unwrap_or_default();
     let files = tree.files.iter().zip(hashes).map(|(file, sha256)| entry(file, *sha256, &old_modes));
     let links = tree.links.iter().cloned().map(Entry::Link);
-    let mut files: Vec<Entry> = files.map(Entry::File).chain(links).collect();
+    let mut plain: Vec<FileEntry> = files.collect();
+    set_policies(&mut plain, order, newest)?;
+    let mut files: Vec<Entry> = plain.into_iter().map(Entry::File).chain(links).collect();
     files.sort_by(|a, b| a.path().cmp(b.path()));
     let start = start(order, &files, newest)?;
     let entries = entries(order, &files, start.as_ref(), newest)?;
+    let is_kept = |path: &&RelPath| regular(&files, path).is_some_and(|file| file.policy != Policy::Replace);
+    if let Some(path) = entries.iter().find(is_kept) {
+        return Err(PublishError::KeptEntry(path.clone()));
+    }
     let before = newest.map_or_else(Health::default, |newest| newest.health);
     Ok(Manifest {
         app,
@@ -62,6 +69,41 @@ fn entry(file: &TreeFile, sha256: Digest, old_modes: &HashMap<&RelPath, u32>) ->
     let known = if HAS_MODES { None } else { old_modes.get(&file.path).copied() };
     let mode = known.unwrap_or(file.mode);
     FileEntry { path: file.path.clone(), size, sha256, mode, policy: Policy::default(), content }
+}
+
+/// The policy of each file is that of the release before, unless a pattern says another one; of several patterns
+/// the last counts.
+fn set_policies(
+    files: &mut [FileEntry],
+    order: &Order,
+    newest: Option<&Manifest>,
+) -> Result<(), PublishError> {
+    let before = newest.map(policies).unwrap_or_default();
+    for file in files.iter_mut() {
+        file.policy = before.get(&file.path).copied().unwrap_or_default();
+    }
+    for (text, policy) in &order.policies {
+        let pattern = Pattern::new(text);
+        let mut is_used = false;
+        for file in files.iter_mut().filter(|file| is_meant(&pattern, &file.path)) {
+            (file.policy, is_used) = (*policy, true);
+        }
+        if !is_used {
+            return Err(PublishError::NothingMeant(text.clone()));
+        }
+    }
+    Ok(())
+}
+
+/// A pattern means a file if it matches the file or a folder above it.
+fn is_meant(pattern: &Pattern, path: &RelPath) -> bool {
+    pattern.matches(path.as_str()) || path.ancestors().any(|folder| pattern.matches(folder.as_str()))
+}
+
+/// The files of a release that stay as the user leaves them, with their policy.
+pub(super) fn policies(manifest: &Manifest) -> BTreeMap<RelPath, Policy> {
+    let kept = manifest.regular().filter(|file| file.policy != Policy::Replace);
+    kept.map(|file| (file.path.clone(), file.policy)).collect()
 }
 
 fn regular<'a>(files: &'a [Entry], path: &RelPath) -> Option<&'a FileEntry> {

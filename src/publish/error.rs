@@ -39,6 +39,12 @@ pub enum PublishError {
     /// A link's target is not text.
     #[error("the link \u{ab}{0}\u{bb} says something that is not valid Unicode")]
     LinkText(RelPath),
+    /// A pattern that gives files a policy matches none.
+    #[error("no file of the release matches the pattern \u{ab}{0}\u{bb}")]
+    NothingMeant(String),
+    /// A program may not stay behind when the rest is updated.
+    #[error("\u{ab}{0}\u{bb} is started by people or the system and can't stay as the user leaves it")]
+    KeptEntry(RelPath),
     /// A file changed while it was read.
     #[error("\u{ab}{0}\u{bb} changed while it was being published")]
     Changing(RelPath),
@@ -225,6 +231,8 @@ impl Fault for PublishError {
             Self::Manifest(_) | Self::Path(_) | Self::Special(_) | Self::LinkText(_) => {
                 "Rename or remove it, or leave it out with --exclude."
             }
+            Self::NothingMeant(_) => "Correct the pattern: a name such as \"*.ini\", or a path from the top.",
+            Self::KeptEntry(_) => "Narrow the pattern, or give the file back to the release with --replace.",
             Self::Changing(_) | Self::TreeChanging(_) => {
                 "Nothing was published. Wait until the build has ended and publish again."
             }

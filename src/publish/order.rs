@@ -1,10 +1,13 @@
 //! What `publish` is asked for and what it answers.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::release::{App, Channel, Platform, ReleaseNumber, Rollout, Stamp, Urgency, Version};
+use crate::release::{
+    App, Channel, Platform, Policy, RelPath, ReleaseNumber, Rollout, Stamp, Urgency, Version,
+};
 use crate::trust::sign::Lifetimes;
 
 use super::{Changes, Effort, Forecast};
@@ -42,6 +45,8 @@ pub struct Order {
     pub health_seconds: Option<u32>,
     /// Patterns of files that are left out.
     pub exclude: Vec<String>,
+    /// Patterns of files with another policy than in the release before.
+    pub policies: Vec<(String, Policy)>,
     /// The folder with the keys; nothing for the usual place.
     pub keys: Option<PathBuf>,
     /// How hard to compress.
@@ -76,6 +81,7 @@ impl Order {
             confirm_health: None,
             health_seconds: None,
             exclude: Vec::new(),
+            policies: Vec::new(),
             keys: None,
             effort: Effort::Small,
             dry_run: false,
@@ -109,6 +115,8 @@ pub struct Report {
     pub bytes: u64,
     /// The program that will be started, if there is one.
     pub start: Option<String>,
+    /// Files that stay as the user leaves them, with their policy.
+    pub policies: BTreeMap<RelPath, Policy>,
     /// What it changes against the release before.
     #[serde(flatten)]
     pub changes: Changes,

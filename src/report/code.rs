@@ -94,6 +94,8 @@ codes! {
     InUse = "busy.file" => 60,
     /// The new version did not live; the old one is back.
     RolledBack = "rolled-back" => 70,
+    /// The release brings an updater that does not work here.
+    Updater = "release.updater" => 50,
     /// The program can't be started.
     Start = "start" => 50,
     /// A defect of the updater itself.

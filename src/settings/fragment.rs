@@ -32,6 +32,8 @@ pub struct Fragment {
     pub start: Option<String>,
     /// The language of texts.
     pub language: Option<String>,
+    /// Who paints the window.
+    pub renderer: Option<String>,
     /// Whether updates are looked for at all.
     pub enabled: Option<bool>,
     /// How a check is done.
@@ -105,6 +107,7 @@ impl Fragment {
             platform: text("UPDRAFT_PLATFORM"),
             start: text("UPDRAFT_START"),
             language: text("UPDRAFT_LANGUAGE"),
+            renderer: text("UPDRAFT_RENDERER"),
             enabled: flag("enabled", "UPDRAFT_ENABLED")?,
             check: CheckFragment { timeout: number("check.timeout", "UPDRAFT_CHECK_TIMEOUT")? },
             proxy: text("UPDRAFT_PROXY"),

@@ -75,6 +75,7 @@ pub struct Merged {
     pub platform: Said<String>,
     pub start: Said<String>,
     pub language: Said<String>,
+    pub renderer: Said<String>,
     pub enabled: Said<bool>,
     #[serde(rename = "check.timeout")]
     pub check_timeout: Said<u64>,
@@ -122,6 +123,7 @@ impl Merged {
             platform: last(f.platform, e.platform, a.platform),
             start: last(f.start, e.start, a.start),
             language: last(f.language, e.language, a.language),
+            renderer: last(f.renderer, e.renderer, a.renderer),
             enabled: last(f.enabled, e.enabled, a.enabled),
             check_timeout: last(f.check.timeout, e.check.timeout, a.check.timeout),
             proxy: last(f.proxy, e.proxy, a.proxy),
@@ -168,6 +170,7 @@ impl Merged {
             platforms,
             start: parse("start", &self.start)?,
             language: self.language.value.clone(),
+            renderer: parse("renderer", &self.renderer)?.unwrap_or_default(),
             enabled: self.enabled.value.unwrap_or(true),
             check_timeout: seconds(&self.check_timeout, 10),
             proxy: parse("proxy", &self.proxy)?.unwrap_or_default(),

@@ -50,6 +50,8 @@ pub struct Settings {
     pub start: Option<RelPath>,
     /// The language of texts; the system's if nothing is said.
     pub language: Option<String>,
+    /// Who paints the window.
+    pub renderer: Renderer,
     /// Whether updates are looked for at all.
     pub enabled: bool,
     /// How long a check may take.
@@ -70,6 +72,34 @@ pub struct Settings {
     pub texts: BTreeMap<String, BTreeMap<String, String>>,
     /// What is decided without asking.
     pub policy: Policy,
+}
+
+/// Who paints the window.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Renderer {
+    /// The graphics card where it can, else the processor; text on the terminal where there is no display.
+    #[default]
+    Auto,
+    /// The graphics card, by OpenGL; text on the terminal where it can't.
+    Gl,
+    /// The processor.
+    Software,
+    /// Nobody: text on the terminal.
+    Headless,
+}
+
+impl std::str::FromStr for Renderer {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "gl" => Ok(Self::Gl),
+            "software" => Ok(Self::Software),
+            "headless" => Ok(Self::Headless),
+            _ => Err(format!("\u{ab}{text}\u{bb} is none of auto, gl, software, headless")),
+        }
+    }
 }
 
 /// What is decided without asking.

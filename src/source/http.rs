@@ -288,7 +288,7 @@ fn retry_after(text: &str) -> Option<Duration> {
 fn body(response: reqwest::Response) -> Body {
     Box::pin(stream::try_unfold(response, |mut response| async move {
         match response.chunk().await {
-            Ok(Some(chunk)) => Ok(Some((chunk.into(), response))),
+            Ok(Some(chunk)) => Ok(Some((chunk, response))),
             Ok(None) => Ok(None),
             Err(error) => Err(SourceError::of(&error, None)),
         }

@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::http::{NetError, Network, client};
+use super::pace::{self, Pace};
 use super::{Http, Local, NetOptions, Source, SourceUrl};
 
 /// The sources of a repository, in the order of the configuration.
@@ -12,6 +13,21 @@ pub struct Mirrors {
     sources: Vec<Box<dyn Source>>,
     health: Mutex<Vec<Health>>,
     network: Option<Network>,
+    probes: Mutex<Probes>,
+}
+
+/// When a mirror that is not in use is asked for something, to learn how fast it is.
+#[derive(Debug)]
+struct Probes {
+    first: Duration,
+    pause: Duration,
+    next: Option<Instant>,
+}
+
+impl Default for Probes {
+    fn default() -> Self {
+        Self { first: Duration::from_secs(5), pause: Duration::from_secs(30), next: None }
+    }
 }
 
 /// How a source did lately.
@@ -27,6 +43,15 @@ struct Health {
     no_range: bool,
     /// How often it gave bytes that were not the signed ones.
     lies: u32,
+    /// How fast it gives.
+    pace: Pace,
+    /// Left because another one is much faster.
+    slow: bool,
+    /// Whether that was told.
+    slow_told: bool,
+    /// Requests that are open, and since when time at work is counted.
+    open: u32,
+    since: Option<Instant>,
     /// Whether bytes came from it, and whether that was told.
     used: bool,
     told: bool,
@@ -84,7 +109,13 @@ impl Mirrors {
     #[must_use]
     pub fn of(sources: Vec<Box<dyn Source>>) -> Self {
         let health = Mutex::new(vec![Health::default(); sources.len()]);
-        Self { sources, health, network: None }
+        Self { sources, health, probes: Mutex::default(), network: None }
+    }
+
+    /// The same, asking a mirror that is not in use after `first`, and then again every `pause`; for tests.
+    #[must_use]
+    pub fn probing(self, first: Duration, pause: Duration) -> Self {
+        Self { probes: Mutex::new(Probes { first, pause, next: None }), ..self }
     }
 
     /// The first source, as people call it.
@@ -112,19 +143,109 @@ impl Mirrors {
     }
 
     /// Which source to ask: of those that `allowed` lets pass and that do not rest, the one with the fewest
-    /// lies and failures, the first of equals.
+    /// lies and failures that was not left for being slow, the first of equals.
     pub fn choose(&self, allowed: impl Fn(usize) -> bool) -> Choice {
         let now = Instant::now();
         let health = self.health();
         let open = || health.iter().enumerate().filter(|(mirror, _)| allowed(*mirror));
         let rested = open().filter(|(_, health)| health.rests_until.is_none_or(|until| until <= now));
         if let Some((mirror, health)) =
-            rested.min_by_key(|(mirror, health)| (health.lies, health.failures, *mirror))
+            rested.min_by_key(|(mirror, health)| (health.lies, health.failures, health.slow, *mirror))
         {
             return Choice::Ask { mirror, falls: health.falls };
         }
         let first = open().filter_map(|(_, health)| Some((health.rests_until?, health.failures))).min();
         first.map_or(Choice::Nobody, |(until, failures)| Choice::Wait { until, failures })
+    }
+
+    /// Now and then: a mirror other than [`choose`](Self::choose) would give, whose pace is not known or was
+    /// measured long ago, to be asked once. Until a transfer has lasted some seconds there is none.
+    pub fn probe(&self, allowed: impl Fn(usize) -> bool) -> Option<Choice> {
+        let now = Instant::now();
+        let mut probes = self.probes.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = now + probes.first;
+        let due = *probes.next.get_or_insert(first);
+        let Choice::Ask { mirror: used, .. } = self.choose(&allowed) else { return None };
+        if due > now || self.count() < 2 {
+            return None;
+        }
+        let health = self.health();
+        let idle = health.iter().enumerate().filter(|(mirror, health)| {
+            let rests = health.rests_until.is_some_and(|until| until > now);
+            let trusted = health.lies == 0 && health.failures == 0;
+            // One that was just left is not asked again at once.
+            let fresh = health.since.is_some_and(|since| now.saturating_duration_since(since) < probes.pause);
+            let known = fresh && health.pace.average().is_some();
+            *mirror != used && allowed(*mirror) && trusted && !rests && !known && health.open == 0
+        });
+        // The one whose measure is the oldest; never measured is older than all.
+        let (mirror, health) = idle.min_by_key(|(mirror, health)| (health.since, *mirror))?;
+        probes.next = now.checked_add(probes.pause);
+        Some(Choice::Ask { mirror, falls: health.falls })
+    }
+
+    /// Whether a mirror of unknown pace is due for such a probe, so that a request under way may go there.
+    pub fn wants_probe(&self, allowed: impl Fn(usize) -> bool) -> bool {
+        let now = Instant::now();
+        let probes = self.probes.lock().unwrap_or_else(PoisonError::into_inner);
+        if probes.next.is_none_or(|next| next > now) {
+            return false;
+        }
+        let unknown = |health: &Health| {
+            let rests = health.rests_until.is_some_and(|until| until > now);
+            let fit = !rests && health.lies == 0 && health.failures == 0 && health.open == 0;
+            fit && health.pace.average().is_none()
+        };
+        self.health().iter().enumerate().any(|(mirror, health)| allowed(mirror) && unknown(health))
+    }
+
+    /// Takes in that a request to `mirror` begins.
+    pub fn begins(&self, mirror: usize) {
+        if let Some(health) = self.health().get_mut(mirror) {
+            if health.open == 0 {
+                health.since = Some(Instant::now());
+            }
+            health.open += 1;
+        }
+    }
+
+    /// Takes in that a request to `mirror` has ended, however it did.
+    pub fn ends(&self, mirror: usize) {
+        self.measure(mirror, true);
+    }
+
+    /// Whether `mirror` was left for being slow.
+    #[must_use]
+    pub fn is_slow(&self, mirror: usize) -> bool {
+        self.health().get(mirror).is_some_and(|health| health.slow)
+    }
+
+    /// Whether that is news; it is once.
+    pub fn tells_slow(&self, mirror: usize) -> bool {
+        self.health().get_mut(mirror).is_some_and(|health| !std::mem::replace(&mut health.slow_told, true))
+    }
+
+    /// Takes in that content came from `mirror`; says whether that mirror counts as slow.
+    pub fn flowed(&self, mirror: usize, bytes: u64) -> bool {
+        if let Some(health) = self.health().get_mut(mirror) {
+            health.pace.flowed(bytes);
+        }
+        self.measure(mirror, false)
+    }
+
+    fn measure(&self, mirror: usize, ends: bool) -> bool {
+        let now = Instant::now();
+        let mut all = self.health();
+        let Some(health) = all.get_mut(mirror) else { return false };
+        health.open = health.open.saturating_sub(u32::from(ends));
+        let worked = health.since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
+        health.since = Some(now);
+        health.pace.worked(worked, health.open == 0);
+        let paces: Vec<_> = all.iter().map(|health| (health.pace.average(), health.slow)).collect();
+        for (health, slow) in all.iter_mut().zip(pace::slow(&paces)) {
+            (health.slow, health.slow_told) = (slow, health.slow_told && slow);
+        }
+        all.get(mirror).is_some_and(|health| health.slow)
     }
 
     /// Takes in that `mirror` failed. `falls` is what [`Choice::Ask`] said: when another stream has told of the

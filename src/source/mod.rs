@@ -9,6 +9,7 @@ mod folder;
 mod http;
 mod local;
 mod mirrors;
+mod pace;
 mod proxy;
 mod region;
 mod url;
@@ -26,6 +27,7 @@ pub use local::Local;
 pub use mirrors::{Choice, Mirrors};
 pub(crate) use proxy::without_login;
 pub use proxy::{InvalidProxy, Proxy, ProxyUrl};
+pub use tokio_util::bytes::Bytes;
 pub use url::{InvalidSource, SourceUrl};
 
 /// Part of an object, from an offset on.
@@ -71,7 +73,7 @@ pub struct Answer {
 }
 
 /// The bytes of an answer, in the order they come.
-pub type Body = BoxStream<'static, Result<Vec<u8>, SourceError>>;
+pub type Body = BoxStream<'static, Result<Bytes, SourceError>>;
 
 /// Where bytes come from.
 pub trait Source: Send + Sync {

@@ -79,6 +79,6 @@ fn body(file: tokio::fs::File, length: u64) -> Body {
             .await
             .map_err(|error| SourceError::transient(error.to_string()))?;
         let left = left - chunk.len() as u64;
-        Ok((!chunk.is_empty()).then_some((chunk, (file, left))))
+        Ok((!chunk.is_empty()).then_some((chunk.into(), (file, left))))
     }))
 }

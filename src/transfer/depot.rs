@@ -7,9 +7,10 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use crate::fsx::{self, Absent as _, FsError};
+use crate::platform::ChangeMark;
 use crate::release::Digest;
 
-use super::Request;
+use super::{Request, parts};
 
 /// The folder of partial and finished downloads.
 #[derive(Debug, Clone)]
@@ -36,7 +37,8 @@ impl Depot {
         fsx::make_dirs(&self.dir)
     }
 
-    /// Removes what none of `requests` can use, such as the rest of a release that was never installed.
+    /// Removes what none of `requests` can use, such as the rest of a release that was never installed, and what
+    /// was being written when an updater was killed.
     ///
     /// # Errors
     /// If something can't be removed.
@@ -48,14 +50,15 @@ impl Depot {
         }
         for name in fsx::list(&self.dir)? {
             let stem = name.to_str().and_then(|name| name.get(..64)).and_then(|stem| stem.parse().ok());
-            if !stem.is_some_and(|stem: Digest| wanted.contains(&stem)) {
+            let is_whole = !name.to_string_lossy().ends_with(".tmp");
+            if !is_whole || !stem.is_some_and(|stem: Digest| wanted.contains(&stem)) {
                 fsx::remove_file(&self.dir.join(name))?;
             }
         }
         Ok(())
     }
 
-    /// Bytes of `requests` that are still to come, as far as sizes on disk tell.
+    /// Bytes of `requests` that are still to come, as far as sizes and sidecars on disk tell.
     ///
     /// # Errors
     /// If the folder can't be read.
@@ -65,8 +68,13 @@ impl Depot {
             if fsx::exists(&self.file(&request.sha256))? {
                 continue;
             }
-            let part = fsx::stat(&self.part(&request.content.object)).if_present()?;
-            let present = part.map_or(0, |part| part.len());
+            let content = &request.content;
+            let found = fsx::stat(&self.part(&content.object)).if_present()?;
+            let found = found.map_or(0, |part| part.len()).min(content.size);
+            // Pieces come in any order, so the length alone says too much; without a sidecar it is all there is.
+            let told =
+                content.pieces.and_then(|_list| parts::told(&self.side(&content.object), content.size));
+            let present = told.map_or(found, |told| told.min(found));
             missing = missing.saturating_add(request.content.size.saturating_sub(present));
         }
         Ok(missing)
@@ -88,17 +96,23 @@ impl Depot {
 /// Files that are whole and have the digest they were asked by. Only a finished transfer makes one.
 #[derive(Debug, Clone)]
 pub struct Fetched {
-    files: HashMap<Digest, PathBuf>,
+    files: HashMap<Digest, (PathBuf, Option<ChangeMark>)>,
 }
 
 impl Fetched {
-    pub(super) fn of(depot: &Depot, digests: impl Iterator<Item = Digest>) -> Self {
-        Self { files: digests.map(|sha256| (sha256, depot.file(&sha256))).collect() }
+    pub(super) fn of(depot: &Depot, files: impl Iterator<Item = (Digest, Option<ChangeMark>)>) -> Self {
+        Self { files: files.map(|(sha256, mark)| (sha256, (depot.file(&sha256), mark))).collect() }
     }
 
     /// Where the file with this content lies.
     #[must_use]
     pub fn file(&self, sha256: &Digest) -> Option<&Path> {
-        self.files.get(sha256).map(PathBuf::as_path)
+        self.files.get(sha256).map(|(path, _)| path.as_path())
+    }
+
+    /// The mark of that file when its content was known to be right: with the same mark now, it still is.
+    #[must_use]
+    pub fn mark(&self, sha256: &Digest) -> Option<ChangeMark> {
+        self.files.get(sha256).and_then(|(_, mark)| *mark)
     }
 }

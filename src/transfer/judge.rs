@@ -29,6 +29,8 @@ pub(super) enum Fall {
         reason: String,
         /// How long the source asks to be left alone.
         retry_after: Option<Duration>,
+        /// Whether the source says that it has too much to do.
+        busy: bool,
     },
     /// The source does not have it.
     Missing(String),
@@ -38,6 +40,10 @@ pub(super) enum Fall {
     BadAnswer(String),
     /// The source is not who it says.
     Insecure(String),
+    /// The source is much slower than another one: ask that.
+    Slow(String),
+    /// Nothing is wrong, but another source is to be tried out.
+    Elsewhere,
     /// The source ignores ranges: ask it for all.
     NoRange,
     /// What we have is not what the source has now: ask again, untied.
@@ -50,7 +56,7 @@ pub(super) enum Fall {
 
 impl Fall {
     pub(super) fn transient(reason: impl Into<String>) -> Self {
-        Self::Transient { reason: reason.into(), retry_after: None }
+        Self::Transient { reason: reason.into(), retry_after: None, busy: false }
     }
 }
 
@@ -74,6 +80,7 @@ pub(super) fn refused(answer: &Answer) -> Option<Fall> {
         408 | 425 | 429 | 500..=599 => Some(Fall::Transient {
             reason: format!("the server answers {status}"),
             retry_after: answer.retry_after,
+            busy: matches!(status, 429 | 503),
         }),
         407 => Some(Fall::BadAnswer(
             "the proxy asks for a user and a password; give them in the setting \u{ab}proxy\u{bb}".to_owned(),
@@ -100,11 +107,10 @@ pub(super) fn judge(answer: &Answer, ask: &Ask) -> Result<Range<u64>, Fall> {
     let bytes = match (answer.status, ask.ranged) {
         (206, true) => part(answer, ask)?,
         (206, false) => return Err(Fall::BadAnswer("it sends a part of what was asked for".to_owned())),
-        (_, true) if ask.tied => return Err(Fall::Changed),
         (_, true) => {
-            // A page instead of the content says nothing about ranges.
+            // A page instead of the content, or a copy cut short, says nothing about what we have or about ranges.
             fits(answer, 0..ask.size)?;
-            return Err(Fall::NoRange);
+            return Err(if ask.tied { Fall::Changed } else { Fall::NoRange });
         }
         (_, false) => 0..ask.size,
     };
@@ -194,6 +200,9 @@ mod tests {
             let page = Answer { html: true, length, ..answer(200) };
             assert!(matches!(judge(&page, &whole), Err(Fall::Transient { .. })));
             assert!(matches!(judge(&page, &ranged()), Err(Fall::Transient { .. })));
+            // What has come so far is kept.
+            let tied = Ask { tied: true, ..ranged() };
+            assert!(matches!(judge(&page, &tied), Err(Fall::Transient { .. })));
         }
         let named_so = Answer { html: true, length: Some(100), ..answer(200) };
         assert_eq!(judge(&named_so, &whole).unwrap(), 0..100);

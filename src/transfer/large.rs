@@ -2,11 +2,13 @@
 
 use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use crate::delta::{UnpackError, Unpacked, unpack};
 use crate::fsx::{self, Absent as _, FsError};
+use crate::platform::{self, ChangeMark};
 use crate::release::{Codec, Digest};
 use crate::report::Step;
 
@@ -20,12 +22,14 @@ const RUN: usize = 16;
 
 impl Session<'_> {
     /// Brings one file: fetched, verified, unpacked.
-    pub(super) async fn bring(&self, request: &Request, object: &Object) -> Result<(), TransferError> {
+    pub(super) async fn bring(&self, request: &Request, object: &Arc<Object>) -> Result<(), TransferError> {
         if object.state().done {
             return Ok(());
         }
         if object.state().parts.is_none() {
-            if self.is_there(request).await? {
+            if self.is_there(request, object).await? {
+                // A transfer that was ended in this moment may have left what the file was made of.
+                self.tidy(request)?;
                 self.count(object, object.size);
                 object.state().done = true;
                 return Ok(());
@@ -39,15 +43,17 @@ impl Session<'_> {
     }
 
     /// Whether an earlier transfer has finished this file. It is hashed again.
-    async fn is_there(&self, request: &Request) -> Result<bool, TransferError> {
+    async fn is_there(&self, request: &Request, object: &Object) -> Result<bool, TransferError> {
         let path = self.depot.file(&request.sha256);
-        if !fsx::exists(&path)? {
-            return Ok(false);
-        }
+        // Taken before it is read: whoever changes it meanwhile changes the mark.
+        let Some(mark) = mark(&path)? else { return Ok(false) };
         let (wanted, job) = ((request.sha256, request.size), path.clone());
         let found = self.beside(move |stop| hash(&job, wanted.1, stop)).await?;
         match found {
-            Ok(unpacked) if (unpacked.digest, unpacked.size) == wanted => Ok(true),
+            Ok(unpacked) if (unpacked.digest, unpacked.size) == wanted => {
+                object.state().mark = Some(mark);
+                Ok(true)
+            }
             Ok(_) | Err(UnpackError::TooLong(_)) => {
                 fsx::remove_file(&path)?;
                 Ok(false)
@@ -92,6 +98,7 @@ impl Session<'_> {
     async fn list(&self, request: &Request, object: &Object, list: Digest) -> Result<Shape, TransferError> {
         let size = object.size.div_ceil(PIECE).saturating_mul(32);
         let lister = Object::list_of(list, size, request, object.index, self.mirrors.count());
+        let lister = Arc::new(lister);
         self.open_parts(&lister, Shape::whole(list, size)).await?;
         self.fill(&lister).await?;
         let bytes = fsx::read(&self.depot.part(&list), size)?;
@@ -104,7 +111,7 @@ impl Session<'_> {
     }
 
     /// Fetches all that is missing of an object.
-    async fn fill(&self, object: &Object) -> Result<(), TransferError> {
+    async fn fill(&self, object: &Arc<Object>) -> Result<(), TransferError> {
         let runs = object.parts(|parts| Ok(parts.open_runs(RUN)))?;
         let fetches = stream::iter(runs).map(|run| self.fetch_run(object, run));
         fetches.buffer_unordered(self.options.streams.max(1)).try_collect::<()>().await?;
@@ -112,7 +119,7 @@ impl Session<'_> {
         if complete { Ok(()) } else { Err(TransferError::Defect(format!("{} has gaps", object.path))) }
     }
 
-    async fn fetch_run(&self, object: &Object, run: Range<usize>) -> Result<(), TransferError> {
+    async fn fetch_run(&self, object: &Arc<Object>, run: Range<usize>) -> Result<(), TransferError> {
         while object.parts(|parts| Ok(parts.want(&run)))?.is_some() {
             let chosen = self.choose(object).await?;
             let permit = self.permits.acquire().await;
@@ -127,14 +134,14 @@ impl Session<'_> {
 
     /// Makes the file out of the object, which is all there.
     async fn finish(&self, request: &Request, object: &Object) -> Result<(), TransferError> {
-        let pieces = object.parts(|parts| Ok(parts.shape().digests.len()))?;
         // Closes the part file; some systems rename and remove only what is closed.
         object.state().parts = None;
         let (part, file) = (self.depot.part(&object.digest), self.depot.file(&request.sha256));
         let content = &request.content;
         let is_file = content.codec == Codec::Raw && content.object == request.sha256;
-        if is_file && request.size == content.size && pieces == 1 {
-            // Its one piece is the file, and was hashed.
+        if is_file && request.size == content.size {
+            // Each of its pieces was hashed as it came. The list of their digests has the digest that is signed
+            // for it, so these are the bytes the publisher cut; see "What proves a file" in docs/transfer.md.
             fsx::rename(&part, &file)?;
         } else {
             let _permit = self.unpacks.acquire().await;
@@ -143,8 +150,16 @@ impl Session<'_> {
                 return Err(object.corrupt("it does not unpack to the file that was signed"));
             }
         }
+        object.state().mark = mark(&file)?;
+        self.tidy(request)
+    }
+
+    /// Removes what a finished file was made of.
+    fn tidy(&self, request: &Request) -> Result<(), TransferError> {
+        let content = &request.content;
         let list = content.pieces.map(|list| self.depot.part(&list));
-        for gone in [Some(part), Some(self.depot.side(&object.digest)), list].into_iter().flatten() {
+        let (part, side) = (self.depot.part(&content.object), self.depot.side(&content.object));
+        for gone in [Some(part), Some(side), list].into_iter().flatten() {
             fsx::remove_file(&gone).if_present()?;
         }
         Ok(())
@@ -188,6 +203,11 @@ impl Session<'_> {
             Err(error) => Err(local(error, part, file)),
         }
     }
+}
+
+/// The mark of the file at `path`; nothing if there is none.
+fn mark(path: &Path) -> Result<Option<ChangeMark>, FsError> {
+    Ok(fsx::stat(path).if_present()?.map(|metadata| platform::file::change_mark(&metadata)))
 }
 
 /// The digest and size of the file at `path`; it is read no further than `size`.

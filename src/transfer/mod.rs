@@ -6,6 +6,7 @@
 //! request means is decided in one place, `judge`; how long to wait, and for whom, in `session`. The rules
 //! are told in docs/transfer.md.
 
+mod behind;
 mod depot;
 mod error;
 mod judge;
@@ -15,12 +16,15 @@ mod meter;
 mod object;
 mod options;
 mod parts;
+mod permits;
 mod request;
 mod session;
 mod small;
+mod streams;
+mod writer;
 
 pub use depot::{Depot, Fetched};
 pub use error::TransferError;
 pub use options::{Options, Patience, Request};
 pub use session::fetch_all;
-pub use small::fetch_small;
+pub use small::{Reader, Said, fetch_small};

@@ -2,6 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::platform::ChangeMark;
 use crate::release::{Digest, RelPath};
 
 use super::judge::Fall;
@@ -37,8 +38,11 @@ pub(super) struct Object {
 pub(super) struct State {
     pub(super) parts: Option<Parts>,
     pub(super) done: bool,
+    /// The finished file as it was when its content was known.
+    pub(super) mark: Option<ChangeMark>,
     /// Bytes of it in the progress told.
-    pub(super) counted: u64,
+    counted: u64,
+    shown: u64,
     restarts: u32,
     untied: bool,
     bans: Vec<Ban>,
@@ -72,7 +76,9 @@ impl Object {
         let state = State {
             parts: None,
             done: false,
+            mark: None,
             counted: 0,
+            shown: 0,
             restarts: 0,
             untied: false,
             bans,
@@ -92,6 +98,14 @@ impl Object {
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes in how many bytes are there now. Says how many there were, and the most there ever were: what is
+    /// shown of a file never goes back.
+    pub(super) fn count(&self, present: u64) -> (u64, u64) {
+        let mut state = self.state();
+        state.shown = state.shown.max(present);
+        (std::mem::replace(&mut state.counted, present), state.shown)
     }
 
     /// Does something with the open part file.
@@ -151,8 +165,8 @@ impl Object {
                 ban.odd += 1;
                 why
             }
-            Fall::Transient { reason, .. } => reason,
-            Fall::NoRange | Fall::Changed | Fall::Restart | Fall::Final(_) => return,
+            Fall::Transient { reason, .. } | Fall::Slow(reason) => reason,
+            Fall::Elsewhere | Fall::NoRange | Fall::Changed | Fall::Restart | Fall::Final(_) => return,
         };
         state.last = (source.to_owned(), why.clone());
     }

@@ -20,7 +20,7 @@ pub struct Request {
 /// How a transfer behaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
-    /// Most requests at once.
+    /// Most requests at once; fewer are used where more bring nothing.
     pub streams: usize,
     /// Most bytes a second, all requests together.
     pub limit_bytes_per_second: Option<u64>,
@@ -35,7 +35,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            streams: 4,
+            streams: 6,
             limit_bytes_per_second: None,
             idle: Duration::from_secs(20),
             first_wait: Duration::from_secs(1),

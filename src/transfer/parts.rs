@@ -2,7 +2,7 @@
 //!
 //! Danger: this is where bytes become trusted. A piece counts only when its digest was computed over the very
 //! bytes in the file. What the sidecar says is a hint where to continue; if it lies, a piece fails and is
-//! fetched again.
+//! fetched again. New bytes come in through `writer`, which borrows one piece at a time.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -43,6 +43,11 @@ impl Shape {
         fits.then_some(Self { size, piece: PIECE, digests })
     }
 
+    /// Where the piece after the one around `at` begins, or the end.
+    pub(super) fn next(&self, at: u64) -> u64 {
+        (at / self.piece).saturating_add(1).saturating_mul(self.piece).min(self.size)
+    }
+
     fn start(&self, piece: usize) -> u64 {
         (piece as u64).saturating_mul(self.piece).min(self.size)
     }
@@ -70,23 +75,26 @@ struct Side {
 enum Piece {
     Missing,
     Begun(Box<Begun>),
+    /// A writer has it; so many of its bytes are in the file.
+    Lent(u64),
     Done,
 }
 
-struct Begun {
-    hasher: Hasher,
-    have: u64,
+/// A piece of which some bytes are there.
+pub(super) struct Begun {
+    pub(super) hasher: Hasher,
+    pub(super) have: u64,
     /// Its bytes come from more than one connection, so a wrong digest proves nothing about the last.
-    mixed: bool,
+    pub(super) mixed: bool,
 }
 
-/// What feeding bytes led to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fed {
-    /// All in order.
-    Good,
-    /// A piece was full and wrong; it is empty again. `mixed` if it was not from one connection.
-    Bad { mixed: bool },
+/// A piece in the hands of a writer.
+pub(super) struct Loan {
+    pub(super) piece: usize,
+    pub(super) start: u64,
+    pub(super) len: u64,
+    pub(super) digest: Digest,
+    pub(super) begun: Box<Begun>,
 }
 
 /// The part file of an object, open.
@@ -94,7 +102,8 @@ pub(super) struct Parts {
     shape: Shape,
     path: PathBuf,
     side: PathBuf,
-    file: File,
+    /// The open file; out while a writer uses it.
+    file: Option<File>,
     pieces: Vec<Piece>,
     /// Source and entity tag of the newest bytes.
     origin: Option<(String, String)>,
@@ -121,12 +130,19 @@ impl Parts {
         let pieces = shape.digests.iter().map(|_| Piece::Missing).collect();
         let origin = told.etag.clone().map(|etag| (told.source.clone(), etag));
         let (present, saved, damaged) = (0, Instant::now(), 0);
-        let mut parts = Self { shape, path, side, file, pieces, origin, present, saved, damaged };
-        parts.read_back(found.min(parts.shape.size), &told, stop)?;
+        let mut parts = Self { shape, path, side, file: None, pieces, origin, present, saved, damaged };
+        parts.read_back(&file, found.min(parts.shape.size), &told, stop)?;
+        parts.file = Some(file);
         Ok(parts)
     }
 
-    fn read_back(&mut self, found: u64, told: &Side, stop: &dyn Fn() -> bool) -> Result<(), FsError> {
+    fn read_back(
+        &mut self,
+        file: &File,
+        found: u64,
+        told: &Side,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<(), FsError> {
         let mut buffer = vec![0; 256 * 1024];
         for piece in 0..self.pieces.len() {
             let (start, len) = (self.shape.start(piece), self.shape.len(piece));
@@ -136,7 +152,7 @@ impl Parts {
             let there = (found - start).min(len);
             let hint = told.begun.iter().find(|(begun, _)| *begun == piece).map(|(_, have)| *have);
             let begun = hint.unwrap_or(if there < len { there } else { 0 }).min(there);
-            let (whole, head) = self.hash(start, there, begun, &mut buffer, stop)?;
+            let (whole, head) = self.hash(file, start..start + there, begun, &mut buffer, stop)?;
             self.pieces[piece] = if there == len && whole.finish() == self.shape.digests[piece] {
                 Piece::Done
             } else if begun > 0 && begun < len {
@@ -147,6 +163,7 @@ impl Parts {
             self.present += match &self.pieces[piece] {
                 Piece::Missing => 0,
                 Piece::Begun(begun) => begun.have,
+                Piece::Lent(have) => *have,
                 Piece::Done => len,
             };
             let was_done = told.verified.iter().any(|range| range.contains(&piece));
@@ -157,22 +174,23 @@ impl Parts {
         Ok(())
     }
 
-    /// Hashers over the `there` bytes from `start`, and over the first `begun` of them.
+    /// Hashers over the bytes of `range`, and over the first `begun` of them.
     fn hash(
-        &mut self,
-        start: u64,
-        there: u64,
+        &self,
+        mut file: &File,
+        range: Range<u64>,
         begun: u64,
         buffer: &mut [u8],
         stop: &dyn Fn() -> bool,
     ) -> Result<(Hasher, Hasher), FsError> {
-        self.file.seek(SeekFrom::Start(start)).at("read", &self.path)?;
+        let there = range.end - range.start;
+        file.seek(SeekFrom::Start(range.start)).at("read", &self.path)?;
         let (mut whole, mut done) = (Hasher::new(), 0);
         let mut head = Hasher::new();
         while done < there && !stop() {
             let stop_at = if done < begun { begun } else { there };
             let most = usize::try_from(stop_at - done).unwrap_or(usize::MAX).min(buffer.len());
-            let got = self.file.read(&mut buffer[..most]).at("read", &self.path)?;
+            let got = file.read(&mut buffer[..most]).at("read", &self.path)?;
             if got == 0 {
                 break;
             }
@@ -221,6 +239,7 @@ impl Parts {
         let first = open.next()?;
         let have = match &self.pieces[first] {
             Piece::Begun(begun) => begun.have,
+            Piece::Lent(have) => *have,
             Piece::Missing | Piece::Done => 0,
         };
         let fresh = (first + 1..run.end).take_while(|at| matches!(self.pieces[*at], Piece::Missing));
@@ -238,15 +257,6 @@ impl Parts {
         self.origin = etag.map(|etag| (source.to_owned(), etag));
     }
 
-    /// A connection ended; what it left unfinished will be continued by another one.
-    pub(super) fn disconnected(&mut self, run: &Range<usize>) {
-        for piece in &mut self.pieces[run.clone()] {
-            if let Piece::Begun(begun) = piece {
-                begun.mixed = true;
-            }
-        }
-    }
-
     /// Forgets what has begun in `run`.
     pub(super) fn restart(&mut self, run: &Range<usize>) {
         for piece in &mut self.pieces[run.clone()] {
@@ -258,51 +268,69 @@ impl Parts {
         self.origin = None;
     }
 
-    /// Takes in `bytes` that stand at `at` in the object. Bytes that are there already are passed over; bytes
-    /// beyond a gap are not taken.
-    pub(super) fn feed(&mut self, mut at: u64, mut bytes: &[u8]) -> Result<Fed, FsError> {
-        while !bytes.is_empty() && at < self.shape.size {
-            let piece = usize::try_from(at / self.shape.piece).unwrap_or(usize::MAX);
-            let room = self.shape.start(piece + 1) - at;
-            let here = usize::try_from(room).unwrap_or(usize::MAX).min(bytes.len());
-            let (now, later) = bytes.split_at(here);
-            if let bad @ Fed::Bad { .. } = self.feed_piece(piece, at, now)? {
-                return Ok(bad);
-            }
-            (at, bytes) = (at + here as u64, later);
-        }
-        if self.pieces.len() > 1 && self.saved.elapsed() >= SAVE {
-            self.save()?;
-        }
-        Ok(Fed::Good)
+    /// The open file for a writer, or another handle of it if a writer has that.
+    pub(super) fn lend_file(&mut self) -> Result<File, FsError> {
+        self.file.take().map_or_else(|| fsx::open_rw(&self.path), Ok)
     }
 
-    fn feed_piece(&mut self, piece: usize, at: u64, bytes: &[u8]) -> Result<Fed, FsError> {
+    /// Takes a file back from a writer.
+    pub(super) fn return_file(&mut self, file: File) {
+        self.file = Some(file);
+    }
+
+    /// Hands the piece around `at` to a writer, if it is unfinished, free, and has begun or begins at `at`.
+    pub(super) fn lend(&mut self, at: u64) -> Option<Loan> {
+        let piece = usize::try_from(at / self.shape.piece).ok()?;
         let (start, len) = (self.shape.start(piece), self.shape.len(piece));
-        if matches!(self.pieces[piece], Piece::Missing) && at == start {
-            let fresh = Begun { hasher: Hasher::new(), have: 0, mixed: false };
-            self.pieces[piece] = Piece::Begun(Box::new(fresh));
-        }
-        let Piece::Begun(begun) = &mut self.pieces[piece] else { return Ok(Fed::Good) };
-        let next = start + begun.have;
-        let Some(known) = next.checked_sub(at).and_then(|known| usize::try_from(known).ok()) else {
-            return Ok(Fed::Good);
+        let slot = self.pieces.get_mut(piece)?;
+        let begun = match slot {
+            Piece::Missing if at == start => {
+                *slot = Piece::Lent(0);
+                Box::new(Begun { hasher: Hasher::new(), have: 0, mixed: false })
+            }
+            Piece::Begun(begun) => {
+                let have = begun.have;
+                let Piece::Begun(begun) = std::mem::replace(slot, Piece::Lent(have)) else { return None };
+                begun
+            }
+            Piece::Missing | Piece::Lent(_) | Piece::Done => return None,
         };
-        let Some(fresh) = bytes.get(known..) else { return Ok(Fed::Good) };
-        self.file.seek(SeekFrom::Start(next)).at("write", &self.path)?;
-        self.file.write_all(fresh).at("write", &self.path)?;
-        begun.hasher.update(fresh);
-        begun.have += fresh.len() as u64;
-        self.present += fresh.len() as u64;
-        if begun.have < len {
-            return Ok(Fed::Good);
+        Some(Loan { piece, start, len, digest: self.shape.digests[piece], begun })
+    }
+
+    /// Takes in that a lent piece has more bytes in the file.
+    pub(super) fn grown(&mut self, loan: &Loan) {
+        if let Some(Piece::Lent(have)) = self.pieces.get_mut(loan.piece) {
+            self.present += loan.begun.have - *have;
+            *have = loan.begun.have;
         }
-        let (mixed, right) = (begun.mixed, begun.hasher.clone().finish() == self.shape.digests[piece]);
-        self.pieces[piece] = if right { Piece::Done } else { Piece::Missing };
+    }
+
+    /// Takes a full piece back; says whether it is right. A wrong one is empty again.
+    pub(super) fn settle(&mut self, loan: Loan) -> bool {
+        let right = loan.begun.hasher.finish() == loan.digest;
+        self.pieces[loan.piece] = if right { Piece::Done } else { Piece::Missing };
         if !right {
-            self.present -= len;
+            self.present -= loan.len;
         }
-        Ok(if right { Fed::Good } else { Fed::Bad { mixed } })
+        right
+    }
+
+    /// Takes an unfinished piece back; another connection will go on with it.
+    pub(super) fn give_back(&mut self, mut loan: Loan) {
+        loan.begun.mixed = true;
+        let empty = loan.begun.have == 0;
+        self.pieces[loan.piece] = if empty { Piece::Missing } else { Piece::Begun(loan.begun) };
+    }
+
+    /// Writes the sidecar if that was long ago.
+    pub(super) fn save_now_and_then(&mut self) -> Result<(), FsError> {
+        if self.pieces.len() > 1 && self.saved.elapsed() >= SAVE { self.save() } else { Ok(()) }
+    }
+
+    /// Where the part file is.
+    pub(super) fn path(&self) -> &std::path::Path {
+        &self.path
     }
 
     /// Writes the sidecar. No flush: after a power cut the hashes decide.
@@ -320,7 +348,8 @@ impl Parts {
                 (Piece::Done, Some(run)) if run.end == at => run.end = at + 1,
                 (Piece::Done, _) => side.verified.push(at..at + 1),
                 (Piece::Begun(begun), _) => side.begun.push((at, begun.have)),
-                (Piece::Missing, _) => {}
+                (Piece::Lent(have), _) if *have > 0 => side.begun.push((at, *have)),
+                (Piece::Missing | Piece::Lent(_), _) => {}
             }
         }
         let temp = fsx::sibling(&self.side, ".tmp");
@@ -328,6 +357,19 @@ impl Parts {
         fsx::create(&temp)?.write_all(&bytes).at("write", &temp)?;
         fsx::rename(&temp, &self.side)
     }
+}
+
+/// How many bytes of an object of `size` bytes are there, as its sidecar says; nothing without a sidecar.
+pub(super) fn told(side: &std::path::Path, size: u64) -> Option<u64> {
+    let side = read_side(side);
+    if side.format != 1 {
+        return None;
+    }
+    let whole = Shape { size, piece: PIECE, digests: Vec::new() };
+    let verified =
+        side.verified.iter().map(|run| whole.start(run.end).saturating_sub(whole.start(run.start)));
+    let begun = side.begun.iter().map(|(_, have)| *have);
+    Some(verified.chain(begun).fold(0, u64::saturating_add))
 }
 
 /// A sidecar that is missing, damaged or of another form says nothing.

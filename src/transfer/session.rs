@@ -10,15 +10,18 @@ use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
 
 use crate::release::Digest;
 use crate::report::{Control, Event, Step};
 use crate::source::{Choice, Mirrors};
 
+use super::behind::Behind;
 use super::judge::Fall;
 use super::limit::Limit;
 use super::meter::Meter;
 use super::object::Object;
+use super::permits::Permits;
 use super::{Depot, Fetched, Options, Request, TransferError};
 
 /// Objects at work beside the streams: being read back or unpacked.
@@ -52,6 +55,7 @@ pub async fn fetch_all(
         };
         session.rest().await;
         if !paused? {
+            session.behind.end().await?;
             break;
         }
         report(Event::Step(Step::Paused));
@@ -61,9 +65,11 @@ pub async fn fetch_all(
             () = control.unpaused() => report(Event::Step(Step::Unpaused)),
         }
     }
+    tracing::info!(files = session.objects.len(), "all content is here");
     let last = session.meter().progress(Instant::now());
     report(Event::Progress(last));
-    Ok(Fetched::of(depot, session.objects.iter().map(|(request, _)| request.sha256)))
+    let files = session.objects.iter().map(|(request, object)| (request.sha256, object.state().mark));
+    Ok(Fetched::of(depot, files))
 }
 
 /// Each content once. Two files that claim one object for different content are a mistake of the publisher.
@@ -89,15 +95,16 @@ pub(super) struct Session<'a> {
     pub(super) depot: &'a Depot,
     pub(super) options: &'a Options,
     pub(super) limit: Limit,
-    pub(super) permits: Semaphore,
+    pub(super) permits: Permits,
     pub(super) unpacks: Semaphore,
     control: &'a Control,
     report: &'a (dyn Fn(Event) + Sync),
-    objects: Vec<(Request, Object)>,
+    objects: Vec<(Request, Arc<Object>)>,
     meter: Mutex<Meter>,
     /// Set while the connection counts as lost: the end of the wait that was announced.
     lost: Mutex<Option<Instant>>,
     work: Work,
+    behind: Behind,
 }
 
 /// Work on threads of its own: told to stop, and counted.
@@ -120,14 +127,14 @@ impl<'a> Session<'a> {
         let meter = Mutex::new(Meter::new(total, requests.len() as u64));
         let objects = (1..).zip(requests).map(|(index, request)| {
             let object = Object::of(&request, index, mirrors.count());
-            (request, object)
+            (request, Arc::new(object))
         });
         Self {
             mirrors,
             depot,
             options,
             limit: Limit::new(options.limit_bytes_per_second, control.clone()),
-            permits: Semaphore::new(options.streams.max(1)),
+            permits: Permits::new(options.streams),
             unpacks: Semaphore::new(BESIDE),
             control,
             report,
@@ -135,6 +142,7 @@ impl<'a> Session<'a> {
             meter,
             lost: Mutex::new(None),
             work: Work::default(),
+            behind: Behind::default(),
         }
     }
 
@@ -144,10 +152,14 @@ impl<'a> Session<'a> {
         stream::iter(objects).buffer_unordered(at_once).try_collect().await
     }
 
-    /// Tells progress while nothing else does. Never returns.
+    /// Tells progress while nothing else does, and adapts the streams. Never returns.
     async fn tick(&self) {
         loop {
             tokio::time::sleep(TICK).await;
+            for (_, object) in &self.objects {
+                self.recount(object);
+            }
+            self.permits.tick(Instant::now());
             self.tell_progress();
         }
     }
@@ -174,20 +186,39 @@ impl<'a> Session<'a> {
         &self,
         job: impl FnOnce(&dyn Fn() -> bool) -> T + Send + 'static,
     ) -> Result<T, TransferError> {
+        self.start(job).await.map_err(|error| TransferError::Defect(error.to_string()))
+    }
+
+    /// The same, begun at once.
+    pub(super) fn start<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&dyn Fn() -> bool) -> T + Send + 'static,
+    ) -> JoinHandle<T> {
         let work = self.work.clone();
         work.running.fetch_add(1, Ordering::AcqRel);
         let counted = Counted(Arc::clone(&work.running));
-        let task = tokio::task::spawn_blocking(move || {
+        tokio::task::spawn_blocking(move || {
             let _counted = counted;
             job(&|| work.stop.load(Ordering::Relaxed))
-        });
-        task.await.map_err(|error| TransferError::Defect(error.to_string()))
+        })
+    }
+
+    /// Begins to bring to the disk what came last, in the background and one file at a time, so that little is
+    /// left when all is laid ready and flushed. Nothing depends on it.
+    pub(super) fn flush_behind(&self, object: &Object, received: u64) {
+        if self.behind.grow(received)
+            && let Ok(path) = object.parts(|parts| Ok(parts.path().to_path_buf()))
+        {
+            self.behind.flush(path);
+        }
     }
 
     /// The mirror to ask for `object`, after whatever wait that needs.
     pub(super) async fn choose(&self, object: &Object) -> Result<(usize, u64), TransferError> {
         loop {
-            match self.mirrors.choose(|mirror| object.allows(mirror)) {
+            let allowed = |mirror| object.allows(mirror);
+            let probe = if object.counted { self.mirrors.probe(allowed) } else { None };
+            match probe.unwrap_or_else(|| self.mirrors.choose(allowed)) {
                 Choice::Ask { mirror, falls } => return Ok((mirror, falls)),
                 Choice::Nobody => return Err(object.verdict()),
                 Choice::Wait { until, failures } => {
@@ -226,12 +257,21 @@ impl<'a> Session<'a> {
                 self.count(object, present);
                 return Ok(());
             }
-            Fall::Restart => return Ok(()),
+            Fall::Restart | Fall::Elsewhere => return Ok(()),
+            Fall::Slow(_) => {
+                if self.mirrors.tells_slow(mirror) {
+                    self.say(Step::MirrorLeft { source, reason: object.reason() });
+                }
+                return Ok(());
+            }
             Fall::Corrupt(_) => {
                 self.mirrors.lied(mirror);
                 None
             }
-            Fall::Transient { retry_after, .. } => *retry_after,
+            Fall::Transient { retry_after, busy, .. } => {
+                self.permits.fell(*busy);
+                *retry_after
+            }
             Fall::Missing(_) | Fall::BadAnswer(_) | Fall::Insecure(_) => None,
         };
         if let Fall::Final(error) = fall {
@@ -256,6 +296,7 @@ impl<'a> Session<'a> {
     /// Bytes came from `mirror`.
     pub(super) fn arrived(&self, object: &Object, mirror: usize, bytes: usize) {
         self.mirrors.gave(mirror);
+        self.permits.flowed(bytes as u64);
         if self.lost().take().is_some() {
             self.say(Step::Continued);
         }
@@ -264,16 +305,27 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// Counts what of `object` is there now.
+    pub(super) fn recount(&self, object: &Object) {
+        let present = object.state().parts.as_ref().map(|parts| parts.present());
+        if let Some(present) = present {
+            self.count(object, present);
+        }
+    }
+
     /// So many bytes of `object` are there now.
     pub(super) fn count(&self, object: &Object, present: u64) {
         if !object.counted {
             return;
         }
-        let before = std::mem::replace(&mut object.state().counted, present);
+        let (before, shown) = object.count(present);
+        if before == present && present > 0 {
+            return;
+        }
         let mut meter = self.meter();
         meter.add(present.saturating_sub(before));
         meter.drop_bytes(before.saturating_sub(present));
-        meter.at_file(&object.file, object.index, present, object.size);
+        meter.at_file(&object.file, object.index, shown, object.size);
         drop(meter);
         self.tell_progress();
     }

@@ -30,6 +30,20 @@ impl Store {
         Ok(Self { dir: dir.to_path_buf() })
     }
 
+    /// The store in `dir`, to be read only: nothing is made.
+    #[must_use]
+    pub fn at(dir: &Path) -> Self {
+        Self { dir: dir.to_path_buf() }
+    }
+
+    /// Checks a root that came with the updater.
+    ///
+    /// # Errors
+    /// If it is damaged or not signed by its own keys.
+    pub fn check_root(shipped: &[u8]) -> Result<(), TrustError> {
+        Root::read_self_signed("root.json", shipped).map(drop)
+    }
+
     /// Puts the root that came with the updater here, if there is none, a damaged one, or an older one.
     ///
     /// # Errors

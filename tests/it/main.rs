@@ -11,6 +11,8 @@ mod check;
 mod docs;
 #[cfg(unix)]
 mod forced;
+#[cfg(unix)]
+mod health;
 #[cfg(target_os = "linux")]
 mod holders;
 #[cfg(unix)]
@@ -19,8 +21,18 @@ mod host;
 mod install_crash;
 mod install_swap;
 mod install_tree;
+#[cfg(all(unix, feature = "checkpoints"))]
+mod interlock;
+#[cfg(unix)]
+mod lying_mirrors;
+#[cfg(target_os = "linux")]
+mod memory;
 #[cfg(unix)]
 mod mirrors;
+#[cfg(unix)]
+mod network;
+#[cfg(unix)]
+mod policies;
 #[cfg(target_os = "linux")]
 mod preflight;
 #[cfg(unix)]
@@ -32,10 +44,14 @@ mod publish_kill;
 #[cfg(unix)]
 mod real_release;
 #[cfg(unix)]
+mod repair;
+#[cfg(unix)]
 mod reporters;
 mod repository_formats;
 #[cfg(unix)]
 mod resume;
+#[cfg(unix)]
+mod self_check;
 #[cfg(unix)]
 mod serve;
 mod settings;
@@ -51,6 +67,8 @@ mod trust_world;
 #[cfg(unix)]
 mod update;
 mod vendor;
+#[cfg(unix)]
+mod vendor_app;
 mod verify;
 #[cfg(unix)]
 mod verify_install;

@@ -231,3 +231,31 @@ fn the_bandwidth_limit_holds() {
     assert!(began.elapsed() >= Duration::from_secs(2), "{:?}", began.elapsed());
     assert_eq!(tree(&world.app()), tree(&world.build()));
 }
+
+/// What an update that was given up left behind goes when the next release does not need it.
+#[test]
+fn leftovers_of_an_abandoned_release_are_removed() {
+    let (world, server) = world(&[("big.bin", 3_000_000), ("stays.bin", 1_500_000)]);
+    let objects = |asked: &super::support::fault_server::Asked| asked.path.contains("/objects/");
+    server.rescript(move |asked| match (objects(asked), asked.range) {
+        (true, _) if asked.again == 0 => Some(Fault::CutAfter(700_000)),
+        (true, _) => Some(Fault::Status(404)),
+        _ => None,
+    });
+    expect(world.updater().args(["update", "--no-start"]), 30);
+    let partial = world.app().join("updater/state/partial");
+    let left = || -> Vec<String> {
+        fs::read_dir(&partial).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect()
+    };
+    let before = left();
+    write(world.build().join("big.bin"), noise(77, 2_500_000));
+    world.publish("3.0", &[]);
+    server.rescript(move |asked| objects(asked).then_some(Fault::Status(404)));
+    expect(world.updater().args(["update", "--no-start"]), 30);
+    let after = left();
+    let kept: Vec<&String> = before.iter().filter(|name| after.contains(name)).collect();
+    assert!(!kept.is_empty() && kept.len() < before.len(), "{before:?} {after:?}");
+    server.rescript(|_| None);
+    world.update();
+    assert_eq!(tree(&world.app()), tree(&world.build()));
+}

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use updraft::settings::{Fragment, Origin, Settings};
+use updraft::settings::{Fragment, Origin, Renderer, Settings};
 
 #[test]
 fn the_sample_is_what_the_program_reads() {
@@ -58,4 +58,29 @@ fn arguments_win_over_the_environment_and_that_over_the_file() {
     let wrong =
         Fragment::from_environment(|name| (name == "UPDRAFT_LIMIT").then(|| "many".to_owned())).unwrap_err();
     assert!(wrong.to_string().contains("UPDRAFT_LIMIT"), "{wrong}");
+}
+
+#[test]
+fn who_paints_the_window_is_one_of_four() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("updater.json");
+    std::fs::write(&file, r#"{"app": "A", "sources": ["h:1"]}"#).unwrap();
+    let load = |who: Option<&str>| {
+        let arguments = Fragment { renderer: who.map(str::to_owned), ..Fragment::default() };
+        Settings::load(&file, arguments).map(|(settings, _)| settings.renderer)
+    };
+    for (who, wanted) in [
+        (None, Renderer::Auto),
+        (Some("auto"), Renderer::Auto),
+        (Some("gl"), Renderer::Gl),
+        (Some("software"), Renderer::Software),
+        (Some("headless"), Renderer::Headless),
+    ] {
+        assert_eq!(load(who).unwrap(), wanted, "{who:?}");
+    }
+    let wrong = load(Some("vulkan")).unwrap_err().to_string();
+    assert!(wrong.contains("renderer") && wrong.contains("vulkan"), "{wrong}");
+    let environment =
+        Fragment::from_environment(|name| (name == "UPDRAFT_RENDERER").then(|| "gl".to_owned()));
+    assert_eq!(environment.unwrap().renderer.as_deref(), Some("gl"));
 }

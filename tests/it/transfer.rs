@@ -5,5 +5,6 @@ mod faults;
 mod leftovers;
 mod mirrors;
 mod person;
+mod random;
 mod shop;
 mod small;

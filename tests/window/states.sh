@@ -11,7 +11,7 @@ cargo build --quiet --features checkpoints --example window_states
 program=target/debug/examples/window_states
 states=("$@")
 if [ ${#states[@]} -eq 0 ]; then
-  mapfile -t states < <("$program" --state list | grep -v -e story -e ended)
+  mapfile -t states < <("$program" --state list | grep -v -e story -e busy -e ended)
 fi
 
 unset WAYLAND_DISPLAY

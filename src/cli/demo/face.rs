@@ -52,7 +52,7 @@ pub(super) fn show(version: &str) -> Result<(), String> {
         &title,
         options,
         Box::new(|created| {
-            crate::gui::install_fonts(&created.egui_ctx);
+            crate::gui::install_fonts(&created.egui_ctx, "en");
             Ok(Box::new(face))
         }),
     )

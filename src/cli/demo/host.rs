@@ -25,19 +25,42 @@ pub fn main() -> ExitCode {
     let version = read_line(&folder.join("version.txt")).unwrap_or_else(|| "without version".to_owned());
     trace(&version, &args);
     println!("demo program {version} runs (process {}).", std::process::id());
-    match read_line(&folder.join("behave.txt")).as_deref() {
-        Some("crash") => return ExitCode::from(3),
-        Some("hang") => std::thread::sleep(Duration::from_secs(3600)),
-        _ => {}
+    let behaviour = read_line(&folder.join("behave.txt")).unwrap_or_default();
+    if let Some(code) = misbehave(&behaviour) {
+        return code;
     }
     if let Err(failure) = api::confirm_healthy() {
         eprintln!("{failure}");
+    }
+    if behaviour == "confirm-then-crash" {
+        std::thread::sleep(Duration::from_secs(1));
+        return ExitCode::from(3);
     }
     if !args.iter().any(|arg| arg == "--no-check") && hand_over_if_new() {
         return ExitCode::SUCCESS;
     }
     stay(&args, &version);
     ExitCode::SUCCESS
+}
+
+/// What a sick version does before it could say that it is well; `behave.txt` beside the program says which.
+fn misbehave(behaviour: &str) -> Option<ExitCode> {
+    match behaviour.split_once(' ').unwrap_or((behaviour, "")) {
+        ("crash", _) => Some(ExitCode::from(3)),
+        ("crash-after", seconds) => {
+            std::thread::sleep(Duration::from_secs(seconds.parse().unwrap_or(1)));
+            Some(ExitCode::from(3))
+        }
+        ("exit", _) => Some(ExitCode::SUCCESS),
+        ("ask-then-crash", _) => {
+            hand_over_if_new().then_some(ExitCode::SUCCESS).or_else(|| Some(ExitCode::from(3)))
+        }
+        ("hang", _) => {
+            std::thread::sleep(Duration::from_secs(3600));
+            None
+        }
+        _ => None,
+    }
 }
 
 fn own_folder() -> PathBuf {

@@ -56,6 +56,12 @@ pub enum Command {
     Confirm,
     /// Show the settings and where each comes from.
     Config,
+    /// Look whether this updater can work in this install: settings, record, keys and metadata. Changes nothing.
+    SelfCheck {
+        /// Settings that are to take the place of those there.
+        #[arg(long, value_name = "FILE")]
+        new_config: Option<PathBuf>,
+    },
 }
 
 /// Where and how.
@@ -100,6 +106,9 @@ pub struct Common {
     /// The language of the window: de, en, es, fr, ja, ru, zh-CN, zh-TW.
     #[arg(long, global = true, value_name = "TAG")]
     pub language: Option<String>,
+    /// Who paints the window: gl (the graphics card), software (the processor), headless (no window), auto.
+    #[arg(long, global = true, value_name = "WHO")]
+    pub renderer: Option<String>,
     /// A proxy for http and https: http://user:password@host:port, or "direct" for none.
     #[arg(long, global = true, value_name = "URL")]
     pub proxy: Option<String>,
@@ -181,6 +190,7 @@ impl Common {
             channel: self.channel.clone(),
             platform: self.platform.clone(),
             language: self.language.clone(),
+            renderer: self.renderer.clone(),
             proxy: self.proxy.clone(),
             no_proxy: self.no_proxy.clone(),
             ca: self.ca.clone(),

@@ -3,11 +3,11 @@
 use serde_json::json;
 
 use crate::api::run_to_end;
-use crate::engine::{self, Asking, CheckResult, Task};
+use crate::engine::{self, Asking, CheckResult, Confirmed, Task};
 use crate::host;
-use crate::plan::{Action, Way};
+use crate::plan::{self, Action, Way};
 use crate::release::Urgency;
-use crate::report::{Control, Failure};
+use crate::report::{Control, Failure, Holder};
 
 use super::args::Args;
 use super::session::{Session, fail};
@@ -31,7 +31,7 @@ pub(super) fn check(args: &Args) -> Result<u8, Failure> {
         CheckResult::Disabled
     };
     let code = match &result {
-        CheckResult::Disabled | CheckResult::UpToDate(_) => 0,
+        CheckResult::Disabled | CheckResult::UpToDate(_) | CheckResult::Quarantined { .. } => 0,
         CheckResult::Available(offer) if offer.urgency == Urgency::Forced => FORCED,
         CheckResult::Available(_) => AVAILABLE,
     };
@@ -48,6 +48,9 @@ pub(crate) fn check_json(result: &CheckResult) -> serde_json::Value {
     match result {
         CheckResult::Disabled => json!({"status": "disabled"}),
         CheckResult::UpToDate(installed) => json!({"status": "up-to-date", "installed": installed}),
+        CheckResult::Quarantined { installed, release } => {
+            json!({"status": "up-to-date", "installed": installed, "quarantined": release})
+        }
         CheckResult::Available(offer) => json!({
             "status": "available", "installed": offer.installed, "release": offer.release,
             "urgency": offer.urgency, "download_bytes": offer.download_bytes, "notes": offer.notes,
@@ -63,6 +66,12 @@ fn check_text(result: &CheckResult) -> String {
     match result {
         CheckResult::Disabled => "Updates are turned off in the settings.".to_owned(),
         CheckResult::UpToDate(installed) => format!("Up to date: {}.", name(installed)),
+        CheckResult::Quarantined { installed, release } => format!(
+            "Up to date: {}. {} is newer, but it did not live on this machine; it is offered again when it was \
+             published anew.",
+            name(installed),
+            name(release)
+        ),
         CheckResult::Available(offer) => {
             let must = if offer.urgency == Urgency::Forced { "required" } else { "optional" };
             format!(
@@ -93,7 +102,10 @@ pub(super) fn plan(args: &Args) -> Result<u8, Failure> {
     };
     if args.common.json {
         let items = plan.items.iter().map(|item| {
-            json!({"path": item.path, "action": item.action, "bytes": bytes(&item.way), "keep_beside": item.keep_beside})
+            json!({
+                "path": item.path, "action": item.action, "bytes": bytes(&item.way),
+                "keep_beside": item.keep_beside, "conflict": item.conflict,
+            })
         });
         println!(
             "{}",
@@ -101,7 +113,8 @@ pub(super) fn plan(args: &Args) -> Result<u8, Failure> {
         );
         return Ok(0);
     }
-    for item in plan.changes() {
+    let is_told = |item: &&plan::Item| item.action != Action::Keep || item.conflict.is_some();
+    for item in plan.items.iter().filter(is_told) {
         let verb = match item.action {
             Action::Add => "add   ",
             Action::Update => "update",
@@ -109,7 +122,8 @@ pub(super) fn plan(args: &Args) -> Result<u8, Failure> {
             Action::Keep => "keep  ",
         };
         let beside = if item.keep_beside { "  (your changed copy is kept beside)" } else { "" };
-        println!("{verb} {:>12} {}{beside}", bytes(&item.way), item.path);
+        let conflict = item.conflict.as_ref().map(conflict_text).unwrap_or_default();
+        println!("{verb} {:>12} {}{beside}{conflict}", bytes(&item.way), item.path);
     }
     let t = plan.totals();
     println!(
@@ -119,16 +133,28 @@ pub(super) fn plan(args: &Args) -> Result<u8, Failure> {
     Ok(0)
 }
 
+fn conflict_text(conflict: &plan::Conflict) -> String {
+    match &conflict.new_default {
+        Some(path) => format!("  (you changed it; the new default lies beside it as {})", path.name()),
+        None => "  (you changed it; the names for the new default beside it are taken)".to_owned(),
+    }
+}
+
 pub(super) fn status(args: &Args) -> Result<u8, Failure> {
     let session = Session::open(&args.common)?;
     let record = session.install.read_record().map_err(|error| fail(&error))?.record;
     let open = session.install.is_swap_open();
+    let start = record.receipt.start.as_ref().map(|start| start.path.under(session.install.root()));
+    let users: Vec<Holder> =
+        session.install.in_use(&record, start.as_deref(), None).into_iter().map(|user| user.shown).collect();
     if args.common.json {
         println!(
             "{}",
             json!({
                 "app": session.settings.app, "folder": session.install.root(), "installed": record.receipt.release(),
                 "files": record.receipt.files.len(), "interrupted": open, "skipped": record.skip,
+                "unconfirmed_starts": record.unconfirmed.as_ref().map(|unconfirmed| unconfirmed.starts),
+                "in_use": users,
                 "quarantined": record.quarantine.iter().map(|(number, _)| number).collect::<Vec<_>>(),
             })
         );
@@ -146,15 +172,38 @@ pub(super) fn status(args: &Args) -> Result<u8, Failure> {
     if open {
         println!("An update was interrupted; the next start of the updater or the program ends it.");
     }
+    for user in &users {
+        let must = if user.must_end { "must close before an update" } else { "may stay" };
+        println!("In use by {user}: {must}.");
+    }
     if let Some(skipped) = &record.skip {
         println!("Version {skipped} was skipped.");
+    }
+    if let Some(unconfirmed) = &record.unconfirmed {
+        println!("It has not shown yet that it is well; it was started {} times.", unconfirmed.starts);
+    }
+    for (number, _) in &record.quarantine {
+        println!("Release {number} did not live here and is not offered again.");
     }
     Ok(0)
 }
 
+/// For programs that do not take the library in. Nothing to confirm is no error: a program may say it each time.
 pub(super) fn confirm(args: &Args) -> Result<u8, Failure> {
     let session = Session::open(&args.common)?;
-    host::confirm(&session.install.state_dir().join("confirmed")).map_err(|error| fail(&error))?;
+    let confirmed = engine::confirm(&session.install).map_err(|error| fail(&error))?;
+    let (status, release) = match &confirmed {
+        Confirmed::Now(release) => ("confirmed", release),
+        Confirmed::Already(release) => ("nothing-to-confirm", release),
+    };
+    let version = release.version.as_ref().map_or("the program".to_owned(), ToString::to_string);
+    if args.common.json {
+        println!("{}", json!({"status": status, "installed": release}));
+    } else if matches!(confirmed, Confirmed::Now(_)) {
+        println!("Confirmed: {version} is well.");
+    } else {
+        println!("Nothing to confirm: {version} is known to be well.");
+    }
     Ok(0)
 }
 

@@ -6,6 +6,7 @@ mod events;
 #[cfg(feature = "gui")]
 mod front;
 mod inspect;
+mod self_check;
 mod session;
 mod stub;
 #[cfg(feature = "gui")]
@@ -49,6 +50,7 @@ fn run(args: &Args) -> Result<u8, Failure> {
         Some(Command::CanUpdate) => inspect::can_update(args),
         Some(Command::Verify) => inspect::verify(args),
         Some(Command::Config) => commands::config(args),
+        Some(Command::SelfCheck { new_config }) => self_check::self_check(args, new_config.as_deref()),
         Some(Command::Rollback) => work::rollback(args),
         Some(Command::Repair) => work::update(args, crate::engine::Task::Repair),
         Some(Command::Update { .. }) | None => work::update(args, crate::engine::Task::Update),

@@ -6,7 +6,7 @@ use crate::engine::{Asking, Launch, Setup, Task};
 use crate::fsx::{self, FsError};
 use crate::install::Install;
 use crate::report::{ErrorCode, Failure, Fault};
-use crate::settings::{FILE_NAME, Merged, Settings};
+use crate::settings::{FILE_NAME, Merged, Renderer, Settings};
 
 use super::args::{Args, Common};
 
@@ -74,10 +74,16 @@ impl Session {
         Ok(Self { install: Install::at(root, updater), settings, merged, config })
     }
 
+    /// Whether no window is wished for.
+    pub(super) fn is_headless(&self, args: &Args) -> bool {
+        let common = &args.common;
+        let nobody_paints = self.settings.renderer == Renderer::Headless;
+        common.headless || common.json || args.command.is_some() || nobody_paints
+    }
+
     /// The setup of an update.
     pub(super) fn setup(&self, args: &Args, task: Task, asking: Asking) -> Result<Setup, Failure> {
-        let headless_default = args.common.headless || args.common.json || args.command.is_some();
-        let launch = match (args.common.no_start, headless_default) {
+        let launch = match (args.common.no_start, self.is_headless(args)) {
             (true, _) => Launch::Never,
             (false, true) => Launch::AfterHandover,
             (false, false) => Launch::Always,

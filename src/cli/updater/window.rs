@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use crate::api::queue;
 use crate::engine::{self, Asking, Launch, Setup, Task};
-use crate::gui::{self, Feed, Keep, Kept, Preferences, WindowError, WindowSetup};
+use crate::gui::{self, Drawing, Feed, Keep, Kept, Preferences, WindowError, WindowSetup};
 use crate::install::Install;
 use crate::report::{Control, ErrorCode, Failure, Fanout, Reporter as _, parse_line};
-
-use crate::settings::{Wish, remember};
+use crate::settings::{Renderer, Wish, remember};
 use crate::source::Proxy;
 
 use super::args::Args;
@@ -59,6 +58,16 @@ pub(super) fn update(args: &Args, session: &Session, task: Task) -> Result<u8, N
     Ok(code.unwrap_or_else(|| ErrorCode::Internal.exit()))
 }
 
+/// Says in the system's own way that the update failed, where there is one that needs no window of ours. Who
+/// started the updater by a double-click sees no terminal.
+pub(super) fn tell(session: &Session, failure: &Failure) {
+    let hint = failure.hint.as_deref().unwrap_or_default();
+    crate::platform::window::message(
+        &session.settings.title,
+        format!("{}\n\n{hint}", failure.message).trim(),
+    );
+}
+
 fn store(ended: &Mutex<Option<u8>>, code: u8) {
     *ended.lock().unwrap_or_else(PoisonError::into_inner) = Some(code);
 }
@@ -66,8 +75,14 @@ fn store(ended: &Mutex<Option<u8>>, code: u8) {
 fn look(session: &Session, setup: &Setup, control: &Control) -> WindowSetup {
     let icon = session.settings.icon.as_ref().and_then(|path| crate::fsx::read(path, 4 * 1024 * 1024).ok());
     let can_start = setup.launch != Launch::Never;
+    let drawing = match session.settings.renderer {
+        Renderer::Auto | Renderer::Headless => Drawing::Auto,
+        Renderer::Gl => Drawing::Gl,
+        Renderer::Software => Drawing::Software,
+    };
     WindowSetup {
         icon,
+        drawing,
         accent: session.settings.accent.map(|color| color.0),
         texts: session.settings.texts.clone(),
         log: setup.log.clone(),

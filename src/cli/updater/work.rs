@@ -18,14 +18,24 @@ pub(super) fn update(args: &Args, task: Task) -> Result<u8, Failure> {
     if !session.settings.enabled && task == Task::Update {
         return disabled(args, &session);
     }
-    let terminal = args.common.headless || args.common.json || args.command.is_some();
-    if !terminal && crate::platform::process::is_display_present() {
+    if session.is_headless(args) {
+        return in_terminal(args, &session, task);
+    }
+    let reason = if crate::platform::process::is_display_present() {
         match window::update(args, &session, task) {
             Ok(code) => return Ok(code),
-            Err(NoWindow(reason)) => tracing::warn!("no window can be shown, going on without: {reason}"),
+            Err(NoWindow(reason)) => reason,
         }
+    } else {
+        "there is no display".to_owned()
+    };
+    tracing::warn!("no window can be shown, going on without: {reason}");
+    eprintln!("No window can be shown ({reason}); the update goes on without one.");
+    let done = in_terminal(args, &session, task);
+    if let Err(failure) = &done {
+        window::tell(&session, failure);
     }
-    in_terminal(args, &session, task)
+    done
 }
 
 /// Why an update goes on without a window: none came, and nothing was begun.
@@ -165,4 +175,6 @@ mod window {
     pub(super) fn update(_args: &Args, _session: &Session, _task: Task) -> Result<u8, NoWindow> {
         Err(NoWindow("this updater was built without one".to_owned()))
     }
+
+    pub(super) fn tell(_session: &Session, _failure: &super::Failure) {}
 }

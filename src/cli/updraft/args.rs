@@ -120,6 +120,16 @@ pub(super) struct Publish {
     /// Leave out what matches, such as "*.pdb" or "logs/**".
     #[arg(long, value_name = "GLOB")]
     pub(super) exclude: Vec<String>,
+    /// Files that stay when the user changed them; the new default is laid beside as NAME.new [default: as
+    /// before].
+    #[arg(long, value_name = "GLOB")]
+    pub(super) keep_if_modified: Vec<String>,
+    /// Files that are written where there is none, and then belong to the user [default: as before].
+    #[arg(long, value_name = "GLOB")]
+    pub(super) once: Vec<String>,
+    /// Files of which the release's copy counts again; the user's is kept aside.
+    #[arg(long, value_name = "GLOB")]
+    pub(super) replace: Vec<String>,
     /// The private keys [default: REPO.keys beside REPO].
     #[arg(long, value_name = "DIR", env = "UPDRAFT_KEYS")]
     pub(super) keys: Option<PathBuf>,

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::publish::{self, Changes, Effort, Order, Report, Stage};
-use crate::release::{Platform, RelPath, Rollout, Stamp, Urgency};
+use crate::release::{Platform, Policy, RelPath, Rollout, Stamp, Urgency};
 use crate::report::{ErrorCode, Failure};
 use crate::trust::sign::Lifetimes;
 
@@ -71,8 +71,16 @@ fn order(args: args::Publish) -> Result<Order, Failure> {
     let now = args.time.unwrap_or_else(Stamp::now);
     let rollout =
         args.rollout.map(|start_bp| rollout(start_bp, args.rollout_hours.unwrap_or(0), now)).transpose()?;
+    let policies = [
+        (args.keep_if_modified, Policy::KeepIfModified),
+        (args.once, Policy::Once),
+        (args.replace, Policy::Replace),
+    ];
+    let policies =
+        policies.into_iter().flat_map(|(globs, policy)| globs.into_iter().map(move |g| (g, policy)));
     Ok(Order {
         rollout,
+        policies: policies.collect(),
         app: args.app,
         channel: args.channel,
         platform: args.platform.unwrap_or_else(Platform::current),
@@ -134,6 +142,11 @@ fn told(report: &Report) -> String {
     match &report.start {
         Some(start) => text.push_str(&format!("\nStarts {start}.")),
         None => text.push_str("\nStarts nothing after an update; name a program with --start if it should."),
+    }
+    let count = |policy| report.policies.values().filter(|set| **set == policy).count();
+    let (kept, once) = (count(Policy::KeepIfModified), count(Policy::Once));
+    if kept + once > 0 {
+        text.push_str(&format!("\nThe user's: {kept} kept if modified, {once} written once."));
     }
     for old in &report.downloads {
         text.push_str(&format!("\n{} ({}) downloads {}", old.number, old.version, bytes(old.bytes)));

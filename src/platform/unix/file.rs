@@ -31,6 +31,18 @@ pub fn flush(file: &File) -> io::Result<()> {
     file.sync_all()
 }
 
+/// Whether it helps to flush a file while more of it is being written. Not where a flush empties the disk's own
+/// memory each time, as on macOS.
+pub const FLUSHES_BEHIND: bool = cfg!(target_os = "linux");
+
+/// Brings a file's bytes to the disk, as far as they are needed to read it (`fdatasync`).
+///
+/// # Errors
+/// What the system says.
+pub fn flush_bytes(file: &File) -> io::Result<()> {
+    file.sync_data()
+}
+
 /// Brings the bytes of a file that can't be opened for writing to the disk itself.
 ///
 /// # Errors

@@ -89,6 +89,19 @@ pub fn spawn_detached(
     Spawned::new(process, child)
 }
 
+/// Runs `program` in the place of this process: with its number, terminal and exit code. Returns only if that
+/// failed.
+///
+/// # Errors
+/// What the system says.
+pub fn run_in_place(program: &Path, args: &[OsString]) -> io::Result<u8> {
+    let mut command = Command::new(program);
+    if let Some(name) = std::env::args_os().next() {
+        command.arg0(name);
+    }
+    Err(command.args(args).exec())
+}
+
 /// Other processes that use anything below `folder`. `files` are those that matter, for systems that can only
 /// be asked about files by name.
 #[must_use]

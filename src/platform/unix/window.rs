@@ -3,6 +3,9 @@
 use eframe::UserEvent;
 use winit::event_loop::EventLoopBuilder;
 
+/// Shows a message in the system's own way, where it has one that needs no window of ours. There is none on Unix.
+pub fn message(_title: &str, _text: &str) {}
+
 /// Chooses who draws the frame around our window. A Wayland desktop may leave that to the program, which would
 /// cost a drawing library of its own; through X11, where that is there too, the desktop always does it.
 pub fn choose_frame(builder: &mut EventLoopBuilder<UserEvent>) {

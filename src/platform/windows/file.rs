@@ -33,6 +33,17 @@ pub fn flush(file: &File) -> io::Result<()> {
     file.sync_all()
 }
 
+/// Whether it helps to flush a file while more of it is being written.
+pub const FLUSHES_BEHIND: bool = false;
+
+/// Brings a file's bytes to the disk, as far as they are needed to read it.
+///
+/// # Errors
+/// What the system says.
+pub fn flush_bytes(file: &File) -> io::Result<()> {
+    file.sync_data()
+}
+
 /// Does nothing: Windows flushes only what is open for writing. A file that can't be opened so is read-only or runs,
 /// so nobody has written to it for some time.
 ///

@@ -159,6 +159,16 @@ pub fn spawn_detached(
     Spawned::new(find(pid).unwrap_or(ProcessId { pid, started: 0 }), child)
 }
 
+/// Runs `program` in the place of this process as far as Windows knows that: it is waited for, and its exit code is
+/// ours.
+///
+/// # Errors
+/// What the system says.
+pub fn run_in_place(program: &Path, args: &[OsString]) -> io::Result<u8> {
+    let code = Command::new(program).args(args).status()?.code();
+    Ok(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
+}
+
 /// Whether there is a screen to show a window on.
 #[must_use]
 pub fn is_display_present() -> bool {

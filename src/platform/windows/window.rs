@@ -2,7 +2,9 @@
 #![expect(unsafe_code, reason = "the system's interface is C")]
 
 use eframe::UserEvent;
-use windows_sys::Win32::UI::WindowsAndMessaging::AllowSetForegroundWindow;
+use windows_sys::Win32::UI::WindowsAndMessaging::{
+    AllowSetForegroundWindow, MB_ICONWARNING, MB_OK, MB_SETFOREGROUND, MessageBoxW,
+};
 use winit::event_loop::EventLoopBuilder;
 
 /// Nothing to choose: the system draws the frame around our window.
@@ -12,4 +14,14 @@ pub fn choose_frame(_builder: &mut EventLoopBuilder<UserEvent>) {}
 pub fn let_take_focus(pid: u32) {
     // SAFETY: a number goes in and a truth value comes out. Without the right nothing happens.
     unsafe { AllowSetForegroundWindow(pid) };
+}
+
+/// Shows a message in the system's own way, and returns when it has been read. Does nothing where nobody is
+/// logged in.
+pub fn message(title: &str, text: &str) {
+    let wide = |text: &str| text.encode_utf16().chain(std::iter::once(0)).collect::<Vec<u16>>();
+    let (title, text) = (wide(title), wide(text));
+    let look = MB_OK | MB_ICONWARNING | MB_SETFOREGROUND;
+    // SAFETY: both texts end with a zero and live over the call; the message belongs to no window.
+    unsafe { MessageBoxW(std::ptr::null_mut(), text.as_ptr(), title.as_ptr(), look) };
 }

@@ -12,14 +12,18 @@
 
 #![expect(clippy::disallowed_methods, reason = "a test server reads files as they are")]
 
-use std::fs::File;
-use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
+mod answer;
+
+use std::collections::HashMap;
+use std::io::{BufRead as _, BufReader};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant, UNIX_EPOCH};
+use std::time::{Duration, Instant};
+
+use answer::answer;
 
 /// A request as the script sees it.
 #[derive(Debug, Clone)]
@@ -58,16 +62,42 @@ pub(crate) struct Served {
 pub(crate) enum Fault {
     /// The connection is closed without an answer.
     Refuse,
+    /// The connection is reset without an answer.
+    Reset,
+    /// The connection stays open, and nothing is answered.
+    Silent,
+    /// These bytes instead of an answer, then the end.
+    Raw(&'static str),
+    /// Headers as fast as they are taken, without an end.
+    EndlessHead,
+    /// A header that comes byte by byte, without an end.
+    SlowHead,
+    /// A hint (103) before the right answer.
+    Hints,
     /// The connection breaks after so many bytes of the body; the length announced is the right one.
     CutAfter(u64),
+    /// The connection is reset after so many bytes of the body.
+    ResetAfter(u64),
     /// After so many bytes of the body nothing comes any more, but the connection stays open.
     StallAfter(u64),
     /// The body comes at so many bytes a second.
     Trickle(u64),
     /// Only the first bytes of the file exist; the length announced says so too.
     ShortFile(u64),
+    /// This length is announced, and no more than that of the right bytes is sent.
+    Length(u64),
+    /// The right bytes in chunks, without a length.
+    Chunked,
+    /// So many of the right bytes in chunks, and a proper end.
+    ChunkedShort(u64),
+    /// So many of the right bytes in chunks, and the connection breaks.
+    ChunkedCut(u64),
+    /// So many of the right bytes without any length; the end of the connection is the end of the body.
+    ToClose(u64),
     /// A range is ignored: 200 and the whole file.
     IgnoreRange,
+    /// 206 also where no range was asked for.
+    Partial,
     /// The right bytes under a `Content-Range` with this text.
     ContentRange(String),
     /// The bytes from somewhere else, under the `Content-Range` of where they are from.
@@ -76,8 +106,12 @@ pub(crate) enum Fault {
     Status(u16),
     /// This status with a `Retry-After` in seconds.
     RetryAfter(u16, u64),
+    /// This status with a web page.
+    StatusPage(u16),
     /// The right answer under this entity tag; a range tied to another one is answered in full.
     Etag(String),
+    /// Other content of the same length under this entity tag; a range tied to another one is answered in full.
+    Other(String),
     /// The right bytes, said to be compressed.
     Gzip,
     /// A redirect to this address.
@@ -90,6 +124,10 @@ pub(crate) enum Fault {
     Endless,
     /// The right length, but this byte of the file is changed.
     Flip(u64),
+    /// Wrong bytes, and the connection breaks after so many.
+    Poison(u64),
+    /// The right answer, and behind it another one that nobody asked for.
+    Extra,
 }
 
 type Script = dyn FnMut(&Asked) -> Option<Fault> + Send;
@@ -98,7 +136,7 @@ struct Shared {
     folder: PathBuf,
     script: Mutex<Box<Script>>,
     served: Mutex<Vec<Served>>,
-    streams: Mutex<Vec<TcpStream>>,
+    streams: Mutex<HashMap<usize, TcpStream>>,
     stopping: AtomicBool,
     connections: Mutex<usize>,
 }
@@ -113,13 +151,28 @@ pub(crate) struct FaultServer {
 impl FaultServer {
     /// Serves the files below `folder`, faultless until told otherwise.
     pub(crate) fn serve_folder(folder: &Path) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port on loopback");
+        // Where the whole of 127/8 is this machine, every server has an address of its own: a port that is closed for a
+        // while stays free.
+        #[cfg(target_os = "linux")]
+        let host = {
+            static NEXT: AtomicU32 = AtomicU32::new(0);
+            let id = std::process::id().wrapping_mul(7919).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+            format!("127.{}.{}.{}", 1 + id / 62_500 % 250, 1 + id / 250 % 250, 1 + id % 250)
+        };
+        #[cfg(not(target_os = "linux"))]
+        let host = "127.0.0.1";
+        Self::serve_folder_at(folder, &format!("{host}:0"))
+    }
+
+    /// The same at an address of choice.
+    pub(crate) fn serve_folder_at(folder: &Path, address: &str) -> Self {
+        let listener = TcpListener::bind(address).expect("a free port");
         let address = listener.local_addr().expect("a bound socket has an address");
         let shared = Arc::new(Shared {
             folder: folder.to_path_buf(),
             script: Mutex::new(Box::new(|_| None)),
             served: Mutex::new(Vec::new()),
-            streams: Mutex::new(Vec::new()),
+            streams: Mutex::default(),
             stopping: AtomicBool::new(false),
             connections: Mutex::new(0),
         });
@@ -162,7 +215,7 @@ impl FaultServer {
     /// Closes the port and every connection.
     pub(crate) fn stop(&self) {
         self.shared.stopping.store(true, Ordering::SeqCst);
-        for stream in lock(&self.shared.streams).drain(..) {
+        for (_, stream) in lock(&self.shared.streams).drain() {
             stream.shutdown(Shutdown::Both).ok();
         }
         // Wakes the listener out of its wait.
@@ -170,7 +223,7 @@ impl FaultServer {
         if let Some(listener) = lock(&self.listener).take() {
             listener.join().ok();
         }
-        for stream in lock(&self.shared.streams).drain(..) {
+        for (_, stream) in lock(&self.shared.streams).drain() {
             stream.shutdown(Shutdown::Both).ok();
         }
     }
@@ -197,10 +250,18 @@ impl FaultServer {
                 }
                 let Ok(stream) = stream else { continue };
                 let shared = Arc::clone(&shared);
+                let number = {
+                    let mut connections = lock(&shared.connections);
+                    *connections += 1;
+                    *connections - 1
+                };
                 if let Ok(copy) = stream.try_clone() {
-                    lock(&shared.streams).push(copy);
+                    lock(&shared.streams).insert(number, copy);
                 }
-                let serve = move || connection(&shared, stream);
+                let serve = move || {
+                    connection(&shared, stream, number);
+                    lock(&shared.streams).remove(&number);
+                };
                 std::thread::Builder::new().name("fault-conn".to_owned()).spawn(serve).ok();
             }
         });
@@ -218,13 +279,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn connection(shared: &Shared, stream: TcpStream) {
-    let number = {
-        let mut connections = lock(&shared.connections);
-        *connections += 1;
-        *connections - 1
-    };
+fn connection(shared: &Shared, stream: TcpStream, number: usize) {
     stream.set_nodelay(true).ok();
+    few_buffers(&stream);
     let Ok(copy) = stream.try_clone() else { return };
     let (mut reader, mut stream) = (BufReader::new(copy), stream);
     while let Some((path, range, if_range)) = read_request(&mut reader) {
@@ -244,6 +301,15 @@ fn connection(shared: &Shared, stream: TcpStream) {
     }
     stream.shutdown(Shutdown::Both).ok();
 }
+
+/// Keeps what the system takes in advance small, so that bytes counted as sent are nearly those received.
+#[cfg(unix)]
+fn few_buffers(stream: &TcpStream) {
+    rustix::net::sockopt::set_socket_send_buffer_size(stream, 64 * 1024).ok();
+}
+
+#[cfg(not(unix))]
+fn few_buffers(_stream: &TcpStream) {}
 
 type Parsed = (String, Option<(u64, Option<u64>)>, Option<String>);
 
@@ -268,165 +334,4 @@ fn read_request(reader: &mut BufReader<TcpStream>) -> Option<Parsed> {
 fn parse_range(text: &str) -> Option<(u64, Option<u64>)> {
     let (first, last) = text.strip_prefix("bytes=")?.split_once('-')?;
     Some((first.parse().ok()?, last.parse().ok()))
-}
-
-/// Answers one request; returns whether the connection may go on.
-fn answer(
-    shared: &Shared,
-    stream: &mut TcpStream,
-    at: usize,
-    asked: &Asked,
-    fault: Option<Fault>,
-) -> std::io::Result<bool> {
-    if matches!(fault, Some(Fault::Refuse)) {
-        return Ok(false);
-    }
-    let head = |status: u16, more: &str, length: Option<u64>| {
-        lock(&shared.served)[at].status = status;
-        head(status, more, length)
-    };
-    if let Some((status, more, body)) = fault.as_ref().and_then(|fault| bodiless(fault, asked)) {
-        let text = head(status, &more, Some(body.len() as u64)) + body;
-        stream.write_all(text.as_bytes())?;
-        return Ok(true);
-    }
-    let Some((mut file, metadata)) = open(&shared.folder, &asked.path) else {
-        stream.write_all(head(404, "", Some(0)).as_bytes())?;
-        return Ok(true);
-    };
-    let size = match fault {
-        Some(Fault::ShortFile(size)) => size.min(metadata.len()),
-        _ => metadata.len(),
-    };
-    let etag = match &fault {
-        Some(Fault::Etag(etag)) => etag.clone(),
-        _ => {
-            let written = metadata.modified().ok().and_then(|when| when.duration_since(UNIX_EPOCH).ok());
-            format!("\"{}-{}\"", metadata.len(), written.unwrap_or_default().as_nanos())
-        }
-    };
-    let tied = asked.if_range.as_ref().is_none_or(|tag| *tag == etag);
-    let range = asked.range.filter(|_| tied && !matches!(fault, Some(Fault::IgnoreRange)));
-    let mut more = format!("ETag: {etag}\r\nAccept-Ranges: bytes\r\n");
-    if matches!(fault, Some(Fault::Gzip)) {
-        more += "Content-Encoding: gzip\r\n";
-    }
-    let (status, mut first, mut end) = match range {
-        Some((first, _)) if first >= size => {
-            let text = head(416, &format!("Content-Range: bytes */{size}\r\n"), Some(0));
-            stream.write_all(text.as_bytes())?;
-            return Ok(true);
-        }
-        Some((first, last)) => (206, first, last.map_or(size, |last| (last + 1).min(size))),
-        None => (200, 0, size),
-    };
-    if let Some(Fault::OtherPlace(place)) = fault {
-        let length = end - first;
-        first = place.min(size.saturating_sub(1));
-        end = (first + length).min(size);
-    }
-    if status == 206 {
-        let said = match &fault {
-            Some(Fault::ContentRange(text)) => text.clone(),
-            _ => format!("bytes {first}-{}/{size}", end - 1),
-        };
-        more += &format!("Content-Range: {said}\r\n");
-    }
-    let endless = matches!(fault, Some(Fault::Endless));
-    if endless {
-        more += "Connection: close\r\n";
-    }
-    stream.write_all(head(status, &more, (!endless).then_some(end - first)).as_bytes())?;
-    file.seek(SeekFrom::Start(first))?;
-    send(shared, stream, at, &mut file, first..end, fault.as_ref())
-}
-
-fn head(status: u16, more: &str, length: Option<u64>) -> String {
-    let length = length.map(|length| format!("Content-Length: {length}\r\n")).unwrap_or_default();
-    format!("HTTP/1.1 {status} Scripted\r\n{length}{more}\r\n")
-}
-
-/// Status, headers and body of a fault that has nothing to do with the file.
-fn bodiless(fault: &Fault, asked: &Asked) -> Option<(u16, String, &'static str)> {
-    Some(match fault {
-        Fault::Status(status) => (*status, String::new(), ""),
-        Fault::RetryAfter(status, after) => (*status, format!("Retry-After: {after}\r\n"), ""),
-        Fault::Redirect(to) => (302, format!("Location: {to}\r\n"), ""),
-        Fault::RedirectLoop => (302, format!("Location: {}\r\n", asked.path), ""),
-        Fault::Page => {
-            let kind = "Content-Type: text/html; charset=utf-8\r\n".to_owned();
-            (200, kind, "<html><body>Please log in.</body></html>")
-        }
-        _ => return None,
-    })
-}
-
-fn open(folder: &Path, path: &str) -> Option<(File, std::fs::Metadata)> {
-    let path = path.trim_start_matches('/');
-    if path.split('/').any(|part| part == "..") {
-        return None;
-    }
-    let file = File::open(folder.join(path)).ok()?;
-    let metadata = file.metadata().ok().filter(std::fs::Metadata::is_file)?;
-    Some((file, metadata))
-}
-
-fn send(
-    shared: &Shared,
-    stream: &mut TcpStream,
-    at: usize,
-    file: &mut File,
-    bytes: std::ops::Range<u64>,
-    fault: Option<&Fault>,
-) -> std::io::Result<bool> {
-    let mut buffer = vec![0; 64 * 1024];
-    let mut place = bytes.start;
-    let sent = |place: u64| place - bytes.start;
-    loop {
-        let mut most = bytes.end - place;
-        match fault {
-            Some(Fault::CutAfter(limit)) if sent(place) >= *limit => return Ok(false),
-            Some(Fault::StallAfter(limit)) if sent(place) >= *limit => return stall(shared, stream),
-            Some(Fault::CutAfter(limit) | Fault::StallAfter(limit)) => most = most.min(limit - sent(place)),
-            Some(Fault::Trickle(rate)) => {
-                most = most.min((*rate / 20).max(1));
-                std::thread::sleep(Duration::from_millis(50));
-            }
-            _ => {}
-        }
-        if most == 0 && matches!(fault, Some(Fault::Endless)) {
-            buffer.fill(b'x');
-            stream.write_all(&buffer)?;
-            lock(&shared.served)[at].sent += buffer.len() as u64;
-            continue;
-        }
-        let most = usize::try_from(most).unwrap_or(usize::MAX).min(buffer.len());
-        let got = file.read(&mut buffer[..most])?;
-        if got == 0 {
-            return Ok(true);
-        }
-        if let Some(Fault::Flip(flip)) = fault
-            && let Some(index) = flip.checked_sub(place).and_then(|index| usize::try_from(index).ok())
-            && index < got
-        {
-            buffer[index] ^= 0x55;
-        }
-        stream.write_all(&buffer[..got])?;
-        lock(&shared.served)[at].sent += got as u64;
-        place += got as u64;
-    }
-}
-
-/// Says nothing until the other side gives up or the server stops.
-fn stall(shared: &Shared, stream: &TcpStream) -> std::io::Result<bool> {
-    stream.set_read_timeout(Some(Duration::from_millis(50)))?;
-    let mut reader = stream;
-    while !shared.stopping.load(Ordering::SeqCst) {
-        match reader.read(&mut [0; 1]) {
-            Ok(_) => break,
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
-            Err(_) => break,
-        }
-    }
-    Ok(false)
 }

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::ErrorKind;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -52,10 +53,23 @@ pub(crate) fn text(output: &Output) -> String {
 
 /// Runs a command that must end with `code`.
 pub(crate) fn expect(command: &mut Command, code: i32) -> String {
-    let output = command.stdin(Stdio::null()).output().unwrap();
+    let output = output_of(command.stdin(Stdio::null()));
     let said = text(&output);
     assert_eq!(output.status.code(), Some(code), "{command:?} said:\n{said}");
     said
+}
+
+/// Runs a command. A program file just written may still be open in a child that another test is starting.
+fn output_of(command: &mut Command) -> Output {
+    let end = Instant::now() + Duration::from_secs(10);
+    loop {
+        match command.output() {
+            Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy && Instant::now() < end => {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            other => return other.unwrap(),
+        }
+    }
 }
 
 /// Waits until `done` says so.

@@ -213,6 +213,31 @@ fn an_endless_body_is_cut_at_the_announced_size() {
     }
 }
 
+/// A64: whatever comes, the disk never holds more than was announced and 1 MiB: endless bodies, whole files where a
+/// part was asked for, and an object that unpacks to far more than was signed.
+#[test]
+fn the_disk_never_holds_much_more_than_was_announced() {
+    let mut shop = Shop::with(3 * PIECE);
+    shop.add(Codec::Raw, noise(8, 300_000));
+    shop.add(Codec::Zstd, vec![0; 60_000_000]);
+    shop.requests[2].size = 2_000_000;
+    let announced: u64 = shop.requests.iter().map(|request| request.content.size.max(request.size)).sum();
+    let server = FaultServer::serve_folder(&shop.repository()).script(|_| Some(Fault::Endless));
+    let most = std::thread::scope(|scope| {
+        let (url, shop) = (server.url(), &shop);
+        let client = scope.spawn(move || fetch(shop, &[&url]).0);
+        let mut most = 0;
+        while !client.is_finished() {
+            let entries = std::fs::read_dir(shop.depot()).into_iter().flatten().flatten();
+            let size: u64 = entries.filter_map(|entry| entry.metadata().ok()).map(|found| found.len()).sum();
+            most = size.max(most);
+        }
+        assert!(matches!(client.join().unwrap(), Err(TransferError::Corrupt { .. })));
+        most
+    });
+    assert!(most > 0 && most <= announced + PIECE as u64, "{most} bytes for {announced}");
+}
+
 /// A64: an object that unpacks to more than was signed is refused, and no more than that is written.
 #[test]
 fn an_object_that_unpacks_to_more_than_was_signed_is_refused() {

@@ -4,9 +4,9 @@ use std::time::Duration;
 use updraft::release::Codec;
 
 use updraft::report::{Control, ErrorCode, Fault as _, Step};
-use updraft::transfer::{Options, TransferError};
+use updraft::transfer::{Depot, Options, TransferError, fetch_all};
 
-use super::shop::{PIECE, Shop, fetch, fetch_with, noise, quick};
+use super::shop::{PIECE, Shop, Tape, block_on, fetch, fetch_with, mirrors, noise, quick};
 use crate::support::fault_server::{Fault, FaultServer};
 
 /// A51: an object the first mirror does not have comes from the next; one that none has ends it by name.
@@ -73,6 +73,26 @@ fn a_slow_mirror_is_left() {
     shop.check(&fetched.unwrap());
     let left = |step: &Step| matches!(step, Step::MirrorLeft { reason, .. } if reason.contains("slow"));
     assert!(tape.steps().iter().any(left));
+}
+
+/// A52: a mirror that is fast enough for us, but much slower than another one, is left for that in the middle of
+/// a file, and what it gave is kept.
+#[test]
+fn a_much_faster_mirror_is_found_and_used() {
+    let shop = Shop::with(24 * PIECE);
+    let slow = FaultServer::serve_folder(&shop.repository()).script(|_| Some(Fault::Trickle(100_000)));
+    let fast = FaultServer::serve_folder(&shop.repository());
+    let mirrors = mirrors(&[&slow.url(), &fast.url()]);
+    let mirrors = mirrors.probing(Duration::from_millis(0), Duration::from_millis(500));
+    let (depot, tape) = (Depot::open(&shop.depot()).unwrap(), Tape::default());
+    let (report, control) = (|event| tape.put(event), Control::new());
+    let fetched =
+        block_on(fetch_all(&mirrors, &depot, shop.requests.clone(), &quick(), &control, &report)).unwrap();
+    shop.check(&fetched);
+    let left = |step: &Step| matches!(step, Step::MirrorLeft { reason, .. } if reason.contains("faster"));
+    assert_eq!(tape.steps().iter().filter(|step| left(step)).count(), 1, "{:?}", tape.steps());
+    assert!(slow.bytes_sent() < shop.bytes() / 4, "{}", slow.bytes_sent());
+    assert!(slow.bytes_sent() + fast.bytes_sent() <= shop.bytes() + shop.bytes() / 2);
 }
 
 #[test]

@@ -17,7 +17,7 @@ pub(super) const PIECE: usize = 1024 * 1024;
 pub(super) struct Shop {
     pub(super) home: tempfile::TempDir,
     pub(super) requests: Vec<Request>,
-    contents: Vec<Vec<u8>>,
+    pub(super) contents: Vec<Vec<u8>>,
 }
 
 /// Bytes that do not compress and differ with `seed`.

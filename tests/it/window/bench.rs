@@ -1,13 +1,15 @@
 //! A window without a system around it, a clock that is turned by hand, and the events that lead to each state.
 
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use eframe::egui::{self, Event as Input, Key, Modifiers, Theme};
-use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
-use updraft::gui::{Clock, Feed, Window, WindowSetup};
+use egui_kittest::{Harness, TestRenderer};
+use updraft::gui::{Canvas, Clock, Feed, Window, WindowSetup};
 use updraft::release::{ReleaseNumber, Urgency};
 use updraft::report::{
     Answer, Control, ErrorCode, Event, Failure, Holder, Installed, Offer, Progress, ProgressPhase,
@@ -20,6 +22,18 @@ pub(super) struct Bench {
     pub(super) feed: Feed,
     pub(super) control: Control,
     pub(super) passed: Arc<AtomicU64>,
+    pub(super) canvas: Rc<RefCell<Canvas>>,
+}
+
+/// Gives the textures of the harness to the canvas of the updater, which paints the pictures.
+struct Textures(Rc<RefCell<Canvas>>);
+
+impl TestRenderer for Textures {
+    fn handle_delta(&mut self, delta: &mut egui::TexturesDelta) {
+        let mut canvas = self.0.borrow_mut();
+        canvas.take_in(delta);
+        canvas.forget(delta);
+    }
 }
 
 pub(super) struct Look {
@@ -54,8 +68,10 @@ impl Bench {
             language: Some(look.lang.to_owned()),
             ..WindowSetup::new("MyApp", control.clone())
         };
+        let canvas = Rc::new(RefCell::new(Canvas::default()));
         tell(&mut setup);
         let harness = Harness::builder()
+            .renderer(Textures(Rc::clone(&canvas)))
             .with_size(look.size)
             .with_pixels_per_point(look.scale)
             .with_theme(look.theme)
@@ -71,7 +87,7 @@ impl Bench {
             );
         let (window, feed) = Window::new(setup, &harness.ctx, clock);
         harness.ctx.set_theme(look.theme);
-        let mut bench = Self { harness, feed, control, passed };
+        let mut bench = Self { harness, feed, control, passed, canvas };
         *bench.harness.state_mut() = Some(window);
         bench
     }

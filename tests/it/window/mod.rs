@@ -4,17 +4,17 @@
 
 mod bench;
 mod face;
+mod pictures;
 mod replay;
 
 use std::time::Duration;
 
-use eframe::egui::{self, Key, Theme};
+use eframe::egui::{self, Key};
 use egui_kittest::kittest::{NodeT, Queryable};
-use updraft::gui::Texts;
 use updraft::release::Urgency;
 use updraft::report::{Answer, ErrorCode, Event, Holder, Remedy, Reporter, Step};
 
-use bench::{Bench, Look, STATES, failure, holders, interrupted, offer, release};
+use bench::{Bench, failure, holders, interrupted, offer, release};
 
 /// A90: "checking" first; then counts, current file, file and total bytes, speed, time left.
 #[test]
@@ -376,53 +376,4 @@ fn what_a_screen_reader_says_changes_in_one_place() {
     assert_eq!(after.1, "Updating to 2.1. Connection lost. It is tried again by itself.");
     bench.pass(1000);
     assert_eq!(status(&bench), after, "a countdown is not read out every second");
-}
-
-/// A99, A102: every state in every language, light and dark, at 1x and 2x, in the smallest window: no missing glyph
-/// (the harness panics on one), and every button inside the window. Only embedded fonts are used here, as on a
-/// machine without Chinese fonts.
-#[test]
-fn every_state_fits_in_every_language() {
-    for lang in Texts::languages() {
-        for (theme, scale) in [(Theme::Light, 1.0), (Theme::Dark, 2.0)] {
-            for state in STATES {
-                let size = [360.0, 260.0];
-                let mut bench = Bench::with(&Look { lang, theme, size, scale });
-                bench.play(state);
-                // A window a person made small stays so.
-                bench.harness.set_size(size.into());
-                bench.pass(600);
-                let window = bench.harness.ctx.content_rect();
-                assert_eq!(window.size(), egui::Vec2::from(size));
-                for label in bench.buttons() {
-                    let rect = bench.harness.get_by_label(&label).rect();
-                    assert!(window.contains_rect(rect), "{lang} {state}: {label} at {rect:?}");
-                }
-            }
-        }
-    }
-}
-
-/// A99: every character of every text is in the embedded fonts.
-#[test]
-fn every_character_of_every_text_can_be_drawn() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/i18n");
-    let mut all = String::new();
-    for entry in walkdir::WalkDir::new(folder).into_iter().map(Result::unwrap) {
-        if entry.file_type().is_file() {
-            all.push_str(&std::io::read_to_string(open(entry.path())).unwrap());
-        }
-    }
-    let mut characters: Vec<char> = all.chars().filter(|c| !c.is_control()).collect();
-    characters.sort_unstable();
-    characters.dedup();
-    let mut bench = Bench::new();
-    let text: String = characters.into_iter().collect();
-    // The harness panics when a glyph is missing.
-    bench.step(Step::RolledBack { from: release(3, "2.1"), to: release(1, "2.0"), reason: text });
-}
-
-#[expect(clippy::disallowed_methods, reason = "a test reads the source tree")]
-fn open(path: &std::path::Path) -> std::fs::File {
-    std::fs::File::open(path).unwrap()
 }
