@@ -23,11 +23,11 @@ pub(super) fn page(view: &View<'_>, from: &ReleaseRef, to: &ReleaseRef) -> Page 
 }
 
 fn body(ui: &mut Ui, view: &View<'_>) -> Option<Command> {
-    if let Phase::RolledBack { reason, .. } = &view.board.phase {
-        if !reason.is_empty() {
-            let reason = story::reason(view.texts, reason);
-            widgets::fact(ui, &view.with("back-reason", &[("reason", &reason)]));
-        }
+    if let Phase::RolledBack { reason, .. } = &view.board.phase
+        && !reason.is_empty()
+    {
+        let reason = story::reason(view.texts, reason);
+        widgets::fact(ui, &view.with("back-reason", &[("reason", &reason)]));
     }
     if let Some(log) = view.log {
         widgets::path(ui, &view.with("failed-log", &[("path", &log.display().to_string())]));
