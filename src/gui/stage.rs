@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::thread::JoinHandle;
 
-use eframe::egui::{Context, IconData, Ui, ViewportBuilder};
+use eframe::egui::{Context, Ui, ViewportBuilder};
 
 use super::{Clock, Feed, Texts, Window, WindowSetup, fonts};
 
@@ -37,7 +37,7 @@ pub(super) fn shared(setup: WindowSetup, start: Start) -> SharedStage {
         .with_min_inner_size([360.0, 260.0])
         .with_maximize_button(false)
         .with_active(setup.takes_focus)
-        .with_icon(icon.unwrap_or_else(IconData::default));
+        .with_icon(icon.unwrap_or_default());
     Rc::new(RefCell::new(Stage {
         viewport,
         setup: Some(setup),

@@ -71,14 +71,13 @@ fn scan_and_stage_stop_within_a_file() {
     let plan = it::plan_for(&guard, &manifest, digest).unwrap();
     let stub = from.join("big");
     let job = Job { plan: &plan, manifest: &manifest, record: &record, stub: &stub };
-    let fetched = |_: &Digest| Some(from.join("big"));
-    let unmarked = |_: &Digest| Some((from.join("big"), None));
+    let fetched = |_: &Digest| Some((from.join("big"), None));
     let asked = Cell::new(0);
     let stop = || {
         asked.set(asked.get() + 1);
         asked.get() == 3
     };
-    let stopped = install.stage_until(&guard, &job, &unmarked, &|_, _, _| {}, &stop).unwrap_err();
+    let stopped = install.stage_until(&guard, &job, &fetched, &|_, _, _| {}, &stop).unwrap_err();
     assert!(matches!(stopped, StageError::Stopped), "{stopped}");
     assert!(!root.join("big").exists());
     install.stage(&guard, &job, &|_| Some(from.join("big")), &|_, _, _| {}).unwrap();

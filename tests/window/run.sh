@@ -14,6 +14,7 @@
 #  12. failure with details, tried again                                                                A100
 #  13. a second start: the first window comes to the front; beside a headless one it shows its progress  A114
 #  14. settings: a limit taken away holds at once and is written into updater.json
+#  15. no OpenGL can be had: the processor paints the window, and the update goes its way              A101
 # usage: tests/window/run.sh UPDRAFT [FOLDER FOR PICTURES]
 set -euo pipefail
 updraft=$(realpath "$1")
@@ -113,6 +114,23 @@ picture MyApp real-rolled-back-en
 grep -q '^1.0' "$work/six/installed/MyApp/version.txt" || fail "version 1 should be back"
 ok "a version that does not live: the old one is back and the window says so"
 end_scene six
+
+scene fifteen --language en
+key MyApp Escape
+wait_for 30 "version 1 again" window "MyApp 1.0"
+key "MyApp 1.0" alt+F4
+sleep 1
+LIBGL_DRIVERS_PATH=/nonexistent __EGL_VENDOR_LIBRARY_FILENAMES=/nonexistent UPDRAFT_RENDERER=auto \
+  UPDRAFT_DEMO_TRACE="$work/fifteen/starts.jsonl" "$work/fifteen/installed/MyApp/updater/updater" > "$work/fifteen-b.log" 2>&1 &
+wait_for 20 "the window without OpenGL" window MyApp
+settle
+picture MyApp real-optional-no-gl
+grep -rqs "painted without it" "$work/fifteen/installed/MyApp/updater/state" || fail "OpenGL should have been missing"
+key MyApp Return
+wait_for 60 "the installed version" event "$work/fifteen" installed
+wait_for 30 "version 2" started "$work/fifteen" 2.0
+ok "no OpenGL: the window is painted without it, version 2 is installed and started"
+end_scene fifteen
 
 # From here on a world whose server and program this script holds in its own hands.
 scene seven --language en
