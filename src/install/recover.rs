@@ -90,7 +90,7 @@ impl Install {
         };
         if txn.is_decided("commit")? {
             // R3.
-            swap::end(|| txn.finish(guard))?;
+            swap::end(|| txn.finish_decided(guard))?;
             return Ok(Some(recovered(true, None)));
         }
         let failure = if txn.is_decided("rollback")? {
@@ -107,7 +107,7 @@ impl Install {
                 // R8. Somebody else changed a file: neither way is ours to take.
                 Err(error @ StepError::Foreign(_)) => return Err(error.into()),
                 Err(_) if txn.is_decided("commit")? => {
-                    swap::end(|| txn.finish(guard))?;
+                    swap::end(|| txn.finish_decided(guard))?;
                     return Ok(Some(recovered(true, None)));
                 }
                 Err(error) => Some(Failure::of(&error)),

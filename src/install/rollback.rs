@@ -88,6 +88,10 @@ impl Install {
             return Err(StageError::NoPrevious(self.root().to_path_buf()));
         }
         let last = Journal::read(self.disk(), &self.prev_dir().join("journal"))?;
+        // Power lost at the very end of a swap may leave the swap before it in `prev`.
+        if last.after.receipt.files != record.receipt.files {
+            return Err(StageError::NoPrevious(self.root().to_path_buf()));
+        }
         let draft = self.draft_back(&last, record, quarantine)?;
         self.check_ground(&draft.journal)?;
         lay::lay(self, draft, stub, &|_: &Digest| None, watch, &|| false)

@@ -234,8 +234,9 @@ impl<'a> Txn<'a> {
         Ok(self.decide("commit", barriers::COMMIT)?)
     }
 
-    /// Step 6. A file that can get no second name is moved aside in step 8; an entry is copied, so that its
-    /// name is never empty.
+    /// Step 6. Where there are no second names a file is copied: a rename into `T` could reach the disk by
+    /// halves. Only a file that is held so that it can't be copied is moved aside in step 8; never an entry,
+    /// whose name must not be empty.
     fn back_up(&self) -> Result<(), StepError> {
         for (i, operation) in self.operations().filter(|(_, operation)| operation.old.is_content()) {
             let (target, backup) = (self.target(operation), self.backup(i));
@@ -254,7 +255,7 @@ impl<'a> Txn<'a> {
             if operation.entry || matches!(operation.old, Thing::Link(_)) {
                 tools::link_or_copy(self.disk(), &target, &backup)?;
             } else {
-                tools::try_link(self.disk(), &target, &backup)?;
+                tools::try_second(self.disk(), &target, &backup)?;
             }
         }
         let folder = self.file("old");
@@ -407,6 +408,12 @@ impl<'a> Txn<'a> {
         if is_whole { Ok(()) } else { Err(StepError::Staged(operation.path.clone())) }
     }
 
+    /// The same where somebody else decided, or the flush of the decision failed: it may not be on the disk yet.
+    pub(super) fn finish_decided(&self, guard: &Guard) -> Result<Record, StepError> {
+        self.decide("commit", barriers::COMMIT)?;
+        self.finish(guard)
+    }
+
     /// Steps 11 and 12; may be done any number of times.
     pub(super) fn finish(&self, guard: &Guard) -> Result<Record, StepError> {
         self.place_entries()?;
@@ -442,19 +449,20 @@ impl<'a> Txn<'a> {
         Ok(())
     }
 
-    /// A folder with something in it stays: what is in it is the user's.
+    /// A folder with something in it stays: what is in it is the user's. What is gone already is flushed again:
+    /// whoever removed it may have got no further.
     fn drop_folders(&self) -> Result<(), StepError> {
+        let mut above = BTreeSet::new();
         for folder in &self.journal.drop_folders {
             let place = folder.under(self.install.root());
             checkpoint("drop.folder", &place)?;
             let is_folder = self.disk().stat(&place).if_present()?.is_some_and(|found| found.is_dir());
             if is_folder && self.disk().list(&place)?.is_empty() {
                 self.disk().remove_dir(&place)?;
-                let above = place.parent().unwrap_or(self.install.root());
-                tools::sync_if_there(self.disk(), above, barriers::DROP)?;
             }
+            above.extend(place.parent().map(Path::to_path_buf));
         }
-        Ok(())
+        above.iter().try_for_each(|folder| Ok(tools::sync_if_there(self.disk(), folder, barriers::DROP)?))
     }
 
     fn mark_record(&self, record: &mut Record) -> fsx::Result<()> {

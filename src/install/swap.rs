@@ -122,7 +122,8 @@ impl Install {
         match begun {
             // Once `commit` has its name there is no way back, whatever was reported after that.
             Err(cause) if !txn.is_decided("commit").unwrap_or(true) => Err(undo(&txn, cause)),
-            _ => end(|| txn.finish(guard)).map(installed).map_err(forward_left),
+            Err(_) => end(|| txn.finish_decided(guard)).map(installed).map_err(forward_left),
+            Ok(()) => end(|| txn.finish(guard)).map(installed).map_err(forward_left),
         }
     }
 

@@ -86,6 +86,17 @@ pub(super) fn link_or_copy(disk: &dyn Disk, from: &Path, to: &Path) -> fsx::Resu
     disk.rename(&temp, to)
 }
 
+/// The same, but false if the file is held.
+pub(super) fn try_second(disk: &dyn Disk, from: &Path, to: &Path) -> fsx::Result<bool> {
+    match link_or_copy(disk, from, to) {
+        Err(error) if is_held(&error) => {
+            disk.remove_file(&fsx::sibling(to, ".copy")).if_present()?;
+            Ok(false)
+        }
+        other => other.map(|()| true),
+    }
+}
+
 /// Copies a file and brings the copy to the disk.
 pub(super) fn copy_flushed(disk: &dyn Disk, from: &Path, to: &Path) -> fsx::Result<()> {
     // A leftover may be a second name of something dear: it is never written through.

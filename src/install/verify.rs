@@ -42,6 +42,8 @@ pub struct Verified {
     pub bytes: u64,
     /// What is not as it was laid down, sorted by path.
     pub findings: Vec<Finding>,
+    /// Files the user may change, and did. That is no flaw.
+    pub yours: Vec<RelPath>,
     /// What lies beside files of the release and is not of it. That is no flaw: an update leaves it alone.
     pub extra: Vec<String>,
 }
@@ -75,7 +77,12 @@ impl Install {
                 Some(Thing::Absent)
             };
             let there = there.ok_or(ScanError::Stopped)?;
-            verified.findings.extend(flaw(laid, &there).map(|flaw| Finding { path: path.clone(), flaw }));
+            let found = flaw(laid, &there);
+            if found.is_some() && receipt.policies.contains_key(path) {
+                verified.yours.push(path.clone());
+            } else {
+                verified.findings.extend(found.map(|flaw| Finding { path: path.clone(), flaw }));
+            }
             done += size(laid);
         }
         verified.extra = self.extra(receipt)?;
@@ -95,7 +102,10 @@ impl Install {
                 let path = folder.map_or_else(|| shown.parse(), |folder| folder.join(&shown));
                 let known = path.as_ref().is_ok_and(|path: &RelPath| {
                     let is_updater = self.updater_dir().is_within(path);
-                    is_updater || receipt.files.contains_key(path) || folders.contains(path)
+                    is_updater
+                        || receipt.files.contains_key(path)
+                        || receipt.beside.contains_key(path)
+                        || folders.contains(path)
                 });
                 if !known {
                     extra

@@ -8,9 +8,13 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
-use updraft::report::{Event, Step, parse_line};
+use updraft::engine::{self, Asking, Outcome, Setup};
+use updraft::install::Install;
+use updraft::report::{Answer, Control, Event, Step, parse_line};
+use updraft::settings::{Fragment, Settings};
 
 use super::support::rights::{as_nobody, open_way};
 use super::support::world::{Running, World, expect, text, tree, wait_for, write};
@@ -142,6 +146,62 @@ fn another_users_program_is_named_and_never_asked() {
     assert!(said.contains("belongs to another user and is not asked to close"), "{said}");
     assert!(running.0.try_wait().unwrap().is_none(), "it still runs");
     assert_eq!(fs::read(world.app().join("version.txt")).unwrap(), b"1.0");
+}
+
+/// A77: of another user's process the system shows little: a program that was started by its full path is named all
+/// the same, by its process and user.
+#[test]
+fn a_user_without_rights_sees_who_runs_the_program() {
+    let world = world();
+    open_way(&world.app().join("updater/updater"));
+    let Some(mut status) = as_nobody(&world.app().join("updater/updater")) else { return };
+    let running = helper(&world);
+    let said = expect(status.args(["status", "--json"]), 0);
+    let status: Value = serde_json::from_str(said.trim()).unwrap();
+    let user = &status["in_use"][0];
+    assert_eq!(
+        (&user["pid"], &user["name"], &user["user"], &user["own"], &user["must_end"]),
+        (&running.0.id().into(), &"helper".into(), &"root".into(), &false.into(), &true.into()),
+        "{status}"
+    );
+}
+
+/// A person who puts an update off is not asked again at the next start, but once: the update is done.
+#[test]
+fn who_put_an_update_off_is_not_asked_again() {
+    let world = world();
+    let running = helper(&world);
+    let setup = person(&world);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let run = |control: &Control, events: &(dyn Fn(Event) + Sync)| {
+        let limit = Duration::from_secs(60);
+        runtime.block_on(async {
+            tokio::time::timeout(limit, engine::run(&setup, control, events))
+                .await
+                .expect("no question is left")
+        })
+    };
+    let control = Control::new();
+    let outcome = run(&control, &|event| match event {
+        Event::Step(Step::Offered(_)) => control.answer(Answer::Update),
+        Event::Step(Step::WaitingForHost { .. }) => control.answer(Answer::Defer),
+        _ => {}
+    });
+    assert!(matches!(&outcome, Outcome::Deferred(release) if release.number.0 == 2), "{outcome:?}");
+    assert_eq!(fs::read(world.app().join("version.txt")).unwrap(), b"1.0");
+    drop(running);
+    let outcome = run(&Control::new(), &|_event| {});
+    assert!(matches!(outcome, Outcome::Installed(_)), "{outcome:?}");
+    assert_eq!(fs::read(world.app().join("version.txt")).unwrap(), b"2.0");
+}
+
+/// An update before a person.
+fn person(world: &World) -> Setup {
+    let folder = world.app().join("updater");
+    let (settings, _) = Settings::load(&folder.join("updater.json"), Fragment::default()).unwrap();
+    let install = Install::at(world.app().canonicalize().unwrap(), "updater".parse().unwrap());
+    let told = settings.setup(install, folder.join("updater")).unwrap();
+    Setup { asking: Asking::Person, ..told }
 }
 
 /// An update of an install in use can be put off: nothing is changed, what was fetched stays, and the next start

@@ -23,20 +23,20 @@ use crate::install_tree::{self as it, Node, Tree, file, program, tree};
 const SAMPLE: usize = 240;
 
 /// An old and a new release, and an install that can be made anew.
-struct Yard {
+pub(crate) struct Yard {
     dir: TempDir,
     is_without_links: bool,
 }
 
 /// What a run of the driver did.
-struct Run {
-    killed: bool,
-    ok: bool,
-    said: String,
+pub(crate) struct Run {
+    pub(crate) killed: bool,
+    pub(crate) ok: bool,
+    pub(crate) said: String,
 }
 
 impl Yard {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         // Memory, where there is some: the order of steps is under test here, not the disk.
         let memory = Path::new("/dev/shm");
         let dir = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
@@ -47,20 +47,20 @@ impl Yard {
         yard
     }
 
-    fn at(&self, name: &str) -> PathBuf {
+    pub(crate) fn at(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
-    fn root(&self) -> PathBuf {
+    pub(crate) fn root(&self) -> PathBuf {
         self.at("install")
     }
 
-    fn install(&self) -> Install {
+    pub(crate) fn install(&self) -> Install {
         it::install(&self.root())
     }
 
     /// Release 1 as it was installed, with files of the user and one that the user changed.
-    fn fresh(&self) {
+    pub(crate) fn fresh(&self) {
         fs::remove_dir_all(self.root()).ok();
         it::update(&self.root(), &self.at("one"), 1, &self.at("stub")).unwrap();
         fs::remove_file(self.root().join("lib/changed")).unwrap();
@@ -78,7 +78,7 @@ impl Yard {
         Run { killed: output.status.code().is_none_or(|code| code > 1), ok: output.status.success(), said }
     }
 
-    fn apply(&self, variables: &[(&str, &str)]) -> Run {
+    pub(crate) fn apply(&self, variables: &[(&str, &str)]) -> Run {
         self.apply_with(&self.at("stub"), variables)
     }
 
@@ -88,16 +88,16 @@ impl Yard {
         self.driver(&args, variables)
     }
 
-    fn recover(&self, variables: &[(&str, &str)]) -> Run {
+    pub(crate) fn recover(&self, variables: &[(&str, &str)]) -> Run {
         self.driver(&["recover", text(&self.root())], variables)
     }
 
-    fn rollback(&self, variables: &[(&str, &str)]) -> Run {
+    pub(crate) fn rollback(&self, variables: &[(&str, &str)]) -> Run {
         self.driver(&["rollback", text(&self.root()), text(&self.at("stub"))], variables)
     }
 
     /// The places passed by a run.
-    fn places(&self, run: impl FnOnce(&[(&str, &str)]) -> Run) -> Vec<String> {
+    pub(crate) fn places(&self, run: impl FnOnce(&[(&str, &str)]) -> Run) -> Vec<String> {
         let list = self.at("list");
         fs::remove_file(&list).ok();
         let done = run(&[("UPDRAFT_CHECKPOINT_LIST", text(&list))]);
@@ -107,7 +107,7 @@ impl Yard {
     }
 
     /// The install is one of the two, record and all, and no swap is open.
-    fn check(&self, old: &Tree, new: &Tree, place: &str) -> u64 {
+    pub(crate) fn check(&self, old: &Tree, new: &Tree, place: &str) -> u64 {
         let found = self.look();
         let number = self.install().read_record().unwrap().record.receipt.number.0;
         assert!(!self.install().is_swap_open(), "{place}: the swap is still open");
@@ -127,7 +127,7 @@ impl Yard {
         found.into_iter().map(|(path, node)| (dayless(path), node)).collect()
     }
 
-    fn old_and_new(&self) -> (Tree, Tree) {
+    pub(crate) fn old_and_new(&self) -> (Tree, Tree) {
         self.fresh();
         let old = self.look();
         let done = self.apply(&[]);
@@ -151,7 +151,7 @@ fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-fn driver() -> PathBuf {
+pub(crate) fn driver() -> PathBuf {
     let deps = std::env::current_exe().unwrap();
     let name = format!("apply_driver{}", std::env::consts::EXE_SUFFIX);
     let driver = deps.parent().unwrap().parent().unwrap().join("examples").join(name);
@@ -469,6 +469,25 @@ fn a_swap_that_cant_go_forward_goes_back() {
     }
     assert_eq!(yard.recover(&[]).said, "recovered back");
     assert_eq!(yard.check(&old, &new, "tired"), 1);
+}
+
+/// The state folder is deleted in the middle of a swap: there is nothing to recover, and the next update, which
+/// knows nothing of what was installed, brings every file. What is the user's stays.
+#[test]
+fn an_install_whose_state_was_deleted_in_a_swap_is_made_whole_by_an_update() {
+    let yard = Yard::new();
+    yard.old_and_new();
+    in_the_middle(&yard);
+    fs::remove_dir_all(yard.install().state_dir()).unwrap();
+    assert_eq!(yard.recover(&[]).said, "nothing to recover");
+    let run = yard.apply(&[]);
+    assert!(run.ok, "{}", run.said);
+    let found = yard.look();
+    for (path, node) in it::read(&yard.at("two")) {
+        assert_eq!(found.get(&path), Some(&node), "{path}");
+    }
+    assert_eq!(found["notes.txt"], file("notes"));
+    assert_eq!(found["gone/mine"], file("mine"));
 }
 
 /// An install copied to another place in the middle of a swap has no links any more, and is recovered.

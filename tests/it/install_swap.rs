@@ -6,7 +6,7 @@
 )]
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 use updraft::fsx;
@@ -24,11 +24,21 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        let bench = Self { dir: tempfile::tempdir().unwrap() };
+        Self::of(tempfile::tempdir().unwrap())
+    }
+
+    fn of(dir: TempDir) -> Self {
+        let bench = Self { dir };
         fs::write(bench.stub(), "stub").unwrap();
         fsx::set_mode(&bench.stub(), 0o755).unwrap();
         fs::create_dir_all(bench.root()).unwrap();
         bench
+    }
+
+    /// Where there is such a place: many updates, and the disk is not under test.
+    fn in_memory() -> Self {
+        let memory = Path::new("/dev/shm");
+        if memory.is_dir() { Self::of(tempfile::tempdir_in(memory).unwrap()) } else { Self::new() }
     }
 
     fn root(&self) -> PathBuf {
@@ -356,6 +366,11 @@ mod any_pair {
 
     use super::*;
 
+    /// `UPDRAFT_TREES=10000` tries as many.
+    fn cases() -> u32 {
+        std::env::var("UPDRAFT_TREES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(300)
+    }
+
     fn some_tree() -> impl Strategy<Value = Tree> {
         let name = prop::sample::select(vec!["a", "b", "c/a", "c/b", "c/d/a", "bin/app", "bin/b", "e/f/g"]);
         let node = prop_oneof![
@@ -377,11 +392,11 @@ mod any_pair {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
+        #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]
         fn becomes_the_target(one in some_tree(), two in some_tree(), own in 0_u8..3) {
-            let bench = Bench::new();
+            let bench = Bench::in_memory();
             bench.update(&one, 1).unwrap();
             let own = match own {
                 0 => Tree::new(),

@@ -8,6 +8,8 @@ mod bad_input;
 mod bundle;
 #[cfg(unix)]
 mod check;
+#[cfg(feature = "checkpoints")]
+mod crash_model;
 mod docs;
 #[cfg(unix)]
 mod forced;
@@ -19,6 +21,8 @@ mod holders;
 mod host;
 #[cfg(feature = "checkpoints")]
 mod install_crash;
+#[cfg(all(unix, feature = "checkpoints"))]
+mod install_kill;
 mod install_swap;
 mod install_tree;
 #[cfg(all(unix, feature = "checkpoints"))]

@@ -1,9 +1,5 @@
 //! A cancel is heard also where files are read, in the middle of a large one.
-#![expect(
-    clippy::disallowed_methods,
-    clippy::unwrap_used,
-    reason = "tests look at the disk with their own eyes"
-)]
+#![expect(clippy::disallowed_methods, reason = "tests look at the disk with their own eyes")]
 
 use std::cell::Cell;
 use std::fs;

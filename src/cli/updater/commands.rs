@@ -7,7 +7,7 @@ use crate::engine::{self, Asking, CheckResult, Confirmed, Task};
 use crate::host;
 use crate::plan::{self, Action, Way};
 use crate::release::Urgency;
-use crate::report::{Control, Failure};
+use crate::report::{Control, Failure, Holder};
 
 use super::args::Args;
 use super::session::{Session, fail};
@@ -144,6 +144,9 @@ pub(super) fn status(args: &Args) -> Result<u8, Failure> {
     let session = Session::open(&args.common)?;
     let record = session.install.read_record().map_err(|error| fail(&error))?.record;
     let open = session.install.is_swap_open();
+    let start = record.receipt.start.as_ref().map(|start| start.path.under(session.install.root()));
+    let users: Vec<Holder> =
+        session.install.in_use(&record, start.as_deref(), None).into_iter().map(|user| user.shown).collect();
     if args.common.json {
         println!(
             "{}",
@@ -151,6 +154,7 @@ pub(super) fn status(args: &Args) -> Result<u8, Failure> {
                 "app": session.settings.app, "folder": session.install.root(), "installed": record.receipt.release(),
                 "files": record.receipt.files.len(), "interrupted": open, "skipped": record.skip,
                 "unconfirmed_starts": record.unconfirmed.as_ref().map(|unconfirmed| unconfirmed.starts),
+                "in_use": users,
                 "quarantined": record.quarantine.iter().map(|(number, _)| number).collect::<Vec<_>>(),
             })
         );
@@ -167,6 +171,10 @@ pub(super) fn status(args: &Args) -> Result<u8, Failure> {
     );
     if open {
         println!("An update was interrupted; the next start of the updater or the program ends it.");
+    }
+    for user in &users {
+        let must = if user.must_end { "must close before an update" } else { "may stay" };
+        println!("In use by {user}: {must}.");
     }
     if let Some(skipped) = &record.skip {
         println!("Version {skipped} was skipped.");

