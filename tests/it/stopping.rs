@@ -71,7 +71,6 @@ fn scan_and_stage_stop_within_a_file() {
     let plan = it::plan_for(&guard, &manifest, digest).unwrap();
     let stub = from.join("big");
     let job = Job { plan: &plan, manifest: &manifest, record: &record, stub: &stub };
-    let fetched = |_: &Digest| Some(from.join("big"));
     let unmarked = |_: &Digest| Some((from.join("big"), None));
     let asked = Cell::new(0);
     let stop = || {
