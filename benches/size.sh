@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 target="${CARGO_TARGET_DIR:-target}"
-flags=(-Cllvm-args=-inline-threshold=20)
+flags=()
 probe=$(mktemp -d)
 trap 'rm -rf "$probe"' EXIT
 for flag in -Wl,--icf=all -Wl,-O2; do
