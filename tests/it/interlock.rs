@@ -150,3 +150,24 @@ fn a_recovery_that_fails_is_told() {
     expect(world.updater().args(["repair", "--no-start"]), 0);
     wait_for("the program", || run(&world, &world.app().join("bin/app")).status.code() == Some(7));
 }
+
+/// A journal that somebody else laid where everybody may write is none of ours: it must never decide what is done to
+/// the files here.
+#[test]
+fn a_journal_of_a_stranger_is_not_followed() {
+    let world = World::new();
+    write(world.build().join("a"), "1");
+    world.publish("1.0", &[]);
+    world.lay_updater();
+    world.update();
+    let (shared, tools) = (world.path("shared/state/txn/journal"), world.path("tools/updater"));
+    write(&shared, "not even a journal");
+    expect(world.updater().arg("status"), 0);
+    write(&tools, fs::read(env!("CARGO_BIN_EXE_updater")).unwrap());
+    fs::set_permissions(&tools, fs::Permissions::from_mode(0o755)).unwrap();
+    // One of our own is looked at.
+    assert!(expect(Command::new(&tools).arg("--version"), 50).contains("[state.journal]"));
+    if std::os::unix::fs::chown(&shared, Some(65_534), None).is_ok() {
+        expect(Command::new(&tools).arg("--version"), 0);
+    }
+}
