@@ -257,7 +257,7 @@ fn events(control: &Control, state: &str) -> Vec<Event> {
         "back" => vec![Event::Step(Step::RolledBack {
             from: release(3, "2.1"),
             to: release(1, "2.0"),
-            reason: "MyApp ended 2 s after its start with code 3".to_owned(),
+            reason: "it ended too early".to_owned(),
         })],
         "failed" => vec![failure(
             ErrorCode::Corrupt,

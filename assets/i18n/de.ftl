@@ -139,6 +139,7 @@ cause-busy-program = { $app } läuft noch.
 cause-busy-updater = Ein anderes Update von { $app } läuft gerade.
 cause-busy-file = Ein anderes Programm hält eine Datei von { $app } geöffnet.
 cause-rolled-back = Die neue Version ist nicht gestartet.
+cause-release-updater = Der Updater, den dieses Update mitbringt, läuft auf diesem Computer nicht.
 cause-start = { $app } lässt sich nicht starten.
 cause-internal = Der Updater hat einen Fehler gemacht.
 

@@ -142,6 +142,7 @@ cause-busy-program = { $app } sigue abierto.
 cause-busy-updater = Hay otra actualización de { $app } en curso.
 cause-busy-file = Otro programa tiene abierto un archivo de { $app }.
 cause-rolled-back = La nueva versión no se inició.
+cause-release-updater = El actualizador que trae esta actualización no funciona en este equipo.
 cause-start = No se puede iniciar { $app }.
 cause-internal = El actualizador cometió un error.
 

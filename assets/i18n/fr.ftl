@@ -142,6 +142,7 @@ cause-busy-program = { $app } est encore ouvert.
 cause-busy-updater = Une autre mise à jour de { $app } est en cours.
 cause-busy-file = Un autre programme utilise un fichier de { $app }.
 cause-rolled-back = La nouvelle version n’a pas démarré.
+cause-release-updater = Le programme de mise à jour fourni ne fonctionne pas sur cet ordinateur.
 cause-start = { $app } ne peut pas être démarré.
 cause-internal = Le programme de mise à jour a fait une erreur.
 

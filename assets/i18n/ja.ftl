@@ -136,6 +136,7 @@ cause-busy-program = { $app } がまだ動作しています。
 cause-busy-updater = { $app } の別の更新が実行中です。
 cause-busy-file = { $app } のファイルを別のプログラムが使用しています。
 cause-rolled-back = 新しいバージョンが起動しませんでした。
+cause-release-updater = この更新に含まれる更新プログラムは、このコンピューターでは動作しません。
 cause-start = { $app } を起動できません。
 cause-internal = 更新プログラムの内部エラーです。
 

@@ -143,6 +143,7 @@ cause-busy-program = { $app } ещё работает.
 cause-busy-updater = Уже идёт другое обновление { $app }.
 cause-busy-file = Другая программа держит открытым файл { $app }.
 cause-rolled-back = Новая версия не запустилась.
+cause-release-updater = Новая программа обновления из этого выпуска не работает на этом компьютере.
 cause-start = Не удаётся запустить { $app }.
 cause-internal = Ошибка программы обновления.
 

@@ -136,6 +136,7 @@ cause-busy-program = { $app } 仍在執行。
 cause-busy-updater = { $app } 的另一個更新正在進行。
 cause-busy-file = { $app } 的檔案正由其他程式使用。
 cause-rolled-back = 新版本無法啟動。
+cause-release-updater = 此更新隨附的更新程式無法在這台電腦上執行。
 cause-start = 無法啟動 { $app }。
 cause-internal = 更新程式發生內部錯誤。
 

@@ -21,6 +21,7 @@ const REASONS: &[(&str, &str)] = &[
     ("the server answers ", "reason-status"),
     ("it ended too early", "reason-ended"),
     ("it did not say in time that it is well", "reason-no-word"),
+    ("never showed that it is well", "reason-no-word"),
 ];
 
 /// A reason of the engine in the person's language; one that is not known stays as it is.
@@ -33,8 +34,8 @@ pub(super) fn reason(texts: &Texts, english: &str) -> String {
     let rest = &english[at + phrase.len()..];
     match *key {
         "reason-status" => texts.with(key, &[("rest", rest)]),
-        // The words around these name the proxy, which the settings show.
-        "reason-proxy-refuses" | "reason-proxy-login" => texts.get(key),
+        // The words around these name the proxy, which the settings show, or count the starts.
+        "reason-proxy-refuses" | "reason-proxy-login" | "reason-ended" | "reason-no-word" => texts.get(key),
         _ => format!("{}{}{rest}", &english[..at], texts.get(key)),
     }
 }
@@ -121,6 +122,7 @@ mod tests {
                 "the proxy http://p:1 asks for a user and a password; x",
                 "der Proxy verlangt Benutzer und Passwort",
             ),
+            ("it ended too early each time it was started", "sie endete zu früh"),
             ("the moon is full", "the moon is full"),
         ] {
             assert_eq!(reason(&german, english), said);

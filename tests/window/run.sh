@@ -146,7 +146,7 @@ serve() {
   wait_for 20 "the server" bash -c "exec 3<> /dev/tcp/127.0.0.1/$port"
 }
 # Not asked to end: it would finish what it has begun.
-cut() { kill -9 "$server"; wait "$server" 2> /dev/null || true; server=; }
+cut_off() { kill -9 "$server"; wait "$server" 2> /dev/null || true; server=; }
 # fresh LIMIT: version 1 again, as it was installed
 fresh() {
   end_below "$app"
@@ -198,7 +198,7 @@ fresh 1000000
 open_offer
 update_now
 picture MyApp real-progress-slow-en
-cut
+cut_off
 wait_for 30 "the drop" event "$world" interrupted
 sleep 0.3
 picture MyApp real-reconnecting-en
@@ -242,7 +242,7 @@ wait_for 60 "version 2" started "$world" 2.0
 ok "waiting for the program: Close MyApp closes it, and version 2 runs"
 
 fresh 30000000
-cut
+cut_off
 updater
 wait_for 30 "the failure" event "$world" failed
 wait_for 20 "the window" window MyApp
@@ -308,7 +308,7 @@ key MyApp Return
 wait_for 30 "version 2, at once" started "$world" 2.0
 ok "the settings: a limit taken away holds at once and is written down"
 end_below "$app"
-cut
+cut_off
 unset UPDRAFT_SOURCES UPDRAFT_DEMO_TRACE UPDRAFT_CHECK_TIMEOUT
 
 # In a session of its own, as the bus of a desktop must not be asked to speak.

@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 out=target/screenshots
 mkdir -p "$out"
-cargo build --quiet --example window_states
+cargo build --quiet --features checkpoints --example window_states
 program=target/debug/examples/window_states
 states=("$@")
 if [ ${#states[@]} -eq 0 ]; then

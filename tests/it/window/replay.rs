@@ -46,6 +46,7 @@ fn obey(bench: &mut Bench, line: &str) {
 /// A90, A93, A96, A97, A100, A83: one update through the window: offline, forced, drop, resume, pause, a full disk, a
 /// second try, and a version that does not live.
 #[test]
+#[expect(clippy::print_stdout, reason = "says where a test that fails was")]
 fn a_recorded_update_is_told_from_its_first_event_to_its_last() {
     let mut bench = Bench::new();
     for (number, line) in include_str!("whole_update.txt").lines().enumerate() {
