@@ -132,6 +132,20 @@ fn starts_during_a_recovery_wait_for_it() {
     }
 }
 
+/// A71: a start waits for the end of the swap and no longer: not for the updater that then watches the new version.
+#[test]
+fn a_start_waits_for_the_swap_and_not_for_the_updater() {
+    let world = killed_at("switch.file");
+    let install = Install::at(world.app().canonicalize().unwrap(), "updater".parse().unwrap());
+    let guard = install.lock("update").unwrap();
+    let waiting = start(&world, &world.app().join("bin/app")).spawn().unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    install.recover(&guard).unwrap();
+    let output = finish(waiting);
+    is_whole(&world, &Output { stderr: Vec::new(), ..output }, "bin/app");
+    drop(guard);
+}
+
 /// A71: what can't be recovered is said clearly, with an exit code, and nothing is lost.
 #[test]
 fn a_recovery_that_fails_is_told() {
