@@ -375,7 +375,7 @@ mod any_pair {
         let name = prop::sample::select(vec!["a", "b", "c/a", "c/b", "c/d/a", "bin/app", "bin/b", "e/f/g"]);
         let node = prop_oneof![
             8 => (0_u8..4, any::<bool>()).prop_map(|(byte, exec)| {
-                Node::File(vec![byte; byte.into()], if exec { 0o755 } else { 0o644 })
+                Node::File(vec![byte; byte.into()], if exec { it::EXEC } else { 0o644 })
             }),
             1 => Just(Node::Link("a".to_owned())),
         ];

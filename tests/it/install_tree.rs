@@ -36,8 +36,11 @@ pub fn file(bytes: &str) -> Node {
     Node::File(bytes.as_bytes().to_vec(), 0o644)
 }
 
+/// The mode of a program, as far as the system has modes.
+pub(crate) const EXEC: u32 = if cfg!(unix) { 0o755 } else { 0o644 };
+
 pub fn program(bytes: &str) -> Node {
-    Node::File(bytes.as_bytes().to_vec(), 0o755)
+    Node::File(bytes.as_bytes().to_vec(), EXEC)
 }
 
 pub fn tree(nodes: &[(&str, Node)]) -> Tree {

@@ -2,6 +2,7 @@
 
 mod support;
 
+mod acceptance;
 #[cfg(unix)]
 mod bad_input;
 #[cfg(unix)]
