@@ -11,6 +11,7 @@ button-copy-log = Protokoll kopieren
 button-details = Details
 button-hide-details = Details ausblenden
 button-defer = Beim nächsten Start
+button-go-back = Zurück zu { $version }
 button-later = Später
 button-pause = Pause
 button-quit = Beenden
@@ -81,7 +82,11 @@ current-title = { $app } ist aktuell
 current-below = Sie haben die neueste Version, { $version }.
 current-none = Für dieses Programm gibt es noch keine Version.
 
+go-back-title = Zurück zu { $version }?
+go-back-below = { $app } { $installed } wird dann nicht mehr von selbst angeboten. Ihre eigenen Dateien bleiben.
+
 back-title = { $from } ist nicht gestartet, { $to } ist zurück
+back-title-by-hand = { $app } { $to } ist zurück
 back-below = { $app } { $to } funktioniert wie zuvor.
 back-reason = Was geschah: { $reason }
 

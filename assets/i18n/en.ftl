@@ -12,6 +12,7 @@ button-copy-log = Copy log
 button-details = Details
 button-hide-details = Hide details
 button-defer = At next start
+button-go-back = Go back to { $version }
 button-later = Later
 button-pause = Pause
 button-quit = Quit
@@ -82,7 +83,11 @@ current-title = { $app } is up to date
 current-below = You have the newest version, { $version }.
 current-none = There is no release for this program yet.
 
+go-back-title = Go back to { $version }?
+go-back-below = { $app } { $installed } is then no longer offered by itself. Your own files stay.
+
 back-title = { $from } did not start, { $to } is back
+back-title-by-hand = { $app } { $to } is back
 back-below = { $app } { $to } works as before.
 back-reason = What happened: { $reason }
 

@@ -11,6 +11,7 @@ button-copy-log = Copiar registro
 button-details = Detalles
 button-hide-details = Ocultar detalles
 button-defer = En el próximo inicio
+button-go-back = Volver a { $version }
 button-later = Más tarde
 button-pause = Pausa
 button-quit = Salir
@@ -84,7 +85,11 @@ current-title = { $app } está actualizado
 current-below = Tiene la versión más reciente, { $version }.
 current-none = Todavía no hay ninguna versión de este programa.
 
+go-back-title = ¿Volver a { $version }?
+go-back-below = { $app } { $installed } ya no se ofrecerá por sí solo. Sus propios archivos se conservan.
+
 back-title = { $from } no se inició, ha vuelto { $to }
+back-title-by-hand = Ha vuelto { $app } { $to }
 back-below = { $app } { $to } funciona como antes.
 back-reason = Qué ocurrió: { $reason }
 

@@ -11,6 +11,7 @@ button-copy-log = Copier le journal
 button-details = Détails
 button-hide-details = Masquer les détails
 button-defer = Au prochain démarrage
+button-go-back = Revenir à { $version }
 button-later = Plus tard
 button-pause = Pause
 button-quit = Quitter
@@ -84,7 +85,11 @@ current-title = { $app } est à jour
 current-below = Vous avez la version la plus récente, { $version }.
 current-none = Il n’y a encore aucune version de ce programme.
 
+go-back-title = Revenir à { $version } ?
+go-back-below = { $app } { $installed } ne sera plus proposé de lui-même. Vos propres fichiers restent.
+
 back-title = { $from } n’a pas démarré, retour à { $to }
+back-title-by-hand = Retour à { $app } { $to }
 back-below = { $app } { $to } fonctionne comme avant.
 back-reason = Ce qui s’est passé : { $reason }
 

@@ -11,6 +11,7 @@ button-copy-log = ログをコピー
 button-details = 詳細
 button-hide-details = 詳細を隠す
 button-defer = 次回起動時
+button-go-back = { $version } に戻す
 button-later = あとで
 button-pause = 一時停止
 button-quit = 終了
@@ -78,7 +79,11 @@ current-title = { $app } は最新です
 current-below = 最新バージョン { $version } をお使いです。
 current-none = このプログラムにはまだリリースがありません。
 
+go-back-title = { $version } に戻しますか？
+go-back-below = { $app } { $installed } は、自動では表示されなくなります。ファイルはそのままです。
+
 back-title = { $from } が起動しなかったため、{ $to } に戻しました
+back-title-by-hand = { $app } { $to } に戻しました
 back-below = { $app } { $to } はこれまでどおり使えます。
 back-reason = 原因: { $reason }
 

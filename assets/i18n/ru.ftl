@@ -11,6 +11,7 @@ button-copy-log = Копировать журнал
 button-details = Подробнее
 button-hide-details = Скрыть подробности
 button-defer = При следующем запуске
+button-go-back = Вернуть { $version }
 button-later = Позже
 button-pause = Пауза
 button-quit = Выйти
@@ -85,7 +86,11 @@ current-title = Обновлять { $app } не нужно
 current-below = У вас самая новая версия, { $version }.
 current-none = Для этой программы ещё нет выпусков.
 
+go-back-title = Вернуть { $version }?
+go-back-below = { $app } { $installed } больше не будет предлагаться без запроса. Ваши файлы останутся.
+
 back-title = { $from } не работает, возвращена { $to }
+back-title-by-hand = Снова установлена { $app } { $to }
 back-below = { $app } { $to } работает как прежде.
 back-reason = Что произошло: { $reason }
 

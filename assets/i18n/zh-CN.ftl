@@ -11,6 +11,7 @@ button-copy-log = 复制日志
 button-details = 详细信息
 button-hide-details = 隐藏详细信息
 button-defer = 下次启动时安装
+button-go-back = 恢复到 { $version }
 button-later = 稍后提醒
 button-pause = 暂停
 button-quit = 退出
@@ -78,7 +79,11 @@ current-title = { $app } 已是最新版本
 current-below = 当前版本 { $version } 是最新版本。
 current-none = 此程序还没有发布任何版本。
 
+go-back-title = 恢复到 { $version }？
+go-back-below = { $app } { $installed } 不会再自动提供。您的文件不会更改。
+
 back-title = { $from } 未能启动，已恢复到 { $to }
+back-title-by-hand = { $app } 已恢复到 { $to }
 back-below = { $app } { $to } 可以照常使用。
 back-reason = 原因：{ $reason }
 

@@ -11,6 +11,7 @@ button-copy-log = 複製記錄
 button-details = 詳細資訊
 button-hide-details = 隱藏詳細資訊
 button-defer = 下次啟動時安裝
+button-go-back = 還原到 { $version }
 button-later = 稍後提醒
 button-pause = 暫停
 button-quit = 結束
@@ -78,7 +79,11 @@ current-title = { $app } 已是最新版本
 current-below = 目前版本 { $version } 是最新版本。
 current-none = 此程式尚未發布任何版本。
 
+go-back-title = 還原到 { $version }？
+go-back-below = { $app } { $installed } 不會再自動提供。您的檔案不會變更。
+
 back-title = { $from } 無法啟動，已還原到 { $to }
+back-title-by-hand = { $app } 已還原到 { $to }
 back-below = { $app } { $to } 可以照常使用。
 back-reason = 原因：{ $reason }
 

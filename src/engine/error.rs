@@ -149,7 +149,7 @@ impl Fault for EngineError {
                 "Start the updater with `repair`; if that does not help, tell the vendor of the program."
             }
             Self::UnfitUpdater { .. } => {
-                "Nothing was changed. Tell the vendor; the release is not taken again until it was published anew."
+                "Nothing was changed. Tell the vendor; the release is not taken again until it is published anew."
             }
             Self::NothingToStart => "Set `start` in updater.json, or publish with --start.",
             Self::NoManifest(_) => "Tell the vendor; the repository was not copied in full.",

@@ -39,16 +39,23 @@ impl Opened {
 
 /// Without a server a repair can still say that nothing has to be done.
 fn repair_offline(cx: &Context<'_>, record: &Record, error: EngineError) -> Result<State, EngineError> {
-    let damaged = cx.setup.install.damaged(record)?;
+    let progress = |done, total, file: &crate::release::RelPath| {
+        let (phase, file) = (ProgressPhase::Scan, Some(file.clone()));
+        cx.progress(Progress { phase, done, total, file, ..Progress::default() });
+    };
+    let stop = || cx.control.is_cancelled();
+    let damaged = cx.setup.install.verify(&record.receipt, &progress, &stop)?.findings;
     if damaged.is_empty() && record.receipt.number != ReleaseNumber::NONE {
         cx.step(Step::Message {
             text: format!("{NOTHING_DAMAGED} The server was not reached and not needed."),
         });
         return Ok(State::Ended(Outcome::UpToDate(record.receipt.release())));
     }
-    let names: Vec<&str> = damaged.iter().take(5).map(|path| path.as_str()).collect();
-    let text = format!("{} files are damaged or missing: {} \u{2026}", damaged.len(), names.join(", "));
-    cx.step(Step::Message { text });
+    let names: Vec<&str> = damaged.iter().take(5).map(|finding| finding.path.as_str()).collect();
+    let more = if damaged.len() > names.len() { ", \u{2026}" } else { "" };
+    let count =
+        if damaged.len() == 1 { "1 file is".to_owned() } else { format!("{} files are", damaged.len()) };
+    cx.step(Step::Message { text: format!("{count} damaged or missing: {}{more}", names.join(", ")) });
     Err(error)
 }
 
@@ -89,8 +96,13 @@ impl Checked {
             );
             cx.step(Step::Message { text });
         }
+        cx.control.clear_answers().await;
         cx.step(Step::UpToDate { installed: installed.clone() });
-        let start = cx.wait_before_start().await;
+        let answer = cx.answer_before_start().await;
+        if answer == Answer::GoBack {
+            return super::run::go_back(cx, self.desk.guard).await.map(State::Ended);
+        }
+        let start = answer == Answer::Start;
         if self.desk.record.unconfirmed.is_some() && start {
             return super::restart::start_unconfirmed(cx, self.desk, installed).await;
         }
@@ -126,7 +138,7 @@ impl Checked {
 /// Why a newer release is not offered.
 fn told_quarantine(bad: &Summary) -> String {
     format!(
-        "{} ({}) is newer, but it did not live on this machine. It is offered again when it was published anew.",
+        "{} ({}) is newer, but it does not work on this machine. It is offered again when it is published anew.",
         bad.version, bad.number
     )
 }
@@ -302,15 +314,20 @@ impl Context<'_> {
 
     /// With a person before the screen: a moment to read, and the choice not to start. Says whether to start.
     pub(super) async fn wait_before_start(&self) -> bool {
+        self.answer_before_start().await == Answer::Start
+    }
+
+    /// The same where there may be other answers.
+    pub(super) async fn answer_before_start(&self) -> Answer {
         if self.setup.asking == Asking::Nobody {
-            return true;
+            return Answer::Start;
         }
-        self.control.clear_answers().await;
-        tokio::select! {
-            answer = self.control.next_answer() => answer == Answer::Start,
-            () = self.control.cancelled() => false,
-            () = tokio::time::sleep(Duration::from_secs(3)) => true,
-        }
+        let first = tokio::select! {
+            answer = self.control.next_answer() => answer,
+            () = self.control.cancelled() => Answer::Quit,
+            () = tokio::time::sleep(Duration::from_secs(3)) => Answer::Start,
+        };
+        if first == Answer::Hold { self.answer_or_cancel().await } else { first }
     }
 
     pub(super) fn step(&self, step: Step) {

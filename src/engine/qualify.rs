@@ -31,7 +31,11 @@ pub(super) fn qualify(
 ) -> Result<(), EngineError> {
     let install = &cx.setup.install;
     let staged = |path: &RelPath| install.staged_file(stage, path);
-    let Some(updater) = install.path_of(&cx.setup.stub).and_then(|path| staged(&path)) else { return Ok(()) };
+    // The one that runs may lie elsewhere and not be the one that lies in the install.
+    let own = platform::process::exe_name("updater".as_ref());
+    let own = own.to_str().and_then(|name| install.updater_dir().join(name).ok());
+    let running = install.path_of(&cx.setup.stub).filter(|path| own.as_ref() != Some(path));
+    let Some(updater) = running.iter().chain(&own).find_map(staged) else { return Ok(()) };
     let text = "The release brings a new updater, which is tried out first.".to_owned();
     cx.step(Step::Message { text });
     let config = install.updater_dir().join("updater.json").ok().and_then(|path| staged(&path));

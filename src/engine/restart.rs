@@ -1,12 +1,12 @@
 //! After the swap: the program starts, shows that it lives, or the old version comes back.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use crate::fsx;
 use crate::host::{self, Leaving, Next, Program, wait_until_gone, watch};
-use crate::install::{Guard, HostGone, Install, Record};
+use crate::install::{Guard, HostGone, Install, Record, RollbackError};
 use crate::platform::ProcessId;
+use crate::platform::process::{ask_to_close, is_running};
 use crate::report::{Answer, Installed as Done, ReleaseRef, Step, Totals};
 
 use super::run::{Context, Outcome};
@@ -52,7 +52,16 @@ pub(super) async fn settle(cx: &Context<'_>, mut desk: Desk) -> Result<State, En
     }
     let gone = super::apply::host_gone(cx).await?;
     let reason = format!("it was started {starts} times and never showed that it is well");
-    take_back(cx, desk, gone, reason).await
+    match bring_back(cx, &desk.guard, gone) {
+        Ok(record) => told_back(cx, desk, record, reason).await,
+        // The way to a newer release, which may be the cure, must not end here.
+        Err(why) if !cx.setup.install.is_swap_open() => {
+            let text = format!("The version before can't be brought back: {why}.");
+            cx.step(Step::Message { text });
+            Ok(State::Opened(Box::new(super::state::Opened { desk })))
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Brings the version before back, does not offer the one that is left again, and starts the program.
@@ -62,10 +71,23 @@ async fn take_back(
     gone: HostGone,
     reason: String,
 ) -> Result<State, EngineError> {
-    let from = desk.record.receipt.release();
-    let Desk { guard, record: _ } = desk;
-    let record = cx.setup.install.rollback(&guard, gone, &cx.setup.stub, true, &|_, _, _| {})?.record;
-    let to = record.receipt.release();
+    let record = bring_back(cx, &desk.guard, gone)?;
+    told_back(cx, desk, record, reason).await
+}
+
+fn bring_back(cx: &Context<'_>, guard: &Guard, gone: HostGone) -> Result<Record, RollbackError> {
+    Ok(cx.setup.install.rollback(guard, gone, &cx.setup.stub, true, &|_, _, _| {})?.record)
+}
+
+/// Says that the version before is back, and starts it. Whoever reads that keeps no other updater waiting.
+async fn told_back(
+    cx: &Context<'_>,
+    desk: Desk,
+    record: Record,
+    reason: String,
+) -> Result<State, EngineError> {
+    let (from, to) = (desk.record.receipt.release(), record.receipt.release());
+    drop(desk);
     cx.control.rearm();
     cx.control.clear_answers().await;
     cx.step(Step::RolledBack { from: from.clone(), to: to.clone(), reason });
@@ -202,6 +224,7 @@ fn may_go_back(cx: &Context<'_>, record: &Record) -> bool {
 impl Installed {
     pub(super) async fn restart(self, cx: &Context<'_>) -> Result<State, EngineError> {
         let Self { desk, done } = self;
+        cx.control.clear_answers().await;
         cx.step(Step::Installed(done.clone()));
         let start = is_wanted(cx.setup) && cx.wait_before_start().await;
         if !start {
@@ -235,7 +258,9 @@ impl Restarted {
             }
             (Next::GoBack(_), _) if !may_go_back(cx, &desk.record) => Err(EngineError::DoesNotLive(done.to)),
             (Next::GoBack(reason), _) => {
-                let gone = end_of(cx, started.process).await?;
+                end_of(cx, started.process).await?;
+                // A launcher has ended, but what it started may run.
+                let gone = super::apply::host_gone(cx).await?;
                 take_back(cx, desk, gone, reason.to_owned()).await
             }
         }
@@ -243,16 +268,16 @@ impl Restarted {
 }
 
 /// A program that hangs is asked to close, and waited for, visibly; its files are switched only when it is gone.
-async fn end_of(cx: &Context<'_>, process: ProcessId) -> Result<HostGone, EngineError> {
-    if let Some(gone) = HostGone::wait(process, Duration::ZERO) {
-        return Ok(gone);
+async fn end_of(cx: &Context<'_>, process: ProcessId) -> Result<(), EngineError> {
+    if !is_running(process) {
+        return Ok(());
     }
-    if let Err(error) = crate::platform::process::ask_to_close(process) {
+    if let Err(error) = ask_to_close(process) {
         tracing::warn!("process {} can't be asked to close: {error}", process.pid);
     }
     cx.step(Step::WaitingForHost { pid: process.pid, holders: Vec::new() });
     match wait_until_gone(process, cx.setup.wait_for_program, cx.control).await {
-        Leaving::Gone(gone) => Ok(gone),
+        Leaving::Gone(_) => Ok(()),
         Leaving::StillRuns(process) => Err(EngineError::HostRuns(process)),
         Leaving::Cancelled => Err(EngineError::Cancelled),
     }

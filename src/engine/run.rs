@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::install::{Guard, HostGone, LockError, Owner, Recovered, is_unwritable};
+use crate::host::expect_confirmation;
+use crate::install::{Guard, HostGone, Install, LockError, Owner, Recovered, is_unwritable};
 use crate::report::{
     Answer, Control, ErrorCode, Failure, Fault as _, Installed as Done, ReleaseRef, Remedy, Step,
 };
@@ -45,8 +46,9 @@ pub(super) struct Context<'a> {
 /// Does one update, from check to confirm. With a person before the screen, a failure can be tried again.
 pub async fn run(setup: &Setup, control: &Control, events: Events<'_>) -> Outcome {
     let cx = Context { setup, control, events };
+    let mut result = drive(&cx).await;
     loop {
-        let error = match drive(&cx).await {
+        let error = match result {
             Ok(outcome) => return outcome,
             Err(error) => error,
         };
@@ -65,12 +67,24 @@ pub async fn run(setup: &Setup, control: &Control, events: Events<'_>) -> Outcom
             return Outcome::Failed(failure);
         }
         match cx.answer_or_cancel().await {
-            Answer::Update => control.rearm(),
+            Answer::Update => {
+                control.rearm();
+                result = drive(&cx).await;
+            }
+            Answer::GoBack => {
+                control.rearm();
+                result = rollback(setup, control, events).await;
+            }
             Answer::Start => {
                 start_after_failure(&cx, &error, may_start).await;
                 return Outcome::Failed(failure);
             }
-            Answer::Later | Answer::Skip | Answer::Quit | Answer::CloseHost | Answer::Defer => {
+            Answer::Later
+            | Answer::Skip
+            | Answer::Quit
+            | Answer::CloseHost
+            | Answer::Defer
+            | Answer::Hold => {
                 return Outcome::Failed(failure);
             }
         }
@@ -133,6 +147,7 @@ async fn look_only(cx: &Context<'_>, barred: EngineError) -> Result<Outcome, Eng
     }
     let record = cx.setup.install.read_record()?.record;
     let installed = record.receipt.release();
+    cx.control.clear_answers().await;
     cx.step(Step::UpToDate { installed: installed.clone() });
     let start = cx.wait_before_start().await;
     super::restart::start_current(cx, &record, start).await?;
@@ -142,6 +157,7 @@ async fn look_only(cx: &Context<'_>, barred: EngineError) -> Result<Outcome, Eng
 /// Ends an interrupted swap. One that can't be ended is put aside, whole, when a repair is asked for: it
 /// brings every file back from the signed release.
 fn end_open_swap(cx: &Context<'_>, guard: &Guard) -> Result<(), EngineError> {
+    forget_word(&cx.setup.install);
     match cx.setup.install.recover(guard) {
         Ok(None) => {}
         Ok(Some(Recovered { forward, .. })) => cx.step(Step::Recovered { forward }),
@@ -227,12 +243,21 @@ fn start_anyway(setup: &Setup, error: &EngineError) -> Option<Remedy> {
     forced.then_some(Remedy::StartAnyway)
 }
 
+/// The word of the version before must not count for what a recovery brings, and a loss of power may have brought
+/// it back.
+fn forget_word(install: &Install) {
+    if install.is_swap_open() {
+        expect_confirmation(&super::restart::confirm_mark(install));
+    }
+}
+
 /// Ends an interrupted swap, if there is one.
 ///
 /// # Errors
 /// If another updater is at work, or the state can't be understood.
-pub fn recover(install: &crate::install::Install) -> Result<Option<Recovered>, EngineError> {
+pub fn recover(install: &Install) -> Result<Option<Recovered>, EngineError> {
     let guard = install.lock("recovery")?;
+    forget_word(install);
     Ok(install.recover(&guard)?)
 }
 
@@ -244,16 +269,28 @@ pub async fn rollback(setup: &Setup, control: &Control, events: Events<'_>) -> R
     let cx = Context { setup, control, events };
     let guard = lock(&cx, "rollback").await?;
     end_open_swap(&cx, &guard)?;
+    go_back(&cx, guard).await
+}
+
+/// Back to the release before because a person wants that.
+pub(super) async fn go_back(cx: &Context<'_>, guard: Guard) -> Result<Outcome, EngineError> {
+    let setup = cx.setup;
     let from = guard.record()?.record.receipt.release();
-    let gone: HostGone = super::apply::host_gone(&cx).await?;
+    let gone: HostGone = super::apply::host_gone(cx).await?;
     let mut record = setup.install.rollback(&guard, gone, &setup.stub, false, &|_, _, _| {})?.record;
-    // Who goes back does not want to be asked for the same version again at the next start.
+    // Who goes back does not want to be asked for the same version again at the next start, nor to get without
+    // being asked what was agreed to before.
     record.skip = from.version.clone();
     guard.save(&mut record)?;
+    guard.forget_deferred()?;
+    drop(guard);
     let to = record.receipt.release();
     let reason = String::new();
+    cx.control.rearm();
+    cx.control.clear_answers().await;
     cx.step(Step::RolledBack { from: from.clone(), to: to.clone(), reason });
-    super::restart::start_current(&cx, &record, true).await?;
+    let start = setup.asking == Asking::Nobody || cx.answer_or_cancel().await != Answer::Quit;
+    super::restart::start_current(cx, &record, start).await?;
     Ok(Outcome::RolledBack { from, to })
 }
 

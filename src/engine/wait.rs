@@ -19,7 +19,7 @@ impl Staged {
         let Self { desk, stage, done } = self;
         match until_free(cx, &desk.record, true).await? {
             Some(gone) => Ok(State::HostClosed(Box::new(HostClosed { desk, stage, gone, done }))),
-            None => put_off(cx, &desk, &stage.record().receipt, done.to).await,
+            None => put_off(cx, desk, &stage.record().receipt, done.to).await,
         }
     }
 }
@@ -34,7 +34,7 @@ pub(super) async fn host_gone(cx: &Context<'_>) -> Result<HostGone, EngineError>
 /// Remembers the release; what was fetched stays. A program that handed over and has ended is started again.
 async fn put_off(
     cx: &Context<'_>,
-    desk: &Desk,
+    desk: Desk,
     receipt: &crate::plan::Receipt,
     release: ReleaseRef,
 ) -> Result<State, EngineError> {
@@ -44,7 +44,10 @@ async fn put_off(
     cx.step(Step::Deferred { release: release.clone() });
     let has_left = cx.setup.handover.process.is_some_and(|process| !is_running(process));
     if has_left && super::run::standing(cx.setup).1 {
-        super::restart::start_current(cx, &desk.record, true).await?;
+        // Free for whoever counts that start.
+        let Desk { guard, record } = desk;
+        drop(guard);
+        super::restart::start_current(cx, &record, true).await?;
     }
     Ok(State::Ended(Outcome::Deferred(release)))
 }

@@ -16,11 +16,11 @@ use super::guard::{Clock, Guard};
 use super::pages::settings::{self, Draft};
 use super::pages::{self, Command, Name, Page, View, widgets};
 use super::picture::{self, Icon};
-use super::preferences::Kept;
+use super::preferences::{Before, Kept};
 use super::texts::Texts;
 use super::theme::{self, Palette};
 use super::{WindowSetup, fonts};
-use crate::report::{Answer, Board, Event, Phase, Step};
+use crate::report::{Answer, Board, Event, Phase, ReleaseRef, Step};
 
 /// Most steps kept for the details.
 const STORY: usize = 200;
@@ -48,6 +48,12 @@ pub struct Window {
     /// What was done, newest last.
     story: Vec<Step>,
     icon: Option<Icon>,
+    /// The release to which the person can go back from this page.
+    before: Option<ReleaseRef>,
+    /// The person is asked whether to go back.
+    asks_back: bool,
+    /// Nothing starts by itself any more.
+    held: bool,
     /// The settings while they are open.
     draft: Option<RefCell<Draft>>,
     /// What became of the last wish.
@@ -85,6 +91,9 @@ impl Window {
             copied: false,
             story: Vec::new(),
             icon,
+            before: None,
+            asks_back: false,
+            held: false,
             draft: None,
             kept: None,
             over: false,
@@ -144,6 +153,10 @@ impl Window {
         }
         if std::mem::discriminant(&self.board.phase) != std::mem::discriminant(&before) {
             (self.details, self.copied) = (false, false);
+            (self.asks_back, self.held) = (false, false);
+            let may_go_back = matches!(self.board.phase, Phase::Failed { .. } | Phase::UpToDate(_));
+            let teller = self.setup.before.as_ref().filter(|_| may_go_back && !self.setup.follows);
+            self.before = teller.and_then(Before::call);
             if !matches!(
                 self.board.phase,
                 Phase::Offered
@@ -195,7 +208,7 @@ impl Window {
             texts: &self.texts,
             app: &self.setup.app,
             can_start: self.setup.can_start,
-            starts_after: self.setup.starts_after,
+            starts_after: self.starts_after(),
             now,
             since: self.since,
             cancelling: self.cancelling(),
@@ -205,9 +218,15 @@ impl Window {
             story: &self.story,
             log: self.setup.log.as_deref(),
             follows: self.setup.follows,
+            before: self.before.as_ref(),
+            asks_back: self.asks_back,
             draft: self.draft.as_ref(),
             kept: self.kept,
         }
+    }
+
+    fn starts_after(&self) -> Option<Duration> {
+        self.setup.starts_after.filter(|_| !self.held)
     }
 
     fn cancelling(&self) -> bool {
@@ -238,6 +257,14 @@ impl Window {
             Command::Pause(paused) => control.pause(paused),
             Command::RetryNow => control.retry_now(),
             Command::Details(open) => self.details = open,
+            Command::AskBack(open) => {
+                self.asks_back = open;
+                // The program must not start while the person thinks about it.
+                if matches!(self.board.phase, Phase::UpToDate(_)) && !std::mem::replace(&mut self.held, true)
+                {
+                    control.answer(Answer::Hold);
+                }
+            }
             Command::Copy => {
                 let report = pages::report(&self.view(self.clock.now()));
                 ctx.copy_text(report);
@@ -359,7 +386,7 @@ impl Window {
     fn wake_for_countdown(&self, ctx: &egui::Context, now: Instant) {
         let total = match &self.board.phase {
             Phase::Reconnecting { retry_in, .. } => Some(Duration::from_secs(*retry_in)),
-            Phase::Done(_) | Phase::UpToDate(_) => self.setup.starts_after.filter(|_| self.setup.can_start),
+            Phase::Done(_) | Phase::UpToDate(_) => self.starts_after().filter(|_| self.setup.can_start),
             Phase::Downloading if self.board.continued => Some(pages::CONTINUED),
             _ => None,
         };

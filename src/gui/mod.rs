@@ -35,7 +35,7 @@ pub use app::Window;
 pub use feed::{Caller, Feed};
 pub(crate) use fonts::install as install_fonts;
 pub use guard::{Clock, QUIET};
-pub use preferences::{Keep, Kept, Preferences};
+pub use preferences::{Before, Keep, Kept, Preferences};
 pub use software::Canvas;
 pub use texts::{OwnTexts, Texts};
 
@@ -66,6 +66,8 @@ pub struct WindowSetup {
     pub log: Option<PathBuf>,
     /// What a person may set here, and who makes it hold; nothing to have no settings.
     pub preferences: Option<(Preferences, Keep)>,
+    /// Who knows the release before, if a person may go back to it.
+    pub before: Option<Before>,
     /// The window only shows what another updater does.
     pub follows: bool,
     /// The window takes the focus; one that nobody asked for only calls for attention.
@@ -91,6 +93,7 @@ impl WindowSetup {
             starts_after: Some(Duration::from_secs(3)),
             log: None,
             preferences: None,
+            before: None,
             follows: false,
             takes_focus: true,
             control,

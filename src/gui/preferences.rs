@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::report::ReleaseRef;
+
 /// What a person may set in the window.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Preferences {
@@ -39,6 +41,29 @@ impl Keep {
 
     pub(super) fn call(&self, before: &Preferences, wanted: &Preferences) -> Kept {
         (self.0)(before, wanted)
+    }
+}
+
+type BeforeFn = dyn Fn() -> Option<ReleaseRef> + Send + Sync;
+
+/// Who knows the release to which a person can go back.
+#[derive(Clone)]
+pub struct Before(Arc<BeforeFn>);
+
+impl Before {
+    /// Calls `before` when there could be a way back, on the window's thread.
+    pub fn new(before: impl Fn() -> Option<ReleaseRef> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(before))
+    }
+
+    pub(super) fn call(&self) -> Option<ReleaseRef> {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for Before {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Before")
     }
 }
 

@@ -28,7 +28,6 @@ mod swap;
 mod tools;
 mod undo;
 mod verify;
-mod whole;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::fsx::{Absent as _, Context as _, FsError};
-use crate::plan::{Plan, Way};
+use crate::plan::{Found, Plan, Way};
 use crate::platform;
 use crate::release::{Entry, RelPath};
 use crate::report::{ErrorCode, Fault, Remedy};
@@ -275,7 +275,7 @@ impl Install {
     }
 }
 
-/// What is fetched, what is laid ready; backups are second names and take no room.
+/// What is fetched, what is laid ready, copies of files of the user; backups are second names and take no room.
 fn needed(plan: &Plan) -> u64 {
     let each = plan.changes().map(|item| {
         let laid = match &item.want {
@@ -283,7 +283,11 @@ fn needed(plan: &Plan) -> u64 {
             Some(Entry::Link(_)) | None => 0,
         };
         let fetched = if let Way::Whole(content) = &item.way { content.size } else { 0 };
-        laid.saturating_add(fetched).saturating_add(PER_FILE)
+        let kept = match &item.current {
+            Some(Found::File { size, .. }) if item.keep_beside => *size,
+            _ => 0,
+        };
+        [fetched, kept, PER_FILE].into_iter().fold(laid, u64::saturating_add)
     });
     each.fold(RESERVE, u64::saturating_add)
 }

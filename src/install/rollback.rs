@@ -122,6 +122,10 @@ impl Install {
             let place = done.path.under(root);
             let seen =
                 if ground.holds(&done.path)? { look::observe(self.disk(), &place)? } else { Thing::Absent };
+            if is_kept_copy(done, last) && seen.is_content() && !seen.has_content_of(&done.new) {
+                // The user has worked on it: it is a file of theirs like any other.
+                continue;
+            }
             let backup = self.prev_dir().join("old").join(i.to_string());
             let Some((operation, source)) = back(self.disk(), done, seen, place.clone(), backup, last)?
             else {
@@ -140,6 +144,13 @@ impl Install {
     }
 }
 
+/// Whether an operation of the last swap kept a file of the user aside: it is an addition no release lists.
+fn is_kept_copy(done: &Operation, last: &Journal) -> bool {
+    let receipt = &last.after.receipt;
+    let is_listed = receipt.files.contains_key(&done.path) || receipt.beside.contains_key(&done.path);
+    done.old.is_absent() && !is_listed
+}
+
 /// The operation that takes one operation of the last swap back; none if there is nothing to do.
 fn back(
     disk: &dyn Disk,
@@ -150,7 +161,12 @@ fn back(
     last: &Journal,
 ) -> Result<Option<(Operation, Source)>, StageError> {
     // A folder that was in the way of a file is made again as a folder, not as an operation.
-    let new = if done.old == Thing::Folder { Thing::Absent } else { done.old.clone() };
+    let new = match &done.old {
+        Thing::Folder => Thing::Absent,
+        // The update left it as it was: what the user has made of it since stays, too.
+        old if old.is(&done.new) && seen.is_content() => seen.clone(),
+        old => old.clone(),
+    };
     let is_ours = seen == Thing::Folder && last.make_folders.contains(&done.path);
     if matches!(seen, Thing::Folder | Thing::Other) && !is_ours {
         return if new.is_absent() { Ok(None) } else { Err(StageError::Blocked(done.path.clone())) };

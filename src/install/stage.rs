@@ -117,10 +117,10 @@ impl Install {
         let new = item.want.as_ref().map_or(Thing::Absent, Thing::from);
         if item.keep_beside {
             // The user's copy under its new name is an Add like any other, so that undo and recovery need
-            // know nothing of it.
+            // know nothing of it. It is a real copy: a second name would let the user write into the backup.
             let beside = lay::name_beside(self, &item.path, date, taken)?;
             let kept = Operation { path: beside, old: Thing::Absent, new: old.clone(), entry: false };
-            draft.push(kept, Source::Link(item.path.under(self.root())));
+            draft.push(kept, Source::Copy(item.path.clone()));
         }
         let source = match &item.way {
             Way::Nothing => Source::Nothing,

@@ -22,6 +22,10 @@ pub enum Answer {
     CloseHost,
     /// Install at the next start, without asking again.
     Defer,
+    /// Back to the release before.
+    GoBack,
+    /// The person thinks about it: nothing starts by itself any more.
+    Hold,
 }
 
 /// The way to speak to a running update, from any thread. Clones speak to the same update.

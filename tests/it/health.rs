@@ -114,13 +114,13 @@ fn a_version_that_ends_at_once_is_taken_back_and_kept_away() {
 
     for by_hand in [&[][..], &["--by-hand"]] {
         let said = expect(patient.updater().arg("check").args(by_hand), 0);
-        assert!(said.contains("2.0 (r2) is newer, but it did not live on this machine"), "{said}");
+        assert!(said.contains("2.0 (r2) is newer, but it does not work on this machine"), "{said}");
     }
     let said: Value =
         serde_json::from_str(expect(patient.updater().args(["check", "--json"]), 0).trim()).unwrap();
     assert_eq!((&said["status"], &said["quarantined"]["version"]), (&json!("up-to-date"), &json!("2.0")));
     let said = patient.update(0);
-    assert!(said.contains("did not live on this machine"), "{said}");
+    assert!(said.contains("does not work on this machine"), "{said}");
     assert_eq!(patient.version(), "1.0");
 
     patient.publish("2.1", "", &["--health-seconds", "2"]);
@@ -273,4 +273,49 @@ fn an_old_word_does_not_count() {
     assert!(!patient.world.app().join("updater/state/confirmed").exists());
     patient.update(70);
     assert_eq!(patient.version(), "2.0");
+}
+
+/// A83: a version that is not well and can't be taken back, because what was kept of the old one is damaged, bars the
+/// way to the next release no more than the first one did.
+#[test]
+fn a_rollback_that_can_not_be_done_does_not_bar_the_next_release() {
+    let patient = Patient::new("crash", &["--health-seconds", "2"]);
+    patient.world.update();
+    let record = patient.world.app().join("updater/state/installed.json");
+    let mut changed = patient.world.record();
+    changed["unconfirmed"]["starts"] = json!(3);
+    write(&record, changed.to_string());
+    for entry in fs::read_dir(patient.world.app().join("updater/state/prev/old")).unwrap() {
+        write(entry.unwrap().path(), "damaged");
+    }
+    patient.publish("3.0", "", &[]);
+    let said = patient.world.update();
+    assert!(said.contains("can't be brought back"), "{said}");
+    assert_eq!(patient.version(), "3.0");
+}
+
+/// A76, A83: a launcher that has ended is not all of a version: what it started is waited for before files are
+/// switched back.
+#[test]
+fn what_a_launcher_started_is_waited_for_before_the_version_is_taken_back() {
+    let patient = Patient::new("", &[]);
+    let world = &patient.world;
+    write(world.build().join("helper"), fs::read("/bin/sleep").unwrap());
+    let pid = world.path("helper.pid");
+    let script = format!(
+        "#!/bin/sh\n\"$(dirname \"$0\")/helper\" 300 >/dev/null 2>&1 &\necho $! > '{}'\n",
+        pid.display()
+    );
+    write(world.build().join("launch"), script);
+    for name in ["helper", "launch"] {
+        fs::set_permissions(world.build().join(name), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    world.publish("3.0", &["--start", "launch", "--health-seconds", "1", "--confirm-health"]);
+    let words = ["--headless", "--wait-pid", "1", "--wait-started", "1"];
+    let output = patient.updater().args(words).env("UPDRAFT_WAIT_FOR_PROGRAM", "1").output().unwrap();
+    let pid = fs::read_to_string(pid).unwrap();
+    expect(Command::new("kill").arg(pid.trim()), 0);
+    assert_eq!(output.status.code(), Some(60), "{}", text(&output));
+    assert!(text(&output).contains(&format!("helper (process {}", pid.trim())), "{}", text(&output));
+    assert!(world.app().join("launch").exists(), "nothing was switched under it");
 }

@@ -232,3 +232,32 @@ fn an_update_put_off_is_done_at_the_next_start() {
     assert_eq!(tree(&world.app()), tree(&world.build()));
     assert!(!put_off.exists());
 }
+
+/// A82: a person goes back from the window: also when a version was agreed to before, which is then asked about again.
+/// Whoever reads that it is done keeps no other updater waiting.
+#[test]
+fn a_person_goes_back_where_there_is_nothing_new() {
+    let world = world();
+    world.update();
+    let setup = person(&world);
+    let put_off = world.app().join("updater/state/deferred.json");
+    fs::write(&put_off, "{}").unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let control = Control::new();
+    let is_free = std::sync::atomic::AtomicBool::new(false);
+    let outcome = runtime.block_on(engine::run(&setup, &control, &|event| match event {
+        Event::Step(Step::UpToDate { .. }) => {
+            control.answer(Answer::Hold);
+            control.answer(Answer::GoBack);
+        }
+        Event::Step(Step::RolledBack { .. }) => {
+            is_free.store(setup.install.lock("look").is_ok(), std::sync::atomic::Ordering::SeqCst);
+            control.answer(Answer::Quit);
+        }
+        _ => {}
+    }));
+    assert!(matches!(&outcome, Outcome::RolledBack { to, .. } if to.number.0 == 1), "{outcome:?}");
+    assert_eq!(fs::read(world.app().join("version.txt")).unwrap(), b"1.0");
+    assert!(is_free.into_inner() && !put_off.exists());
+    assert_eq!(world.record()["skip"], "2.0");
+}

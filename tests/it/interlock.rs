@@ -132,6 +132,20 @@ fn starts_during_a_recovery_wait_for_it() {
     }
 }
 
+/// A71: a start waits for the end of the swap and no longer: not for the updater that then watches the new version.
+#[test]
+fn a_start_waits_for_the_swap_and_not_for_the_updater() {
+    let world = killed_at("switch.file");
+    let install = Install::at(world.app().canonicalize().unwrap(), "updater".parse().unwrap());
+    let guard = install.lock("update").unwrap();
+    let waiting = start(&world, &world.app().join("bin/app")).spawn().unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    install.recover(&guard).unwrap();
+    let output = finish(waiting);
+    is_whole(&world, &Output { stderr: Vec::new(), ..output }, "bin/app");
+    drop(guard);
+}
+
 /// A71: what can't be recovered is said clearly, with an exit code, and nothing is lost.
 #[test]
 fn a_recovery_that_fails_is_told() {
@@ -149,4 +163,25 @@ fn a_recovery_that_fails_is_told() {
     assert_eq!(tree(&world.app()), before);
     expect(world.updater().args(["repair", "--no-start"]), 0);
     wait_for("the program", || run(&world, &world.app().join("bin/app")).status.code() == Some(7));
+}
+
+/// A journal that somebody else laid where everybody may write is none of ours: it must never decide what is done to
+/// the files here.
+#[test]
+fn a_journal_of_a_stranger_is_not_followed() {
+    let world = World::new();
+    write(world.build().join("a"), "1");
+    world.publish("1.0", &[]);
+    world.lay_updater();
+    world.update();
+    let (shared, tools) = (world.path("shared/state/txn/journal"), world.path("tools/updater"));
+    write(&shared, "not even a journal");
+    expect(world.updater().arg("status"), 0);
+    write(&tools, fs::read(env!("CARGO_BIN_EXE_updater")).unwrap());
+    fs::set_permissions(&tools, fs::Permissions::from_mode(0o755)).unwrap();
+    // One of our own is looked at.
+    assert!(expect(Command::new(&tools).arg("--version"), 50).contains("[state.journal]"));
+    if std::os::unix::fs::chown(&shared, Some(65_534), None).is_ok() {
+        expect(Command::new(&tools).arg("--version"), 0);
+    }
 }

@@ -228,3 +228,30 @@ fn patterns_that_make_no_sense_are_refused() {
     assert!(publish(&["--once", "*.exe", "--start", "app.exe"]).contains("app.exe"));
     assert!(!world.repo().join("targets/stable").exists());
 }
+
+/// A82, A38: a copy kept aside is a file of its own. Who writes into it does not change what a rollback brings back.
+#[test]
+fn a_copy_kept_aside_may_be_edited_before_a_rollback() {
+    let world = World::new();
+    let release = |version: &str| {
+        write(world.build().join("conf/a.ini"), version);
+        write(world.build().join("tool"), "#!/bin/sh\n");
+        world.publish(version, &["--entry", "tool"]);
+    };
+    release("1.0");
+    world.lay_updater();
+    world.update();
+    write(world.app().join("conf/a.ini"), "mine");
+    release("2.0");
+    world.update();
+    let kept = fs::read_dir(world.app().join("conf")).unwrap().map(|entry| entry.unwrap().path());
+    let kept = kept.filter(|path| path.to_str().unwrap().contains(".user-")).collect::<Vec<_>>();
+    write(&kept[0], "mine, and more");
+    // The same for an entry that both releases have.
+    write(world.app().join("tool"), "#!/bin/sh\n# mine\n");
+    expect(world.updater().args(["rollback", "--no-start"]), 0);
+    assert_eq!(fs::read_to_string(world.app().join("conf/a.ini")).unwrap(), "mine");
+    assert_eq!(fs::read_to_string(&kept[0]).unwrap(), "mine, and more");
+    assert_eq!(fs::read_to_string(world.app().join("tool")).unwrap(), "#!/bin/sh\n# mine\n");
+    assert_eq!(world.record()["receipt"]["number"], 1);
+}

@@ -151,3 +151,16 @@ fn self_check_says_whether_the_updater_can_work_here() {
     expect(world.updater().arg("self-check"), 0);
     assert!(!state.exists(), "an install that never asked is fit too, and nothing is made");
 }
+
+/// A79: the updater of the install is tried out also when another one does the work.
+#[test]
+fn an_updater_elsewhere_tries_the_one_of_the_install_out() {
+    let world = world();
+    lay(&world, b"#!/bin/sh\nexit 1\n", 0o755);
+    world.publish("2.0", &[]);
+    let elsewhere = world.path("elsewhere");
+    fs::copy(env!("CARGO_BIN_EXE_updater"), &elsewhere).unwrap();
+    let mut updater = std::process::Command::new(elsewhere);
+    updater.arg("update").arg("--no-start").arg("--install").arg(world.app());
+    assert!(expect(&mut updater, 50).contains("[release.updater]"));
+}

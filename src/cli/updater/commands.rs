@@ -67,7 +67,7 @@ fn check_text(result: &CheckResult) -> String {
         CheckResult::Disabled => "Updates are turned off in the settings.".to_owned(),
         CheckResult::UpToDate(installed) => format!("Up to date: {}.", name(installed)),
         CheckResult::Quarantined { installed, release } => format!(
-            "Up to date: {}. {} is newer, but it did not live on this machine; it is offered again when it was \
+            "Up to date: {}. {} is newer, but it does not work on this machine; it is offered again when it is \
              published anew.",
             name(installed),
             name(release)
@@ -183,7 +183,7 @@ pub(super) fn status(args: &Args) -> Result<u8, Failure> {
         println!("It has not shown yet that it is well; it was started {} times.", unconfirmed.starts);
     }
     for (number, _) in &record.quarantine {
-        println!("Release {number} did not live here and is not offered again.");
+        println!("Release {number} does not work here and is not offered again until it is published anew.");
     }
     Ok(0)
 }

@@ -66,6 +66,8 @@ fn finish(install: &Install) -> Result<Option<Recovered>, Failure> {
     loop {
         match engine::recover(install) {
             Ok(recovered) => return Ok(recovered),
+            // Whoever is at work has ended it, and watches the program it started.
+            Err(error) if error.code() == ErrorCode::Locked && !install.is_swap_open() => return Ok(None),
             Err(error) if error.code() == ErrorCode::Locked && Instant::now() < end => {
                 if !std::mem::replace(&mut is_told, true) {
                     eprintln!("The program is being updated; it starts in a moment.");

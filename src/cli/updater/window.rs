@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use crate::api::queue;
 use crate::engine::{self, Asking, Launch, Setup, Task};
-use crate::gui::{self, Drawing, Feed, Keep, Kept, Preferences, WindowError, WindowSetup};
+use crate::gui::{self, Before, Drawing, Feed, Keep, Kept, Preferences, WindowError, WindowSetup};
 use crate::install::Install;
-use crate::report::{Control, ErrorCode, Failure, Fanout, Reporter as _, parse_line};
+use crate::report::{Control, ErrorCode, Failure, Fanout, ReleaseRef, Reporter as _, parse_line};
 use crate::settings::{Renderer, Wish, remember};
 use crate::source::Proxy;
 
@@ -87,11 +87,23 @@ fn look(session: &Session, setup: &Setup, control: &Control) -> WindowSetup {
         texts: session.settings.texts.clone(),
         log: setup.log.clone(),
         preferences: Some((preferences(session), keep(session, setup, control))),
+        before: Some(before(&session.install)),
         language: session.settings.language.clone(),
         can_start,
         starts_after: can_start.then_some(Duration::from_secs(3)),
         ..WindowSetup::new(&session.settings.title, control.clone())
     }
+}
+
+/// The release before, as long as it can be gone back to.
+fn before(install: &Install) -> Before {
+    let install = install.clone();
+    Before::new(move || {
+        let record = install.read_record().ok()?.record;
+        let is_there = install.can_roll_back(&record);
+        let before = record.previous.filter(|_| is_there)?;
+        Some(ReleaseRef { number: before.number, version: before.version })
+    })
 }
 
 fn preferences(session: &Session) -> Preferences {

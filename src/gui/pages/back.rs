@@ -1,4 +1,4 @@
-//! The new version did not live and the old one is back.
+//! The old version is back: the new one did not live, or a person wanted that.
 
 use eframe::egui::Ui;
 
@@ -8,7 +8,9 @@ use crate::report::{Answer, Phase, ReleaseRef};
 
 pub(super) fn page(view: &View<'_>, from: &ReleaseRef, to: &ReleaseRef) -> Page {
     let (from, to) = (format::release(from), format::release(to));
-    let mut page = Page::new(Name::Back, view.with("back-title", &[("from", &from), ("to", &to)]));
+    let by_hand = matches!(&view.board.phase, Phase::RolledBack { reason, .. } if reason.is_empty());
+    let title = if by_hand { "back-title-by-hand" } else { "back-title" };
+    let mut page = Page::new(Name::Back, view.with(title, &[("from", &from), ("to", &to)]));
     page.below = view.with("back-below", &[("to", &to)]);
     let close = Command::Answer(Answer::Quit);
     page.buttons.push(Choice::new(view.text("button-close"), close));
@@ -17,7 +19,7 @@ pub(super) fn page(view: &View<'_>, from: &ReleaseRef, to: &ReleaseRef) -> Page 
     }
     page.escape = Some(close);
     page.body = body;
-    page.bad = true;
+    page.bad = !by_hand;
     page.height = if view.details { 420.0 } else { 290.0 };
     page
 }

@@ -1,6 +1,6 @@
 //! Nothing new.
 
-use super::{Name, Page, View, done};
+use super::{Name, Page, View, done, go_back};
 use crate::gui::format;
 use crate::report::ReleaseRef;
 
@@ -11,5 +11,9 @@ pub(super) fn page(view: &View<'_>, installed: &ReleaseRef) -> Page {
         None => view.text("current-none"),
     };
     done::closing_buttons(view, &mut page);
+    page.body = |ui, view| {
+        done::countdown(ui, view);
+        go_back::link(ui, view)
+    };
     page
 }

@@ -1,5 +1,7 @@
 //! The new version stands.
 
+use eframe::egui::Ui;
+
 use super::{Choice, Command, Name, Page, View, widgets};
 use crate::gui::format;
 use crate::report::{Answer, Installed};
@@ -45,10 +47,15 @@ pub(super) fn closing_buttons(view: &View<'_>, page: &mut Page) {
         page.buttons.push(Choice::main(view.text("button-close"), close));
     }
     page.body = |ui, view| {
-        if let Some(span) = view.starts_after.filter(|_| view.can_start) {
-            let left = format::span(view.texts, view.seconds_to(span));
-            widgets::quiet(ui, &view.with("starts-in", &[("span", &left)]));
-        }
+        countdown(ui, view);
         None
     };
+}
+
+/// When the program starts by itself.
+pub(super) fn countdown(ui: &mut Ui, view: &View<'_>) {
+    if let Some(span) = view.starts_after.filter(|_| view.can_start) {
+        let left = format::span(view.texts, view.seconds_to(span));
+        widgets::quiet(ui, &view.with("starts-in", &[("span", &left)]));
+    }
 }

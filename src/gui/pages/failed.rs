@@ -2,7 +2,7 @@
 
 use eframe::egui::Ui;
 
-use super::{Choice, Command, Name, Page, View, widgets};
+use super::{Choice, Command, Name, Page, View, go_back, widgets};
 use crate::gui::{format, story};
 use crate::report::{Answer, ErrorCode, Failure, Phase, ReleaseRef, Remedy};
 
@@ -91,7 +91,7 @@ fn hint(view: &View<'_>, failure: &Failure) -> String {
 }
 
 fn body(ui: &mut Ui, view: &View<'_>) -> Option<Command> {
-    let Phase::Failed { failure, log, remedy, .. } = &view.board.phase else { return None };
+    let Phase::Failed { failure, log, remedy, may_start, .. } = &view.board.phase else { return None };
     widgets::strong(ui, &cause(view, failure.code));
     if let Some(remedy) = remedy.as_ref().and_then(|remedy| numbers(view, remedy)) {
         widgets::plain(ui, &remedy);
@@ -101,7 +101,9 @@ fn body(ui: &mut Ui, view: &View<'_>) -> Option<Command> {
     if let Some(log) = log {
         widgets::path(ui, &view.with("failed-log", &[("path", &log.display().to_string())]));
     }
-    details(ui, view)
+    // Where a required update bars the program there is no way around it.
+    let back = if *may_start { go_back::link(ui, view) } else { None };
+    details(ui, view).or(back)
 }
 
 /// The facts that a remedy turns on, in the person's language.

@@ -8,6 +8,7 @@ mod current;
 mod done;
 mod ended;
 mod failed;
+mod go_back;
 mod installing;
 mod offer;
 mod progress;
@@ -20,7 +21,7 @@ use std::time::{Duration, Instant};
 
 use eframe::egui::Ui;
 
-use crate::report::{Answer, Board, Phase, Step};
+use crate::report::{Answer, Board, Phase, ReleaseRef, Step};
 
 use super::preferences::Kept;
 use super::texts::Texts;
@@ -41,6 +42,8 @@ pub(super) enum Command {
     RetryNow,
     /// Opens or closes the details.
     Details(bool),
+    /// Asks whether to go back to the release before, or asks no more.
+    AskBack(bool),
     /// Copies the log.
     Copy,
     /// Opens or closes the settings.
@@ -64,6 +67,7 @@ pub(super) enum Name {
     Current,
     Back,
     Failed,
+    GoBack,
     Ended,
     Settings,
 }
@@ -94,6 +98,10 @@ pub(super) struct View<'a> {
     pub(super) log: Option<&'a Path>,
     /// The window only shows what another updater does.
     pub(super) follows: bool,
+    /// The release to which the person can go back.
+    pub(super) before: Option<&'a ReleaseRef>,
+    /// The person is asked whether to.
+    pub(super) asks_back: bool,
     /// The settings while they are open.
     pub(super) draft: Option<&'a settings::DraftCell>,
     /// What became of the last wish.
@@ -192,6 +200,9 @@ impl Page {
 pub(super) fn page(view: &View<'_>) -> Page {
     if view.draft.is_some() {
         return settings::page(view);
+    }
+    if let Some(before) = view.before.filter(|_| view.asks_back) {
+        return go_back::page(view, before);
     }
     let mut page = phase_page(view);
     if view.follows {

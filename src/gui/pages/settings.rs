@@ -140,7 +140,13 @@ fn limit(ui: &mut Ui, view: &View<'_>, draft: &mut Draft) -> bool {
 pub(in crate::gui) fn may_open(page: &Page) -> bool {
     !matches!(
         page.name,
-        Name::Settings | Name::Installing | Name::Done | Name::Current | Name::Ended | Name::Waiting
+        Name::Settings
+            | Name::Installing
+            | Name::Done
+            | Name::Current
+            | Name::GoBack
+            | Name::Ended
+            | Name::Waiting
     )
 }
 

@@ -163,6 +163,13 @@ pub fn owner(path: &Path) -> Option<String> {
     Some(os::user_name(uid).unwrap_or_else(|| uid.to_string()))
 }
 
+/// Whether a file is of the user we run as, of the system, or of whom `other` is.
+#[must_use]
+pub fn is_of_known(metadata: &Metadata, other: Option<&Metadata>) -> bool {
+    let uid = metadata.uid();
+    uid == 0 || uid == rustix::process::geteuid().as_raw() || other.is_some_and(|other| other.uid() == uid)
+}
+
 /// Creates a new file that only its owner can read.
 ///
 /// # Errors

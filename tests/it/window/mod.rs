@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use eframe::egui::{self, Key};
 use egui_kittest::kittest::{NodeT, Queryable};
+use updraft::gui::Before;
 use updraft::release::Urgency;
 use updraft::report::{Answer, ErrorCode, Event, Holder, Remedy, Reporter, Step};
 
@@ -376,4 +377,62 @@ fn what_a_screen_reader_says_changes_in_one_place() {
     assert_eq!(after.1, "Updating to 2.1. Connection lost. It is tried again by itself.");
     bench.pass(1000);
     assert_eq!(status(&bench), after, "a countdown is not read out every second");
+}
+
+/// A window that knows a release to go back to, at the page after `step`.
+fn with_a_way_back(lang: &'static str, step: Step) -> Bench {
+    let look = bench::Look { lang, ..bench::Look::default() };
+    let mut bench = Bench::told(&look, |setup| setup.before = Some(Before::new(|| Some(release(1, "2.0")))));
+    bench.step(step);
+    bench.pass(600);
+    bench
+}
+
+/// A82: the release before is one press and one question away, where nothing is new and where an update failed. The
+/// program does not start while the person thinks about it.
+#[test]
+fn a_person_can_go_back_after_a_question() {
+    let current = || Step::UpToDate { installed: release(3, "2.1") };
+    let link = |bench: &mut Bench| {
+        bench.harness.get_by_role_and_label(egui::accesskit::Role::Link, "Go back to 2.0").click();
+        bench.paint();
+        bench.pass(600);
+    };
+    for (step, answers) in [
+        (current(), &[Answer::Hold, Answer::GoBack][..]),
+        (failure(ErrorCode::Unreachable, true), &[Answer::GoBack]),
+    ] {
+        let mut bench = with_a_way_back("en", step);
+        link(&mut bench);
+        assert!(bench.reads("Go back to 2.0?"));
+        assert_eq!(bench.buttons(), ["Back", "Go back to 2.0"]);
+        bench.click("Go back to 2.0");
+        assert_eq!(bench.answers(), answers);
+    }
+    let mut bench = with_a_way_back("en", current());
+    assert!(bench.reads("MyApp starts by itself in 3 s."));
+    link(&mut bench);
+    bench.key(Key::Escape);
+    bench.pass(600);
+    assert_eq!(bench.buttons(), ["Close", "Start MyApp"]);
+    assert!(!bench.reads("MyApp starts by itself in 3 s.") && !bench.reads("MyApp starts by itself in 2 s."));
+    link(&mut bench);
+    assert_eq!(bench.answers(), [Answer::Hold], "the update is told once");
+    bench.step(Step::RolledBack { from: release(3, "2.1"), to: release(1, "2.0"), reason: String::new() });
+    assert!(bench.reads("MyApp 2.0 is back"));
+}
+
+/// A82, A97: no way back is offered where there is none, nor around a required update.
+#[test]
+fn no_way_back_is_offered_where_there_is_none() {
+    let is_offered = |bench: &Bench| {
+        bench
+            .harness
+            .query_all_by_role(egui::accesskit::Role::Link)
+            .any(|node| node.accesskit_node().label().is_some_and(|label| label.starts_with("Go back")))
+    };
+    assert!(is_offered(&with_a_way_back("en", failure(ErrorCode::Unreachable, true))));
+    assert!(!is_offered(&with_a_way_back("en", failure(ErrorCode::Unreachable, false))));
+    assert!(!is_offered(&with_a_way_back("en", Step::Installing)));
+    assert!(!is_offered(&Bench::at("current")));
 }

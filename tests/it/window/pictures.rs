@@ -4,10 +4,10 @@
 use std::collections::BTreeSet;
 
 use eframe::egui::{Color32, IconData, Pos2, Rect, Shape, Theme, Vec2, epaint};
-use updraft::gui::Texts;
-use updraft::report::ErrorCode;
+use updraft::gui::{Before, Texts};
+use updraft::report::{ErrorCode, Step};
 
-use super::bench::{Bench, Look, STATES, failure, script};
+use super::bench::{Bench, Look, STATES, failure, release, script};
 
 /// The smallest window there is.
 const SMALLEST: [f32; 2] = [360.0, 260.0];
@@ -196,6 +196,35 @@ fn every_cause_of_a_failure_fits_in_every_language() {
                     updraft::report::Reporter::report(&mut bench.feed, &event);
                 }
             }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A82, A99: the question whether to go back, and the pages that lead to it, fit in every language.
+#[test]
+fn the_way_back_fits_in_every_language() {
+    use egui_kittest::kittest::{NodeT as _, Queryable as _};
+    let mut wrong = Vec::new();
+    for lang in Texts::languages() {
+        let pages = [Step::UpToDate { installed: release(3, "2.1") }, failure(ErrorCode::Unreachable, true)];
+        for step in pages {
+            let look = Look { lang, size: SMALLEST, ..Look::default() };
+            let before = Before::new(|| Some(release(1, "2.0")));
+            let mut bench = Bench::told(&look, |setup| setup.before = Some(before));
+            bench.step(step);
+            bench.harness.set_size(SMALLEST.into());
+            bench.pass(600);
+            wrong.extend(faults(&bench).into_iter().map(|fault| format!("{lang}: {fault}")));
+            let links = bench.harness.query_all_by_role(eframe::egui::accesskit::Role::Link);
+            let is_back = |label: Option<String>| label.is_some_and(|label| label.contains("2.0"));
+            let back = links.into_iter().find(|node| is_back(node.accesskit_node().label()));
+            // It may have to be scrolled to.
+            back.expect("a way back").click_accesskit();
+            bench.paint();
+            bench.pass(600);
+            wrong.extend(faults(&bench).into_iter().map(|fault| format!("{lang}, asked: {fault}")));
+            assert_eq!(bench.buttons().len(), 2);
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
