@@ -68,9 +68,9 @@ fn proofs() -> BTreeMap<String, BTreeSet<String>> {
                 let proof = format!("`{}::{name}`", place(&path));
                 let named = std::mem::take(&mut named);
                 if std::mem::take(&mut is_test) {
-                    named
-                        .into_iter()
-                        .for_each(|id| drop(proofs.entry(id).or_default().insert(proof.clone())));
+                    for id in named {
+                        proofs.entry(id).or_default().insert(proof.clone());
+                    }
                 }
             } else if !line.is_empty() && !line.starts_with("//") {
                 named.clear();
@@ -80,7 +80,9 @@ fn proofs() -> BTreeMap<String, BTreeSet<String>> {
     for path in scripts {
         let proof = format!("`{}`", path.strip_prefix(root()).unwrap().display());
         for line in fs::read_to_string(&path).unwrap().lines().filter(|line| line.starts_with('#')) {
-            ids(line).for_each(|id| drop(proofs.entry(id).or_default().insert(proof.clone())));
+            for id in ids(line) {
+                proofs.entry(id).or_default().insert(proof.clone());
+            }
         }
     }
     proofs

@@ -1,5 +1,4 @@
 //! A recorded update played through the window from its first event to its last.
-#![expect(clippy::print_stdout, reason = "a failure names the line it was at")]
 
 use egui_kittest::kittest::NodeT as _;
 use updraft::report::{Reporter as _, parse_line};
