@@ -229,8 +229,7 @@ pub async fn preview(
     let (Choice::New(summary, _) | Choice::Skipped(summary)) = decide(setup, &repository, &record) else {
         return Ok(None);
     };
-    let release =
-        open_release(setup, &repository, summary.number, Patience::Endless, control, events).await?;
+    let release = open_release(setup, &repository, summary.number, patience, control, events).await?;
     let found = setup.install.scan(&record, release.manifest(), &|_, _, _| {})?;
     let (manifest, digest) = (release.manifest(), release.digest());
     let mut plan = plan::make(&found.inventory, &record.receipt, manifest, digest, Mode::Update)?;

@@ -54,6 +54,8 @@ pub struct Stat {
     pub mode: u32,
     /// What tells whether it changed since it was read.
     pub mark: ChangeMark,
+    /// Bytes it takes on the volume: fewer than its length where it has holes.
+    pub taken: u64,
     /// When it was last written, if the system tells.
     pub modified: Option<SystemTime>,
 }
@@ -96,7 +98,8 @@ impl From<&Metadata> for Stat {
             Kind::Other
         };
         let (mode, mark) = (platform::file::mode(metadata), platform::file::change_mark(metadata));
-        Self { kind, mode, mark, modified: metadata.modified().ok() }
+        let taken = platform::file::taken(metadata);
+        Self { kind, mode, mark, taken, modified: metadata.modified().ok() }
     }
 }
 

@@ -170,12 +170,14 @@ impl Install {
         Ok(())
     }
 
-    /// Bytes an earlier try has fetched: they are there and need no room again.
+    /// Bytes an earlier try has fetched: they are there and need no room again. What another release left behind
+    /// counts as well, because it is removed first. Pieces come in any order, so the length of a part says too
+    /// much of what it takes.
     fn fetched_already(&self) -> u64 {
         let folder = self.partial_dir();
         let names = self.disk().list(&folder).unwrap_or_default();
         let sizes = names.iter().filter_map(|name| self.disk().stat(&folder.join(name)).ok());
-        sizes.map(|found| found.size()).sum()
+        sizes.map(|found| found.taken).fold(0, u64::saturating_add)
     }
 
     /// Probes under names that are written down first, so that whoever comes after a crash can take them away.

@@ -227,7 +227,9 @@ fn check_manifests(repository: &Repository, state: &RepoState, found: &mut Verif
             Ok(manifest) => {
                 for file in manifest.regular() {
                     let Some(content) = file.content.clone() else { continue };
-                    promises.entry((content.object, file.sha256)).or_insert_with(|| Promise {
+                    // Each way to say what the object is has to hold, not only the first one found.
+                    let said = (content.object, content.size, content.pieces, file.sha256, file.size);
+                    promises.entry(said).or_insert_with(|| Promise {
                         content,
                         file: file.clone(),
                         release: release.path.clone(),
@@ -352,4 +354,46 @@ fn list_objects(repository: &Repository, found: &mut Verified) -> Result<BTreeSe
         }
     }
     Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::release::Policy;
+
+    const PIECE: usize = 1024 * 1024;
+
+    fn put(root: &Path, bytes: &[u8]) -> Digest {
+        let digest = Digest::of(bytes);
+        let path = object_path(root, &digest);
+        fsx::make_dirs(path.parent().unwrap()).unwrap();
+        fsx::write_durable(&path, bytes).unwrap();
+        digest
+    }
+
+    /// A14: a publisher's list of pieces that was cut from other bytes than those the file's digest names: clients
+    /// believe both, so it is looked for here, and in every release that has another list for the same object.
+    #[test]
+    fn a_list_of_pieces_of_other_bytes_is_found() {
+        let home = tempfile::tempdir().unwrap();
+        let (bytes, mut others) = (vec![7; PIECE + 5], vec![7; PIECE + 5]);
+        others[PIECE + 1] = 8;
+        let list = |bytes: &[u8]| -> Vec<u8> {
+            bytes.chunks(PIECE).flat_map(|piece| *Digest::of(piece).as_bytes()).collect()
+        };
+        let object = put(home.path(), &bytes);
+        let promise = |list: &[u8]| {
+            let (size, pieces) = (bytes.len() as u64, Some(put(home.path(), list)));
+            let content = Content { object, size, codec: Codec::Raw, pieces };
+            let path = "data.bin".parse().unwrap();
+            let (mode, policy) = (0o644, Policy::default());
+            let file = FileEntry { path, size, sha256: object, mode, policy, content: Some(content.clone()) };
+            Promise { content, file, release: "1".to_owned() }
+        };
+        let repository = Repository::at(home.path());
+        let flaw = |promise| check_promise(&repository, &promise).unwrap().1;
+        assert_eq!(flaw(promise(&list(&bytes))), None);
+        let found = flaw(promise(&list(&others))).unwrap();
+        assert_eq!(found.what, "it is not the list of pieces that was signed (needed for data.bin in 1)");
+    }
 }

@@ -8,6 +8,9 @@ use super::http::{NetError, Network, client};
 use super::pace::{self, Pace};
 use super::{Http, Local, NetOptions, Source, SourceUrl};
 
+/// Ranges in a row a mirror has to ignore to be asked for no more of them.
+const NO_RANGES: u32 = 2;
+
 /// The sources of a repository, in the order of the configuration.
 pub struct Mirrors {
     sources: Vec<Box<dyn Source>>,
@@ -39,8 +42,8 @@ struct Health {
     rests_until: Option<Instant>,
     /// Changes with every failure, so that streams that fall together count as one.
     falls: u64,
-    /// Ignores ranges.
-    no_range: bool,
+    /// Answers in a row that did not honour a range.
+    no_range: u32,
     /// How often it gave bytes that were not the signed ones.
     lies: u32,
     /// How fast it gives.
@@ -281,11 +284,13 @@ impl Mirrors {
         fresh.collect()
     }
 
-    /// Takes in that `mirror` gave other bytes than were signed; the others are preferred from now on.
-    pub fn lied(&self, mirror: usize) {
-        if let Some(health) = self.health().get_mut(mirror) {
-            health.lies = health.lies.saturating_add(1);
-        }
+    /// Takes in that `mirror` gave other bytes than were signed; the others are preferred from now on. Returns
+    /// whether that is the first time.
+    pub fn lied(&self, mirror: usize) -> bool {
+        let mut health = self.health();
+        let Some(health) = health.get_mut(mirror) else { return false };
+        health.lies = health.lies.saturating_add(1);
+        health.lies == 1
     }
 
     /// Ends all rests: someone said "try now".
@@ -295,17 +300,24 @@ impl Mirrors {
         }
     }
 
-    /// Remembers that `mirror` ignores ranges.
-    pub fn ignores_ranges(&self, mirror: usize) {
+    /// Takes in that `mirror` did not honour a range. One such answer may be an accident on the way.
+    pub fn ignores_range(&self, mirror: usize) {
         if let Some(health) = self.health().get_mut(mirror) {
-            health.no_range = true;
+            health.no_range = health.no_range.saturating_add(1);
         }
     }
 
-    /// Whether `mirror` is known to ignore ranges.
+    /// Takes in that `mirror` honoured a range.
+    pub fn honours_range(&self, mirror: usize) {
+        if let Some(health) = self.health().get_mut(mirror) {
+            health.no_range = 0;
+        }
+    }
+
+    /// Whether `mirror` is worth asking for a range: it did not ignore the last two.
     #[must_use]
     pub fn has_ranges(&self, mirror: usize) -> bool {
-        self.health().get(mirror).is_some_and(|health| !health.no_range)
+        self.health().get(mirror).is_some_and(|health| health.no_range < NO_RANGES)
     }
 
     fn health(&self) -> MutexGuard<'_, Vec<Health>> {

@@ -6,11 +6,11 @@
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use crate::fsx::{self, Absent as _, FsError};
+use crate::fsx::{self, FsError};
 use crate::platform::ChangeMark;
 use crate::release::Digest;
 
-use super::{Request, parts};
+use super::Request;
 
 /// The folder of partial and finished downloads.
 #[derive(Debug, Clone)]
@@ -56,28 +56,6 @@ impl Depot {
             }
         }
         Ok(())
-    }
-
-    /// Bytes of `requests` that are still to come, as far as sizes and sidecars on disk tell.
-    ///
-    /// # Errors
-    /// If the folder can't be read.
-    pub fn missing_bytes(&self, requests: &[Request]) -> Result<u64, FsError> {
-        let (mut seen, mut missing) = (HashSet::new(), 0u64);
-        for request in requests.iter().filter(|request| seen.insert(request.sha256)) {
-            if fsx::exists(&self.file(&request.sha256))? {
-                continue;
-            }
-            let content = &request.content;
-            let found = fsx::stat(&self.part(&content.object)).if_present()?;
-            let found = found.map_or(0, |part| part.len()).min(content.size);
-            // Pieces come in any order, so the length alone says too much; without a sidecar it is all there is.
-            let told =
-                content.pieces.and_then(|_list| parts::told(&self.side(&content.object), content.size));
-            let present = told.map_or(found, |told| told.min(found));
-            missing = missing.saturating_add(request.content.size.saturating_sub(present));
-        }
-        Ok(missing)
     }
 
     pub(super) fn part(&self, object: &Digest) -> PathBuf {

@@ -120,8 +120,8 @@ impl Session<'_> {
     }
 
     async fn fetch_run(&self, object: &Arc<Object>, run: Range<usize>) -> Result<(), TransferError> {
-        while object.parts(|parts| Ok(parts.want(&run)))?.is_some() {
-            let chosen = self.choose(object).await?;
+        while !object.parts(|parts| Ok(parts.has(&run)))? {
+            let chosen = self.choose(object, &run).await?;
             let permit = self.permits.acquire().await;
             let result = self.request(object, &run, chosen.0).await;
             drop(permit);

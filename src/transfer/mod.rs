@@ -19,6 +19,7 @@ mod parts;
 mod permits;
 mod request;
 mod session;
+mod shares;
 mod small;
 mod streams;
 mod writer;

@@ -126,6 +126,18 @@ impl Object {
         state.restarts <= RESTARTS
     }
 
+    /// Takes in that a mirror gave all it was asked for, and right: odd answers before were no habit.
+    pub(super) fn satisfied(&self, mirror: usize) {
+        if let Some(ban) = self.state().bans.get_mut(mirror) {
+            ban.odd = 0;
+        }
+    }
+
+    /// Such beginnings count anew: it was found out who was to blame.
+    pub(super) fn forgive(&self) {
+        self.state().restarts = 0;
+    }
+
     /// Whether a range may be tied to an entity tag.
     pub(super) fn is_tied(&self) -> bool {
         !self.state().untied

@@ -4,6 +4,7 @@
 //! bytes in the file. What the sidecar says is a hint where to continue; if it lies, a piece fails and is
 //! fetched again. New bytes come in through `writer`, which borrows one piece at a time.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::ops::Range;
@@ -14,6 +15,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::fsx::{self, Absent as _, Context as _, FsError};
 use crate::release::{Digest, Hasher};
+
+use super::shares::{Begun, Suspicion};
 
 /// Bytes of a piece.
 pub(super) const PIECE: u64 = 1024 * 1024;
@@ -80,21 +83,25 @@ enum Piece {
     Done,
 }
 
-/// A piece of which some bytes are there.
-pub(super) struct Begun {
-    pub(super) hasher: Hasher,
-    pub(super) have: u64,
-    /// Its bytes come from more than one connection, so a wrong digest proves nothing about the last.
-    pub(super) mixed: bool,
-}
-
 /// A piece in the hands of a writer.
 pub(super) struct Loan {
     pub(super) piece: usize,
     pub(super) start: u64,
     pub(super) len: u64,
+    pub(super) source: usize,
     pub(super) digest: Digest,
     pub(super) begun: Box<Begun>,
+}
+
+/// What a full piece turned out to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Settled {
+    /// Right.
+    Right,
+    /// Wrong, and the source at work gave all of it.
+    Wrong,
+    /// Wrong, and others may be to blame.
+    Unclear,
 }
 
 /// The part file of an object, open.
@@ -110,6 +117,10 @@ pub(super) struct Parts {
     present: u64,
     saved: Instant,
     damaged: usize,
+    /// Pieces that came out wrong from several sources and are not right yet.
+    suspicions: HashMap<usize, Suspicion>,
+    /// Sources that were found to have given wrong bytes since this was asked last.
+    liars: Vec<usize>,
 }
 
 impl Parts {
@@ -130,7 +141,20 @@ impl Parts {
         let pieces = shape.digests.iter().map(|_| Piece::Missing).collect();
         let origin = told.etag.clone().map(|etag| (told.source.clone(), etag));
         let (present, saved, damaged) = (0, Instant::now(), 0);
-        let mut parts = Self { shape, path, side, file: None, pieces, origin, present, saved, damaged };
+        let (suspicions, liars) = (HashMap::new(), Vec::new());
+        let mut parts = Self {
+            shape,
+            path,
+            side,
+            file: None,
+            pieces,
+            origin,
+            present,
+            saved,
+            damaged,
+            suspicions,
+            liars,
+        };
         parts.read_back(&file, found.min(parts.shape.size), &told, stop)?;
         parts.file = Some(file);
         Ok(parts)
@@ -156,13 +180,13 @@ impl Parts {
             self.pieces[piece] = if there == len && whole.finish() == self.shape.digests[piece] {
                 Piece::Done
             } else if begun > 0 && begun < len {
-                Piece::Begun(Box::new(Begun { hasher: head, have: begun, mixed: true }))
+                Piece::Begun(Box::new(Begun::left(head, begun)))
             } else {
                 Piece::Missing
             };
             self.present += match &self.pieces[piece] {
                 Piece::Missing => 0,
-                Piece::Begun(begun) => begun.have,
+                Piece::Begun(begun) => begun.have(),
                 Piece::Lent(have) => *have,
                 Piece::Done => len,
             };
@@ -233,18 +257,41 @@ impl Parts {
         runs
     }
 
-    /// The first bytes missing within a run of pieces, as far as they can be asked for at once.
-    pub(super) fn want(&self, run: &Range<usize>) -> Option<Range<u64>> {
+    /// The first bytes missing within a run of pieces, as far as `source` can be asked for them at once.
+    pub(super) fn want(&self, run: &Range<usize>, source: usize) -> Option<Range<u64>> {
         let mut open = run.clone().filter(|at| !matches!(self.pieces[*at], Piece::Done));
         let first = open.next()?;
         let have = match &self.pieces[first] {
-            Piece::Begun(begun) => begun.have,
+            Piece::Begun(begun) if self.is_set_aside(first, begun, source) => 0,
+            Piece::Begun(begun) => begun.have(),
             Piece::Lent(have) => *have,
             Piece::Missing | Piece::Done => 0,
         };
         let fresh = (first + 1..run.end).take_while(|at| matches!(self.pieces[*at], Piece::Missing));
         let last = fresh.last().unwrap_or(first);
         Some(self.shape.start(first) + have..self.shape.start(last + 1))
+    }
+
+    /// Whether all pieces of a run are there.
+    pub(super) fn has(&self, run: &Range<usize>) -> bool {
+        self.pieces[run.clone()].iter().all(|piece| matches!(piece, Piece::Done))
+    }
+
+    /// Whether `source` is to begin a piece anew instead of going on with it, because it came out wrong before.
+    fn is_set_aside(&self, piece: usize, begun: &Begun, source: usize) -> bool {
+        self.suspicions.get(&piece).is_some_and(|suspicion| suspicion.sets_aside(begun, source))
+    }
+
+    /// The source that is to go on with the first missing bytes of a run, if there is one to be preferred.
+    pub(super) fn owner(&self, run: &Range<usize>) -> Option<usize> {
+        let first = run.clone().find(|at| !matches!(self.pieces[*at], Piece::Done))?;
+        let Piece::Begun(begun) = &self.pieces[first] else { return None };
+        self.suspicions.get(&first)?.owner(begun)
+    }
+
+    /// Sources that were found to have given wrong bytes since this was asked last.
+    pub(super) fn take_liars(&mut self) -> Vec<usize> {
+        std::mem::take(&mut self.liars)
     }
 
     /// The entity tag of what is there, if it came from `source`.
@@ -261,7 +308,7 @@ impl Parts {
     pub(super) fn restart(&mut self, run: &Range<usize>) {
         for piece in &mut self.pieces[run.clone()] {
             if let Piece::Begun(begun) = piece {
-                self.present -= begun.have;
+                self.present -= begun.have();
                 *piece = Piece::Missing;
             }
         }
@@ -278,49 +325,77 @@ impl Parts {
         self.file = Some(file);
     }
 
-    /// Hands the piece around `at` to a writer, if it is unfinished, free, and has begun or begins at `at`.
-    pub(super) fn lend(&mut self, at: u64) -> Option<Loan> {
+    /// Hands the piece around `at` to a writer of bytes of `source`, if it is unfinished, free, and has begun or
+    /// begins at `at`.
+    pub(super) fn lend(&mut self, at: u64, source: usize) -> Option<Loan> {
         let piece = usize::try_from(at / self.shape.piece).ok()?;
         let (start, len) = (self.shape.start(piece), self.shape.len(piece));
+        self.set_aside(piece, at == start, source);
+        let suspicion = self.suspicions.get(&piece);
         let slot = self.pieces.get_mut(piece)?;
         let begun = match slot {
             Piece::Missing if at == start => {
                 *slot = Piece::Lent(0);
-                Box::new(Begun { hasher: Hasher::new(), have: 0, mixed: false })
+                Box::new(suspicion.map_or_else(Begun::default, Suspicion::begin))
             }
             Piece::Begun(begun) => {
-                let have = begun.have;
+                let have = begun.have();
                 let Piece::Begun(begun) = std::mem::replace(slot, Piece::Lent(have)) else { return None };
                 begun
             }
             Piece::Missing | Piece::Lent(_) | Piece::Done => return None,
         };
-        Some(Loan { piece, start, len, digest: self.shape.digests[piece], begun })
+        Some(Loan { piece, start, len, source, digest: self.shape.digests[piece], begun })
+    }
+
+    /// Gives up what others gave of a piece that `source` is to begin anew, if it is about to.
+    fn set_aside(&mut self, piece: usize, is_at_start: bool, source: usize) {
+        let Some(Piece::Begun(begun)) = self.pieces.get(piece) else { return };
+        if !is_at_start || !self.is_set_aside(piece, begun, source) {
+            return;
+        }
+        let Piece::Begun(begun) = std::mem::replace(&mut self.pieces[piece], Piece::Missing) else { return };
+        self.present -= begun.have();
+        self.suspicions.entry(piece).or_default().add(*begun);
     }
 
     /// Takes in that a lent piece has more bytes in the file.
     pub(super) fn grown(&mut self, loan: &Loan) {
         if let Some(Piece::Lent(have)) = self.pieces.get_mut(loan.piece) {
-            self.present += loan.begun.have - *have;
-            *have = loan.begun.have;
+            self.present += loan.begun.have() - *have;
+            *have = loan.begun.have();
         }
     }
 
-    /// Takes a full piece back; says whether it is right. A wrong one is empty again.
-    pub(super) fn settle(&mut self, loan: Loan) -> bool {
-        let right = loan.begun.hasher.finish() == loan.digest;
-        self.pieces[loan.piece] = if right { Piece::Done } else { Piece::Missing };
-        if !right {
-            self.present -= loan.len;
+    /// Takes a full piece back; a wrong one is empty again.
+    pub(super) fn settle(&mut self, mut loan: Loan) -> Settled {
+        let right = loan.begun.digest() == loan.digest;
+        if right {
+            self.pieces[loan.piece] = Piece::Done;
+            if let Some(suspicion) = self.suspicions.remove(&loan.piece) {
+                self.liars.extend(suspicion.liars(&loan.begun));
+            }
+            return Settled::Right;
         }
-        right
+        self.pieces[loan.piece] = Piece::Missing;
+        self.present -= loan.len;
+        let is_its_own = loan.begun.only_source() == Some(loan.source);
+        if !loan.begun.is_mixed() || is_its_own && self.suspicions.contains_key(&loan.piece) {
+            return Settled::Wrong;
+        }
+        loan.begun.break_off(Some(loan.source));
+        self.suspicions.entry(loan.piece).or_default().add(*loan.begun);
+        Settled::Unclear
     }
 
     /// Takes an unfinished piece back; another connection will go on with it.
     pub(super) fn give_back(&mut self, mut loan: Loan) {
-        loan.begun.mixed = true;
-        let empty = loan.begun.have == 0;
-        self.pieces[loan.piece] = if empty { Piece::Missing } else { Piece::Begun(loan.begun) };
+        self.pieces[loan.piece] = if loan.begun.have() == 0 {
+            Piece::Missing
+        } else {
+            loan.begun.break_off(Some(loan.source));
+            Piece::Begun(loan.begun)
+        };
     }
 
     /// Writes the sidecar if that was long ago.
@@ -347,7 +422,7 @@ impl Parts {
             match (piece, side.verified.last_mut()) {
                 (Piece::Done, Some(run)) if run.end == at => run.end = at + 1,
                 (Piece::Done, _) => side.verified.push(at..at + 1),
-                (Piece::Begun(begun), _) => side.begun.push((at, begun.have)),
+                (Piece::Begun(begun), _) => side.begun.push((at, begun.have())),
                 (Piece::Lent(have), _) if *have > 0 => side.begun.push((at, *have)),
                 (Piece::Missing | Piece::Lent(_), _) => {}
             }
@@ -357,19 +432,6 @@ impl Parts {
         fsx::create(&temp)?.write_all(&bytes).at("write", &temp)?;
         fsx::rename(&temp, &self.side)
     }
-}
-
-/// How many bytes of an object of `size` bytes are there, as its sidecar says; nothing without a sidecar.
-pub(super) fn told(side: &std::path::Path, size: u64) -> Option<u64> {
-    let side = read_side(side);
-    if side.format != 1 {
-        return None;
-    }
-    let whole = Shape { size, piece: PIECE, digests: Vec::new() };
-    let verified =
-        side.verified.iter().map(|run| whole.start(run.end).saturating_sub(whole.start(run.start)));
-    let begun = side.begun.iter().map(|(_, have)| *have);
-    Some(verified.chain(begun).fold(0, u64::saturating_add))
 }
 
 /// A sidecar that is missing, damaged or of another form says nothing.

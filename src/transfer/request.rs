@@ -32,12 +32,12 @@ impl Session<'_> {
         mirror: usize,
     ) -> Result<(), Fall> {
         let mut guard = None;
-        let Some(mut bytes) = want(object, run)? else { return Ok(()) };
+        let Some(mut bytes) = want(object, run, mirror)? else { return Ok(()) };
         let partial = |bytes: &Range<u64>| bytes.start > 0 || bytes.end < object.size;
         if partial(&bytes) && !self.mirrors.has_ranges(mirror) {
             // Such a mirror sends everything each time: one reader for all runs.
             guard = Some(object.sweep.lock().await);
-            if want(object, run)?.is_none() {
+            if want(object, run, mirror)?.is_none() {
                 return Ok(());
             }
             bytes = 0..object.size;
@@ -87,6 +87,9 @@ impl Session<'_> {
         let answer: Answer =
             tokio::time::timeout(self.options.idle, asked).await.map_err(|_late| silent())??;
         let bytes = judge(&answer, ask)?;
+        if ask.ranged {
+            self.mirrors.honours_range(mirror);
+        }
         let source = self.mirrors.source(mirror).describe();
         object
             .parts(|parts| {
@@ -94,14 +97,17 @@ impl Session<'_> {
                 Ok(())
             })
             .map_err(Fall::Final)?;
-        let mut taker = self.taker(object, &bytes).map_err(Fall::Final)?;
+        let mut taker = self.taker(object, mirror, &bytes).map_err(Fall::Final)?;
         let read = self.read(object, answer.body, bytes, mirror, &mut taker, received).await;
         // What was handed over is taken in whatever became of the connection.
         let fed = taker.end().await.map_err(Fall::Final)?;
         self.recount(object);
+        for liar in object.parts(|parts| Ok(parts.take_liars())).map_err(Fall::Final)? {
+            self.exposed(object, liar);
+        }
         match fed {
-            Fed::Good => read,
-            Fed::Bad { mixed: true } if object.may_restart() => Err(Fall::Restart),
+            Fed::Good => read.inspect(|()| object.satisfied(mirror)),
+            Fed::Bad { unclear: true } if object.may_restart() => Err(Fall::Restart),
             Fed::Bad { .. } => Err(Fall::Corrupt("it sends other bytes than were signed".to_owned())),
         }
     }
@@ -135,7 +141,7 @@ impl Session<'_> {
             self.recount(object);
             at += size as u64;
             let slow = self.mirrors.flowed(mirror, size as u64);
-            if slow && (!was_slow || began.elapsed() >= PROBE) && self.has_another(object, mirror) {
+            if slow && (!was_slow || began.elapsed() >= PROBE) && self.prefers_another(object, mirror) {
                 return Err(Fall::Slow("another source is much faster".to_owned()));
             }
             if self.mirrors.wants_probe(|other| other != mirror && object.allows(other)) {
@@ -154,8 +160,8 @@ impl Session<'_> {
     }
 
     /// What takes in the bytes `bytes` of an object: this task if they are few, else a thread.
-    fn taker(&self, object: &Arc<Object>, bytes: &Range<u64>) -> Result<Taker, TransferError> {
-        let writer = Writer::new(Arc::clone(object), bytes.start)?;
+    fn taker(&self, object: &Arc<Object>, mirror: usize, bytes: &Range<u64>) -> Result<Taker, TransferError> {
+        let writer = Writer::new(Arc::clone(object), mirror, bytes.start)?;
         if bytes.end - bytes.start <= FEW {
             return Ok(Taker::Here(writer, Fed::Good));
         }
@@ -219,6 +225,6 @@ impl Taker {
     }
 }
 
-fn want(object: &Object, run: &Range<usize>) -> Result<Option<Range<u64>>, Fall> {
-    object.parts(|parts| Ok(parts.want(run))).map_err(|error: TransferError| Fall::Final(error))
+fn want(object: &Object, run: &Range<usize>, mirror: usize) -> Result<Option<Range<u64>>, Fall> {
+    object.parts(|parts| Ok(parts.want(run, mirror))).map_err(|error: TransferError| Fall::Final(error))
 }

@@ -213,10 +213,27 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// The mirror to ask for `object`, after whatever wait that needs.
-    pub(super) async fn choose(&self, object: &Object) -> Result<(usize, u64), TransferError> {
+    /// The mirror to ask for a run of pieces of `object`, after whatever wait that needs.
+    pub(super) async fn choose(
+        &self,
+        object: &Object,
+        run: &std::ops::Range<usize>,
+    ) -> Result<(usize, u64), TransferError> {
         loop {
             let allowed = |mirror| object.allows(mirror);
+            let owner = object.parts(|parts| Ok(parts.owner(run)))?;
+            if let Some(owner) = owner.filter(|owner| !self.is_to_be_left(object, *owner)) {
+                // One that gives something each time is waited for a moment; any other can take over.
+                let soon = Instant::now() + self.options.first_wait * 2;
+                match self.mirrors.choose(|mirror| mirror == owner && allowed(mirror)) {
+                    Choice::Ask { mirror, falls } => return Ok((mirror, falls)),
+                    Choice::Wait { until, failures: 1 } if until < soon => {
+                        tokio::time::sleep_until(until.into()).await;
+                        continue;
+                    }
+                    Choice::Wait { .. } | Choice::Nobody => {}
+                }
+            }
             let probe = if object.counted { self.mirrors.probe(allowed) } else { None };
             match probe.unwrap_or_else(|| self.mirrors.choose(allowed)) {
                 Choice::Ask { mirror, falls } => return Ok((mirror, falls)),
@@ -232,6 +249,12 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// Whether a request to `mirror` would be broken off for the sake of another one.
+    fn is_to_be_left(&self, object: &Object, mirror: usize) -> bool {
+        let is_probed = self.mirrors.wants_probe(|other| other != mirror && object.allows(other));
+        is_probed || self.mirrors.is_slow(mirror) && self.prefers_another(object, mirror)
+    }
+
     /// Draws the consequences of a request that failed.
     pub(super) fn fell(
         &self,
@@ -245,7 +268,7 @@ impl<'a> Session<'a> {
         let asked_to_wait = match &fall {
             Fall::Final(_) => None,
             Fall::NoRange => {
-                self.mirrors.ignores_ranges(mirror);
+                self.mirrors.ignores_range(mirror);
                 return Ok(());
             }
             Fall::Changed => {
@@ -287,10 +310,29 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
+    /// Draws the consequences of a piece that has come right, which shows that `mirror` gave wrong bytes of it
+    /// before.
+    pub(super) fn exposed(&self, object: &Object, mirror: usize) {
+        let source = self.mirrors.source(mirror).describe();
+        let why = "it sent other bytes than were signed and broke off".to_owned();
+        tracing::info!(%source, path = %object.path, "gave wrong bytes of a piece others went on with");
+        object.blame(mirror, &source, &Fall::Corrupt(why.clone()));
+        object.forgive();
+        if self.mirrors.lied(mirror) && self.has_another(object, mirror) {
+            self.say(Step::MirrorLeft { source, reason: why });
+        }
+    }
+
     /// Whether another mirror could be asked for `object` right now.
     pub(super) fn has_another(&self, object: &Object, mirror: usize) -> bool {
         let next = self.mirrors.choose(|other| other != mirror && object.allows(other));
         matches!(next, Choice::Ask { .. })
+    }
+
+    /// Whether another mirror would be asked for `object` now. One that lied is not asked for being faster.
+    pub(super) fn prefers_another(&self, object: &Object, mirror: usize) -> bool {
+        let next = self.mirrors.choose(|other| object.allows(other));
+        matches!(next, Choice::Ask { mirror: next, .. } if next != mirror)
     }
 
     /// Bytes came from `mirror`.

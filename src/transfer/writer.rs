@@ -14,7 +14,7 @@ use crate::source::Bytes;
 
 use super::TransferError;
 use super::object::Object;
-use super::parts::Loan;
+use super::parts::{Loan, Settled};
 
 /// Chunks handed over and not yet taken in; with the largest chunks a connection gives this bounds its memory
 /// to about 3 MB.
@@ -27,13 +27,14 @@ pub(super) const FEW: u64 = 64 * 1024;
 pub(super) enum Fed {
     /// All in order.
     Good,
-    /// A piece was full and wrong; it is empty again. `mixed` if it was not from one connection.
-    Bad { mixed: bool },
+    /// A piece was full and wrong; it is empty again. `unclear` if the source at work may not be to blame.
+    Bad { unclear: bool },
 }
 
 /// The way of one connection's bytes to the disk.
 pub(super) struct Writer {
     object: Arc<Object>,
+    source: usize,
     file: Option<File>,
     /// Where the file stands.
     stands: Option<u64>,
@@ -42,10 +43,10 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Begins to take in bytes that stand at `at` in the object.
-    pub(super) fn new(object: Arc<Object>, at: u64) -> Result<Self, TransferError> {
+    /// Begins to take in bytes of `source` that stand at `at` in the object.
+    pub(super) fn new(object: Arc<Object>, source: usize, at: u64) -> Result<Self, TransferError> {
         let file = Some(object.parts(|parts| parts.lend_file())?);
-        Ok(Self { object, file, stands: None, loan: None, at })
+        Ok(Self { object, source, file, stands: None, loan: None, at })
     }
 
     /// Takes in chunks until no more come, or one can't be taken.
@@ -63,7 +64,7 @@ impl Writer {
     pub(super) fn feed(&mut self, mut bytes: &[u8]) -> Result<Fed, TransferError> {
         while !bytes.is_empty() {
             if self.loan.is_none() {
-                self.loan = self.object.parts(|parts| Ok(parts.lend(self.at)))?;
+                self.loan = self.object.parts(|parts| Ok(parts.lend(self.at, self.source)))?;
             }
             let Some(loan) = &mut self.loan else {
                 // Not ours to write: on to where the next piece begins.
@@ -78,7 +79,7 @@ impl Writer {
             let end = loan.start + loan.len;
             let here = usize::try_from(end - self.at).unwrap_or(usize::MAX).min(bytes.len());
             let (now, later) = bytes.split_at(here);
-            let next = loan.start + loan.begun.have;
+            let next = loan.start + loan.begun.have();
             let known = next.checked_sub(self.at).and_then(|known| usize::try_from(known).ok());
             if let Some(fresh) = known.and_then(|known| now.get(known..)).filter(|fresh| !fresh.is_empty()) {
                 self.write(next, fresh)?;
@@ -104,8 +105,7 @@ impl Writer {
             return Err(FsError::new("write", &path, error).into());
         }
         self.stands = Some(next + fresh.len() as u64);
-        loan.begun.hasher.update(fresh);
-        loan.begun.have += fresh.len() as u64;
+        loan.begun.take(fresh);
         let loan = &*loan;
         self.object.parts(|parts| {
             parts.grown(loan);
@@ -115,19 +115,21 @@ impl Writer {
 
     /// Ends the piece in hand if it is full, or if its end was passed without filling it.
     fn settle(&mut self, end: u64) -> Result<Fed, TransferError> {
-        let Some(loan) = self.loan.take_if(|loan| self.at >= end || loan.begun.have >= loan.len) else {
+        let Some(loan) = self.loan.take_if(|loan| self.at >= end || loan.begun.have() >= loan.len) else {
             return Ok(Fed::Good);
         };
-        if loan.begun.have < loan.len {
+        if loan.begun.have() < loan.len {
             self.object.parts(|parts| {
                 parts.give_back(loan);
                 Ok(())
             })?;
             return Ok(Fed::Good);
         }
-        let mixed = loan.begun.mixed;
-        let right = self.object.parts(|parts| Ok(parts.settle(loan)))?;
-        Ok(if right { Fed::Good } else { Fed::Bad { mixed } })
+        Ok(match self.object.parts(|parts| Ok(parts.settle(loan)))? {
+            Settled::Right => Fed::Good,
+            Settled::Wrong => Fed::Bad { unclear: false },
+            Settled::Unclear => Fed::Bad { unclear: true },
+        })
     }
 }
 

@@ -2,12 +2,14 @@
 #![expect(clippy::disallowed_methods, reason = "tests look at the disk with their own eyes")]
 
 use std::net::TcpListener;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use updraft::api::{Asked, Updater};
 
-use super::support::world::{World, expect, write};
+use super::support::fault_server::{Asked as Request, Fault, FaultServer};
+use super::support::world::{Running, World, expect, wait_for, write};
 
 fn world_with_two_releases(second: &[&str]) -> (World, super::support::world::Running) {
     let mut world = World::new();
@@ -65,6 +67,22 @@ fn a_check_without_server_ends_in_time() {
     let failure =
         Updater::in_folder(world.app().join("updater")).has_new_version(Asked::ByItself).unwrap_err();
     assert_eq!(failure.code.exit(), 30);
+}
+
+/// A21: a server that goes silent when it is asked for the manifest keeps neither a check nor a plan beyond its time.
+#[test]
+fn a_manifest_that_does_not_come_ends_a_check_and_a_plan_in_time() {
+    let (world, _server) = world_with_two_releases(&[]);
+    let silent = |asked: &Request| asked.path.contains("/targets/").then_some(Fault::Silent);
+    let server = FaultServer::serve_folder(&world.repo()).script(silent);
+    for command in ["check", "plan"] {
+        let mut updater = world.updater();
+        updater.args([command, "--timeout", "2", "--source", &server.url()]);
+        let mut running = Running(updater.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+        wait_for("its end", || running.0.try_wait().unwrap().is_some());
+        assert_eq!(running.0.wait().unwrap().code(), Some(30), "{command}");
+    }
+    assert!(server.requests().iter().any(|request| request.path.contains("/targets/")));
 }
 
 /// A22: an address without scheme and path is enough.

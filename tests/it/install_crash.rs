@@ -75,7 +75,11 @@ impl Yard {
         }
         let output = command.output().unwrap();
         let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-        Run { killed: output.status.code().is_none_or(|code| !(0..=1).contains(&code)), ok: output.status.success(), said }
+        Run {
+            killed: output.status.code().is_none_or(|code| !(0..=1).contains(&code)),
+            ok: output.status.success(),
+            said,
+        }
     }
 
     pub(crate) fn apply(&self, variables: &[(&str, &str)]) -> Run {

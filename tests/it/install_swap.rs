@@ -290,6 +290,33 @@ fn too_little_room_is_said_first() {
     assert!(needed > free && free > 0);
 }
 
+/// A54: what an earlier try has fetched needs no room again; the holes of a part whose last piece came first still do.
+#[test]
+fn what_has_come_already_needs_no_room_again() {
+    let bench = Bench::new();
+    let install = bench.install();
+    let guard = install.lock("test").unwrap();
+    let (manifest, digest) = it::release(&second(), 2);
+    let mut plan = it::plan_for(&guard, &manifest, digest).unwrap();
+    for item in &mut plan.items {
+        if let Way::Whole(content) = &mut item.way {
+            content.size = 1 << 50;
+        }
+    }
+    let needed = || match install.preflight(&plan).unwrap_err() {
+        PreflightError::Space { needed, .. } => needed,
+        error => panic!("{error}"),
+    };
+    let all = needed();
+    fs::create_dir_all(install.partial_dir()).unwrap();
+    fs::write(install.partial_dir().join("half.part"), vec![7; 3_000_000]).unwrap();
+    let rest = needed();
+    assert!((3_000_000..3_100_000).contains(&(all - rest)), "{all} {rest}");
+    let holes = fs::File::create(install.partial_dir().join("holes.part")).unwrap();
+    holes.set_len(1 << 30).unwrap();
+    assert!(rest - needed() < 1 << 20, "a hole takes no room, and will");
+}
+
 #[test]
 fn a_release_never_touches_the_updaters_own_state() {
     let bench = Bench::new();

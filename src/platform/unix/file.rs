@@ -107,6 +107,13 @@ pub fn mode(metadata: &Metadata) -> u32 {
     metadata.mode() & 0o777
 }
 
+/// Bytes a file takes on its volume; holes take none.
+#[must_use]
+pub fn taken(metadata: &Metadata) -> u64 {
+    // The system counts in units of 512 bytes whatever the block size is.
+    metadata.blocks().saturating_mul(512)
+}
+
 /// What tells whether a file changed since it was hashed.
 #[must_use]
 pub fn change_mark(metadata: &Metadata) -> ChangeMark {

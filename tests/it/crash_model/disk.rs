@@ -317,7 +317,7 @@ impl Disk for MemDisk {
         };
         // Files are never young enough to be known by their marks in a later run: content alone counts here.
         let mark = ChangeMark { size, written: 0, changed: 0, id: id as u64 };
-        Ok(Stat { kind, mode, mark, modified: None })
+        Ok(Stat { kind, mode, mark, taken: size, modified: None })
     }
 
     fn list(&self, path: &Path) -> Result<Vec<OsString>> {

@@ -223,7 +223,8 @@ pub(super) fn most_bytes(script: &Script, stock: &[Ware]) -> u64 {
     let rangeless = faults().any(|lines| lines.first.iter().chain(&lines.then).any(ignores));
     let outages: u64 = script.mirrors.iter().map(|mirror| mirror.outages.len() as u64).sum();
     let streams = script.streams as u64 + 1;
-    let mut most = outages * streams * BUFFERS;
+    // A machine with a lot else to do lets a connection or two pass for silent.
+    let mut most = outages * streams * BUFFERS + 4 * 64 * 1024;
     for (path, size) in script.wares.iter().flat_map(|ware| stock[*ware].parts()) {
         most += size;
         for mirror in &script.mirrors {
