@@ -1,4 +1,4 @@
-//! Lists the files under `assets/i18n`, so that a language is added by adding its file.
+//! Packs the files under `assets/i18n` into one, so that a language is added by adding its file.
 #![expect(clippy::disallowed_methods, reason = "a build script reads the source tree")]
 
 use std::error::Error;
@@ -16,12 +16,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     // English first: it is what every other language falls back to.
     files.sort_by_key(|path| (path.file_stem().is_none_or(|stem| stem != "en"), path.clone()));
-    let mut list = String::from("&[\n");
+    let mut all = String::new();
     for path in files {
         let tag = path.file_stem().unwrap_or_default().display().to_string();
-        list.push_str(&format!("    ({tag:?}, include_str!({:?})),\n", path.display().to_string()));
+        all.push_str(&format!("\0{tag}\0{}", std::fs::read_to_string(&path)?));
     }
-    list.push(']');
-    std::fs::write(Path::new(&std::env::var("OUT_DIR")?).join("languages.rs"), list)?;
+    let packed = zstd::stream::encode_all(all.as_bytes(), 19)?;
+    std::fs::write(Path::new(&std::env::var("OUT_DIR")?).join("languages.zst"), packed)?;
     Ok(())
 }

@@ -2,12 +2,19 @@
 //! vendor's own words before both.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use fluent_bundle::concurrent::FluentBundle;
 use fluent_bundle::{FluentArgs, FluentResource, FluentValue};
 
-/// Every language by its tag, English first. The list is made by the build from the files.
-const LANGUAGES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/languages.rs"));
+/// Every language by its tag, English first. The build packs the files; unpacked they are kept for the whole run.
+static LANGUAGES: LazyLock<Vec<(&'static str, &'static str)>> = LazyLock::new(|| {
+    let packed = include_bytes!(concat!(env!("OUT_DIR"), "/languages.zst"));
+    let bytes = zstd::stream::decode_all(packed.as_slice()).unwrap_or_default();
+    let all: &'static str = String::from_utf8(bytes).unwrap_or_default().leak();
+    let mut parts = all.split('\0').skip(1);
+    std::iter::from_fn(|| Some((parts.next()?, parts.next()?))).collect()
+});
 
 /// The vendor's own words: by key, then by language.
 pub type OwnTexts = BTreeMap<String, BTreeMap<String, String>>;
@@ -223,7 +230,7 @@ mod tests {
     #[test]
     fn every_language_has_every_text() {
         let english = LANGUAGES[0].1;
-        for (tag, source) in LANGUAGES {
+        for (tag, source) in LANGUAGES.iter() {
             assert!(FluentResource::try_new((*source).to_owned()).is_ok(), "{tag} has a mistake");
             assert_eq!(keys(source), keys(english), "{tag} has other texts than English");
             for key in keys(english) {

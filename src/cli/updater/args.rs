@@ -112,7 +112,7 @@ pub struct Common {
     /// A proxy for http and https: http://user:password@host:port, or "direct" for none.
     #[arg(long, global = true, value_name = "URL")]
     pub proxy: Option<String>,
-    /// Hosts reached without proxy: names, addresses, networks, "<local>" for the local network.
+    /// Hosts reached without proxy: names, addresses, networks, `<local>` for the local network.
     #[arg(long, global = true, value_name = "HOSTS")]
     pub no_proxy: Option<String>,
     /// A file of certificates (PEM) to trust beside the system's.
