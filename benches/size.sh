@@ -10,6 +10,8 @@ trap 'rm -rf "$probe"' EXIT
 for flag in -Wl,--icf=all -Wl,-O2; do
   echo 'fn main() {}' | rustc "-Clink-arg=$flag" -o "$probe/probe" - 2> /dev/null && flags+=("-Clink-arg=$flag")
 done
+# Small functions are called rather than copied to each caller; what is hot here is in libraries of C and assembly.
+flags+=("-Cllvm-args=-inline-threshold=8")
 size() { # name, limit in bytes, cargo arguments...
   local name=$1 limit=$2 bytes verdict; shift 2
   cargo rustc --quiet --locked --profile dist --bin updater "$@" -- "${flags[@]}"
