@@ -72,6 +72,23 @@ pub struct Answer {
     pub body: Body,
 }
 
+impl Answer {
+    /// An answer that says nothing but its status.
+    #[must_use]
+    pub fn of_status(status: u16) -> Self {
+        Self {
+            status,
+            etag: None,
+            content_range: None,
+            length: None,
+            encoded: false,
+            html: false,
+            retry_after: None,
+            body: Box::pin(futures_util::stream::empty()),
+        }
+    }
+}
+
 /// The bytes of an answer, in the order they come.
 pub type Body = BoxStream<'static, Result<Bytes, SourceError>>;
 

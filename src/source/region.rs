@@ -30,7 +30,7 @@ pub(super) async fn answer(
     let found = tokio::task::spawn_blocking(look).await;
     match found.map_err(|why| SourceError::transient(why.to_string()))?? {
         Ok(region) => region.answer(range).await,
-        Err(status) => Ok(refusal(status)),
+        Err(status) => Ok(Answer::of_status(status)),
     }
 }
 
@@ -40,7 +40,7 @@ impl Region {
         let size = self.length;
         let offset = range.as_ref().map_or(0, |range| range.offset);
         if range.is_some() && offset >= size {
-            return Ok(refusal(416));
+            return Ok(Answer::of_status(416));
         }
         let end = range.as_ref().and_then(|range| range.end).unwrap_or(size).clamp(offset, size);
         let mut file = tokio::fs::File::from_std(self.file);
@@ -51,21 +51,8 @@ impl Region {
             content_range: range.is_some().then_some(part),
             length: Some(end - offset),
             body: body(file, end - offset),
-            ..refusal(200)
+            ..Answer::of_status(200)
         })
-    }
-}
-
-fn refusal(status: u16) -> Answer {
-    Answer {
-        status,
-        etag: None,
-        content_range: None,
-        length: None,
-        encoded: false,
-        html: false,
-        retry_after: None,
-        body: Box::pin(stream::empty()),
     }
 }
 

@@ -156,16 +156,7 @@ mod tests {
     use crate::source::ContentRange;
 
     fn answer(status: u16) -> Answer {
-        Answer {
-            status,
-            etag: None,
-            content_range: None,
-            length: None,
-            encoded: false,
-            html: false,
-            retry_after: None,
-            body: Box::pin(futures_util::stream::empty()),
-        }
+        Answer::of_status(status)
     }
 
     fn ranged() -> Ask {
