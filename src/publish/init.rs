@@ -53,11 +53,7 @@ pub fn default_keys(repository: &Path) -> Result<PathBuf, PublishError> {
 /// If there is a repository already, the keys would lie in it, or something can't be written.
 pub fn init(order: &Init) -> Result<Initialised, PublishError> {
     let root = resolve(&order.repository)?;
-    let keys = match &order.keys {
-        Some(keys) => resolve(keys)?,
-        None => default_keys(&root)?,
-    };
-    keep_apart(&root, &keys)?;
+    let keys = keys_of(&root, order.keys.as_deref())?;
     let repository = Repository::at(&root);
     if repository.is_complete()? {
         return Err(PublishError::AlreadyARepository(root));
@@ -91,13 +87,15 @@ fn make_keys(folder: &Path) -> Result<Keys, PublishError> {
     Ok(Keys::generate_into(folder)?)
 }
 
-/// Private keys never lie in a repository: it is there to be given away.
-pub(super) fn keep_apart(repository: &Path, keys: &Path) -> Result<(), PublishError> {
-    if keys.starts_with(repository) {
-        let (inner, outer) = (keys.to_path_buf(), repository.to_path_buf());
+/// Where the keys of the repository at `root` are: in `keys`, or in the usual place. Private keys never lie in a
+/// repository: it is there to be given away.
+pub(super) fn keys_of(root: &Path, keys: Option<&Path>) -> Result<PathBuf, PublishError> {
+    let keys = keys.map_or_else(|| default_keys(root), |keys| Ok(resolve(keys)?))?;
+    if keys.starts_with(root) {
+        let (inner, outer) = (keys, root.to_path_buf());
         return Err(PublishError::Inside { what: "the keys in", inner, outer });
     }
-    Ok(())
+    Ok(keys)
 }
 
 /// Signs the metadata of a repository again, so that it holds for another while.
@@ -111,14 +109,8 @@ pub fn renew(
     lifetimes: Lifetimes,
 ) -> Result<(), PublishError> {
     let root = resolve(repository)?;
-    let keys = keys.map_or_else(|| default_keys(&root), |keys| Ok(resolve(keys)?))?;
-    keep_apart(&root, &keys)?;
-    let repository = Repository::at(&root);
-    if !repository.is_complete()? {
-        return Err(PublishError::NotARepository(root));
-    }
-    let _lock = repository.lock()?;
-    let state = repository.state()?.ok_or_else(|| PublishError::NotARepository(root.clone()))?;
+    let keys = keys_of(&root, keys)?;
+    let (repository, state, _lock) = Repository::open_to_sign(&root)?;
     for (path, bytes) in sign::renew(&state, &Keys::load(&keys)?, now, lifetimes)? {
         repository.write(&path, &bytes)?;
     }

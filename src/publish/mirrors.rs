@@ -8,7 +8,7 @@ use crate::trust::sign::{self, Keys, Lifetimes};
 use crate::trust::{MAX_MIRROR, MAX_MIRRORS};
 
 use super::PublishError;
-use super::init::{default_keys, keep_apart};
+use super::init::keys_of;
 use super::repository::{Repository, resolve};
 
 /// A change of the list of mirrors.
@@ -43,14 +43,8 @@ pub fn change_mirrors(
     change: &MirrorChange,
 ) -> Result<(Vec<String>, bool), PublishError> {
     let root = resolve(repository)?;
-    let keys = keys.map_or_else(|| default_keys(&root), |keys| Ok(resolve(keys)?))?;
-    keep_apart(&root, &keys)?;
-    let repository = Repository::at(&root);
-    if !repository.is_complete()? {
-        return Err(PublishError::NotARepository(root));
-    }
-    let _lock = repository.lock()?;
-    let state = repository.state()?.ok_or_else(|| PublishError::NotARepository(root.clone()))?;
+    let keys = keys_of(&root, keys)?;
+    let (repository, state, _lock) = Repository::open_to_sign(&root)?;
     let before = state.mirrors();
     let after = changed(&before, change)?;
     if after == before {

@@ -58,6 +58,18 @@ impl Repository {
         Self { root: root.to_path_buf() }
     }
 
+    /// The repository at `root` with its metadata, for signing that anew; nobody else writes to it while the lock is
+    /// held.
+    pub(super) fn open_to_sign(root: &Path) -> Result<(Self, RepoState, Lock), PublishError> {
+        let (repository, none) = (Self::at(root), || PublishError::NotARepository(root.to_path_buf()));
+        if !repository.is_complete()? {
+            return Err(none());
+        }
+        let lock = repository.lock()?;
+        let state = repository.state()?.ok_or_else(none)?;
+        Ok((repository, state, lock))
+    }
+
     pub(super) fn root(&self) -> &Path {
         &self.root
     }

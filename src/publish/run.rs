@@ -10,7 +10,7 @@ use crate::trust::ReleaseTarget;
 use crate::trust::sign::{self, Keys, RepoState};
 
 use super::exclude::Pattern;
-use super::init::{default_keys, keep_apart};
+use super::init::keys_of;
 use super::object::{self, Packer, object_path};
 use super::repository::{Repository, resolve};
 use super::walk::{Tree, TreeFile, walk};
@@ -88,9 +88,7 @@ impl Places {
             return Err(PublishError::NotAFolder(order.folder.clone()));
         }
         let repository = resolve(&order.repository)?;
-        let keys =
-            order.keys.as_deref().map_or_else(|| default_keys(&repository), |keys| Ok(resolve(keys)?))?;
-        keep_apart(&repository, &keys)?;
+        let keys = keys_of(&repository, order.keys.as_deref())?;
         let pairs = [
             ("the repository", &repository, &folder),
             ("the folder to publish,", &folder, &repository),
