@@ -70,6 +70,8 @@ mod trust_keys;
 mod trust_manifests;
 mod trust_world;
 #[cfg(unix)]
+mod typed;
+#[cfg(unix)]
 mod update;
 mod vendor;
 #[cfg(unix)]
