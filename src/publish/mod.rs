@@ -3,6 +3,7 @@
 //! Content goes first, signed metadata after it, `timestamp.json` last of all: whoever reads at any moment, and
 //! whatever a killed publisher leaves behind, sees the old release or the new one, whole.
 
+mod barrier;
 mod bundle;
 mod changes;
 mod draft;
@@ -13,19 +14,24 @@ mod mirrors;
 mod notes;
 mod object;
 mod order;
+mod place;
 mod pool;
 mod repository;
 mod run;
+mod signing;
+pub mod steer;
 mod verify;
 mod walk;
 
 pub use bundle::{BundleProgress, Export, Exported, Import, Imported, Listed, Looked, export, import, look};
 pub use changes::{Changes, Forecast, forecast, full_download};
 pub use error::PublishError;
-pub use init::{Init, Initialised, default_keys, init, renew};
+pub use init::{Init, Initialised, default_keys, init};
 pub use mirrors::{MirrorChange, change_mirrors, mirrors};
-pub use order::{Order, Report, Stage};
+pub use order::{Barrier, Order, Report, Stage};
+pub use place::{InvalidStore, Place, StoreKind, StoreUrl};
 pub use run::{Progress, publish};
+pub use signing::{Signing, renew};
 pub use verify::{Flaw, Verified, is_soon, verify};
 
 /// How hard content is compressed.

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::release::{
     App, Channel, Platform, Policy, RelPath, ReleaseNumber, Rollout, Stamp, Urgency, Version,
 };
-use crate::trust::sign::Lifetimes;
+use crate::trust::sign::{Lifetimes, Unlock};
 
 use super::{Changes, Effort, Forecast};
 
@@ -31,6 +31,8 @@ pub struct Order {
     pub urgency: Urgency,
     /// The version below which an install must update before the program may start.
     pub minimum: Option<Version>,
+    /// The version an install must have to go to it at once.
+    pub barrier: Barrier,
     /// Who may have it yet; everybody if nothing is said.
     pub rollout: Option<Rollout>,
     /// Files of notes, one for each language.
@@ -49,6 +51,8 @@ pub struct Order {
     pub policies: Vec<(String, Policy)>,
     /// The folder with the keys; nothing for the usual place.
     pub keys: Option<PathBuf>,
+    /// What opens them.
+    pub unlock: Unlock,
     /// How hard to compress.
     pub effort: Effort,
     /// Whether to stop before anything is written.
@@ -74,6 +78,7 @@ impl Order {
             platform: Platform::current(),
             urgency: Urgency::Optional,
             minimum: None,
+            barrier: Barrier::AsBefore,
             rollout: None,
             notes: Vec::new(),
             start: None,
@@ -83,6 +88,7 @@ impl Order {
             exclude: Vec::new(),
             policies: Vec::new(),
             keys: None,
+            unlock: Unlock::default(),
             effort: Effort::Small,
             dry_run: false,
             now: Stamp::now(),
@@ -90,6 +96,18 @@ impl Order {
             threads: 0,
         }
     }
+}
+
+/// Which installs can go to a release at once; all others are brought to one of these versions first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Barrier {
+    /// Those of the release before.
+    #[default]
+    AsBefore,
+    /// All.
+    None,
+    /// Those of this published version and later ones.
+    From(Version),
 }
 
 /// What a publish came to.

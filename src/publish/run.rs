@@ -14,7 +14,9 @@ use super::init::keys_of;
 use super::object::{self, Packer, object_path};
 use super::repository::{Repository, resolve};
 use super::walk::{Tree, TreeFile, walk};
-use super::{Changes, Forecast, Order, PublishError, Report, Stage, draft, forecast, full_download, pool};
+use super::{
+    Changes, Forecast, Order, PublishError, Report, Stage, barrier, draft, forecast, full_download, pool,
+};
 
 /// Releases before the new one whose download is foretold.
 const FORETOLD: usize = 5;
@@ -38,8 +40,10 @@ pub fn publish(order: &Order, progress: Progress<'_>) -> Result<Report, PublishE
     let history = History::read(&repository, &state, order)?;
     let app = program(&repository, order, history.newest())?;
     let minimum = minimum(order, &history)?;
+    let barrier = barrier::of(order, &history.releases)?;
 
-    let keys = if order.dry_run { None } else { Some(Keys::load(&places.keys)?) };
+    let keys =
+        if order.dry_run { None } else { Some(Keys::open(&places.keys, Some(&state), &order.unlock)?) };
     let exclude: Vec<Pattern> = order.exclude.iter().map(|text| Pattern::new(text)).collect();
     let tree = walk(&places.folder, &exclude)?;
     if tree == Tree::default() {
@@ -68,7 +72,7 @@ pub fn publish(order: &Order, progress: Progress<'_>) -> Result<Report, PublishE
     let report = report(order, &manifest, bytes.len() as u64, changes, &history, &packer)?;
     if let Some(keys) = keys {
         packer.settle()?;
-        commit(&repository, &state, &keys, order, &manifest, &bytes, &report)?;
+        commit(&repository, &state, &keys, (order, barrier), &manifest, &bytes, &report)?;
     }
     drop(lock);
     Ok(report)
@@ -88,7 +92,7 @@ impl Places {
             return Err(PublishError::NotAFolder(order.folder.clone()));
         }
         let repository = resolve(&order.repository)?;
-        let keys = keys_of(&repository, order.keys.as_deref())?;
+        let keys = keys_of(&Repository::at(&repository), order.keys.as_deref())?;
         let pairs = [
             ("the repository", &repository, &folder),
             ("the folder to publish,", &folder, &repository),
@@ -332,7 +336,7 @@ fn commit(
     repository: &Repository,
     state: &RepoState,
     keys: &Keys,
-    order: &Order,
+    (order, barrier): (&Order, ReleaseNumber),
     manifest: &Manifest,
     bytes: &[u8],
     report: &Report,
@@ -342,6 +346,8 @@ fn commit(
         version: manifest.version.clone(),
         urgency: manifest.urgency,
         minimum: manifest.minimum,
+        barrier,
+        returns_to: ReleaseNumber::NONE,
         published: manifest.published,
         withdrawn: false,
         download_bytes: report.downloads.first().map_or(report.full_download, |before| before.bytes),
@@ -357,9 +363,7 @@ fn commit(
         bytes,
         &summary,
     )?;
-    for (path, bytes) in files {
-        repository.write(&path, &bytes)?;
-    }
+    repository.write_signed(&files)?;
     if repository.project()?.is_none() {
         repository.set_project(&manifest.app)?;
     }

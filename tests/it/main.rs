@@ -61,6 +61,8 @@ mod self_check;
 mod serve;
 mod settings;
 #[cfg(unix)]
+mod steer;
+#[cfg(unix)]
 mod stopping;
 #[cfg(unix)]
 mod tls;
