@@ -12,15 +12,20 @@ use crate::source::BundleFileError;
 use crate::trust::TrustError;
 use crate::trust::sign::SignError;
 
+use super::store::StoreError;
+
 /// Why `init`, `publish` or `renew` did nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum PublishError {
     /// A file operation failed.
     #[error(transparent)]
-    Fs(#[from] FsError),
+    Fs(FsError),
+    /// A store did not do what was asked.
+    #[error(transparent)]
+    Store(StoreError),
     /// Keys or the repository's own metadata are not as they must be.
     #[error(transparent)]
-    Sign(#[from] SignError),
+    Sign(SignError),
     /// The folder can't be a release.
     #[error("the folder can't be published: {0}")]
     Manifest(#[from] ManifestError),
@@ -103,6 +108,9 @@ pub enum PublishError {
     /// Another publisher is at work.
     #[error("another publisher is at work in {}", .0.display())]
     Busy(PathBuf),
+    /// In a store, somebody removes what nobody needs.
+    #[error("updraft prune is at work in {}", .0.display())]
+    Pruning(PathBuf),
     /// The version was published before.
     #[error("version {version} was already published to {channel} for {platform}, as {number}")]
     VersionUsed {
@@ -219,6 +227,21 @@ pub enum PublishError {
     },
 }
 
+impl From<FsError> for PublishError {
+    fn from(error: FsError) -> Self {
+        StoreError::take(error).map_or_else(Self::Fs, Self::Store)
+    }
+}
+
+impl From<SignError> for PublishError {
+    fn from(error: SignError) -> Self {
+        match error {
+            SignError::Fs(error) => error.into(),
+            error => Self::Sign(error),
+        }
+    }
+}
+
 impl Fault for PublishError {
     fn code(&self) -> ErrorCode {
         match self {
@@ -226,7 +249,8 @@ impl Fault for PublishError {
             Self::Sign(error) => error.code(),
             Self::Plan(error) => error.code(),
             Self::Changing(_) | Self::TreeChanging(_) => ErrorCode::InUse,
-            Self::Busy(_) => ErrorCode::Locked,
+            Self::Store(error) => error.code(),
+            Self::Busy(_) | Self::Pruning(_) => ErrorCode::Overtaken,
             Self::NotARepository(_)
             | Self::Project { .. }
             | Self::Damaged { .. }
@@ -242,6 +266,7 @@ impl Fault for PublishError {
     fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Fs(error) => return error.hint(),
+            Self::Store(error) => return error.hint(),
             Self::Sign(error) => return error.hint(),
             Self::Plan(error) => return error.hint(),
             Self::Manifest(ManifestError::NoSuchEntry(_)) => {
@@ -264,6 +289,9 @@ impl Fault for PublishError {
             Self::AppUnknown(_) => "Name it with --app.",
             Self::Inside { .. } => "Choose folders that lie beside each other.",
             Self::KeyInTree(_) => "Take it out of the folder. If it was ever given away, replace that key.",
+            Self::Pruning(_) => {
+                "Wait for it to end and do this again. If it was killed, its mark .work/pruning counts for an hour."
+            }
             Self::Busy(_) => "Wait for it to end and publish again.",
             Self::VersionUsed { .. } => "Choose another --version.",
             Self::NoSuchVersion { .. } => "Name a published version of that channel and platform.",

@@ -2,18 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::fsx::{self, Absent as _};
+use crate::fsx;
 use crate::release::{App, Stamp};
 use crate::trust::sign::{self, Keys, Lifetimes};
 
-use super::PublishError;
 use super::repository::{Repository, resolve};
+use super::{Place, PublishError};
 
 /// What `init` is asked for.
 #[derive(Debug, Clone)]
 pub struct Init {
     /// The repository folder to make.
-    pub repository: PathBuf,
+    pub repository: Place,
     /// The program it is of.
     pub app: App,
     /// Where the keys go, or lie already; nothing for the usual place.
@@ -52,31 +52,39 @@ pub fn default_keys(repository: &Path) -> Result<PathBuf, PublishError> {
 /// # Errors
 /// If there is a repository already, the keys would lie in it, or something can't be written.
 pub fn init(order: &Init) -> Result<Initialised, PublishError> {
-    let root = resolve(&order.repository)?;
-    let repository = Repository::at(&root);
+    let repository = Repository::open(&order.repository)?;
     let keys = keys_of(&repository, order.keys.as_deref())?;
     if repository.is_complete()? {
-        return Err(PublishError::AlreadyARepository(root));
+        return Err(PublishError::AlreadyARepository(repository.name()));
     }
     match repository.project()? {
         Some(found) if found != order.app => {
-            return Err(PublishError::OtherApp { repository: root, found, asked: order.app.clone() });
+            return Err(PublishError::OtherApp {
+                repository: repository.name(),
+                found,
+                asked: order.app.clone(),
+            });
         }
-        None if fsx::list(&root).if_present()?.is_some_and(|names| !names.is_empty()) => {
-            return Err(PublishError::NotEmpty(root));
+        None if !repository.store().top()?.is_empty() => {
+            return Err(PublishError::NotEmpty(repository.name()));
         }
         _ => {}
     }
     let keys_were_there = fsx::exists(&keys.join(Keys::RELEASE))?;
     let loaded = if keys_were_there { Keys::load(&keys)? } else { make_keys(&keys)? };
-    fsx::make_dirs(&root)?;
+    fsx::make_dirs(repository.root())?;
     repository.set_project(&order.app)?;
     let _lock = repository.lock()?;
-    for (path, bytes) in sign::first(&loaded, order.now, order.lifetimes)? {
-        repository.write(&path, &bytes)?;
-    }
-    let trusted = root.join("metadata").join("root.json");
-    Ok(Initialised { repository: root, app: order.app.clone(), keys, keys_were_there, root: trusted })
+    let files = sign::first(&loaded, order.now, order.lifetimes)?;
+    repository.write_signed(&files)?;
+    let trusted = repository.name().join("metadata").join("root.json");
+    Ok(Initialised {
+        repository: repository.name(),
+        app: order.app.clone(),
+        keys,
+        keys_were_there,
+        root: trusted,
+    })
 }
 
 fn make_keys(folder: &Path) -> Result<Keys, PublishError> {
@@ -92,7 +100,7 @@ fn make_keys(folder: &Path) -> Result<Keys, PublishError> {
 pub(super) fn keys_of(repository: &Repository, keys: Option<&Path>) -> Result<PathBuf, PublishError> {
     let root = repository.root();
     let keys = keys.map_or_else(|| default_keys(root), |keys| Ok(resolve(keys)?))?;
-    if keys.starts_with(root) {
+    if repository.is_folder() && keys.starts_with(root) {
         let (inner, outer) = (keys, root.to_path_buf());
         return Err(PublishError::Inside { what: "the keys in", inner, outer });
     }

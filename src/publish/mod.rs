@@ -16,10 +16,13 @@ mod object;
 mod order;
 mod place;
 mod pool;
+mod prune;
 mod repository;
 mod run;
+mod scratch;
 mod signing;
 pub mod steer;
+mod store;
 mod verify;
 mod walk;
 
@@ -30,8 +33,10 @@ pub use init::{Init, Initialised, default_keys, init};
 pub use mirrors::{MirrorChange, change_mirrors, mirrors};
 pub use order::{Barrier, Order, Report, Stage};
 pub use place::{InvalidStore, Place, StoreKind, StoreUrl};
+pub use prune::{Prune, Pruned, prune};
 pub use run::{Progress, publish};
 pub use signing::{Signing, renew};
+pub use store::StoreError;
 pub use verify::{Flaw, Verified, is_soon, verify};
 
 /// How hard content is compressed.

@@ -43,6 +43,8 @@ mod preflight;
 #[cfg(unix)]
 mod proxies;
 #[cfg(unix)]
+mod prune;
+#[cfg(unix)]
 mod publish;
 #[cfg(unix)]
 mod publish_kill;
@@ -64,6 +66,8 @@ mod settings;
 mod steer;
 #[cfg(unix)]
 mod stopping;
+#[cfg(all(unix, feature = "vendor"))]
+mod stores;
 #[cfg(unix)]
 mod tls;
 mod transfer;

@@ -7,7 +7,10 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::release::{App, Channel, Platform, Stamp, Version};
 
-use super::signing::{DaysArg, KeyArgs, RepoArg};
+use crate::publish::Place;
+
+use super::prune::PruneArgs;
+use super::signing::{DaysArg, EndpointArg, KeyArgs, RepoArg, place};
 use super::steer::{DowngradeArgs, NewSpread, PromoteArgs, RolloutCommand, WithdrawArgs};
 
 /// The whole command line.
@@ -47,6 +50,8 @@ pub(super) enum Command {
     /// Further places of the repository, told to every install in its signed metadata.
     #[command(subcommand)]
     Mirror(Mirror),
+    /// Removes old releases and everything that nobody needs any more.
+    Prune(PruneArgs),
     /// Who may have a release: a share that grows, nobody, everybody.
     #[command(subcommand)]
     Rollout(RolloutCommand),
@@ -62,16 +67,17 @@ pub(super) enum Command {
 
 /// `updraft init`
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  updraft init ./repo --app MyApp --keys ~/keys/MyApp")]
+#[command(after_help = "Examples:\n  \
+    updraft init ./repo --app MyApp\n  \
+    updraft init s3://bucket/MyApp --app MyApp --keys ~/keys/MyApp")]
 pub(super) struct Init {
-    /// The repository folder to make.
-    pub(super) repo: PathBuf,
+    #[command(flatten)]
+    pub(super) repo: RepoArg,
     /// The name of the program.
     #[arg(long, value_name = "NAME")]
     pub(super) app: App,
-    /// Where the private keys go; keys that are there already are used [default: REPO.keys beside REPO].
-    #[arg(long, value_name = "DIR", env = "UPDRAFT_KEYS")]
-    pub(super) keys: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) keys: KeyArgs,
     /// Sign with this time instead of now (YYYY-MM-DDTHH:MM:SSZ).
     #[arg(long, value_name = "TIME")]
     pub(super) time: Option<Stamp>,
@@ -86,9 +92,11 @@ pub(super) struct Init {
 pub(super) struct Publish {
     /// The folder with the files of the program, all of them.
     pub(super) folder: PathBuf,
-    /// The repository.
-    #[arg(long = "to", value_name = "REPO")]
-    pub(super) to: PathBuf,
+    /// The repository: a folder, s3://bucket/prefix, az://container/prefix or gs://bucket/prefix.
+    #[arg(long = "to", value_name = "REPO", value_parser = place())]
+    pub(super) to: Place,
+    #[command(flatten)]
+    pub(super) endpoint: EndpointArg,
     /// The version as people read it.
     #[arg(long, value_name = "V")]
     pub(super) version: Version,
@@ -182,8 +190,8 @@ pub(super) struct Serve {
 /// `updraft verify`
 #[derive(Debug, Args)]
 pub(super) struct Verify {
-    /// The repository.
-    pub(super) repo: PathBuf,
+    #[command(flatten)]
+    pub(super) repo: RepoArg,
     /// Print the result as one JSON object.
     #[arg(long)]
     pub(super) json: bool,

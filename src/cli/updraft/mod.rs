@@ -3,6 +3,7 @@
 mod args;
 mod bundle;
 mod mirror;
+mod prune;
 mod publish;
 mod serve;
 mod signing;
@@ -32,6 +33,7 @@ pub fn main() -> ExitCode {
         Command::Renew(args) => publish::renew(&args),
         Command::Bundle(what) => bundle::bundle(what),
         Command::Mirror(what) => mirror::mirror(&what),
+        Command::Prune(args) => prune::prune(&args),
         Command::Rollout(command) => steer::rollout(command),
         Command::Withdraw(args) => steer::withdraw(&args),
         Command::Promote(args) => steer::promote(&args),

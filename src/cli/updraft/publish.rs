@@ -13,9 +13,9 @@ use super::{Outcome, args, bytes, fail, say};
 
 pub(super) fn init(args: args::Init) -> Outcome {
     let order = publish::Init {
-        repository: args.repo,
+        repository: args.repo.place(),
         app: args.app,
-        keys: args.keys,
+        keys: args.keys.keys,
         now: args.time.unwrap_or_else(Stamp::now),
         lifetimes: Lifetimes::default(),
     };
@@ -33,7 +33,7 @@ pub(super) fn init(args: args::Init) -> Outcome {
 }
 
 pub(super) fn publish(args: args::Publish) -> Outcome {
-    let (json, dry_run, to) = (args.json, args.dry_run, args.to.display().to_string());
+    let (json, dry_run, to) = (args.json, args.dry_run, args.to.to_string());
     let keys = args.keys.keys.as_ref().map(|keys| format!(" --keys {}", keys.display())).unwrap_or_default();
     let has_wishes = args.forced || args.minimum.is_some() || !args.notes.is_empty();
     let order = order(args)?;
@@ -43,6 +43,7 @@ pub(super) fn publish(args: args::Publish) -> Outcome {
         let text = match stage {
             Stage::Read => "Reading",
             Stage::Pack => "Compressing",
+            Stage::Send => "Sending",
         };
         bar.show(text, done, total);
     });
@@ -104,7 +105,7 @@ fn order(args: args::Publish) -> Result<Order, Failure> {
         dry_run: args.dry_run,
         now,
         lifetimes: Lifetimes::of_days(args.days),
-        ..Order::new(args.folder, args.to, args.version)
+        ..Order::new(args.folder, args.endpoint.at(args.to), args.version)
     })
 }
 
@@ -152,7 +153,7 @@ fn told(report: &Report) -> String {
 pub(super) fn verify(args: &args::Verify) -> Outcome {
     let bar = Bar::new();
     let found =
-        publish::verify(&args.repo, Stamp::now(), 0, &|done, total| bar.show("Checking", done, total));
+        publish::verify(args.repo.place(), Stamp::now(), 0, &|done, total| bar.show("Checking", done, total));
     bar.close();
     let found = found.map_err(fail)?;
     if args.json {

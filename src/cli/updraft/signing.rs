@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use clap::builder::{OsStringValueParser, TypedValueParser as _};
+use clap::builder::{OsStringValueParser, TypedValueParser};
 
 use crate::publish::{Place, Signing};
 use crate::report::Failure;
@@ -33,11 +33,16 @@ impl DaysArg {
     }
 }
 
+/// Reads a place as a person writes it.
+pub(super) fn place() -> impl TypedValueParser<Value = Place> {
+    OsStringValueParser::new().try_map(Place::parse)
+}
+
 /// A repository: a folder, or the address of a store.
 #[derive(Debug, Args)]
 pub(super) struct RepoArg {
     /// The repository: a folder, s3://bucket/prefix, az://container/prefix or gs://bucket/prefix.
-    #[arg(value_name = "REPO", value_parser = OsStringValueParser::new().try_map(Place::parse))]
+    #[arg(value_name = "REPO", value_parser = place())]
     repo: Place,
     #[command(flatten)]
     endpoint: EndpointArg,

@@ -187,7 +187,7 @@ pub fn renew(
     now: Stamp,
     lifetimes: Lifetimes,
 ) -> Result<Vec<SignedFile>, SignError> {
-    follow_up(&state.root, state.targets.clone(), state.versions(), keys, now, lifetimes)
+    follow_up(&state.root, state.targets.clone(), state.taken(), keys, now, lifetimes)
 }
 
 /// Signs the timestamp anew; it takes nothing but the online key.

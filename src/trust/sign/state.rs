@@ -17,6 +17,8 @@ pub struct RepoState {
     pub(super) snapshot: Snapshot,
     pub(super) targets: Targets,
     releases: Vec<ReleaseTarget>,
+    /// The highest numbers of targets and snapshot that files have, be they part of it or not.
+    taken: (u64, u64),
 }
 
 /// When each part of the metadata runs out.
@@ -52,23 +54,53 @@ impl RepoState {
         let path = "metadata/root.json";
         let Some(bytes) = reader(path)? else { return Ok(None) };
         limit(path, &bytes, MAX_ROOT)?;
-        let root = Root::read_self_signed(path, &bytes)?;
+        let mut root = Root::read_self_signed(path, &bytes)?;
+        let mut before = None;
+        // A change of keys that was cut off may have left the next root without its copy: clients follow it.
+        while let Some(next) = next_root(reader, &root)? {
+            before = Some(std::mem::replace(&mut root, next));
+        }
+        let parts = match (Self::below(reader, &root), &before) {
+            // Cut off earlier still, all else is signed by the keys before; whoever signs next mends that.
+            (Err(SignError::Repository(TrustError::Signature { .. })), Some(before)) => {
+                Self::below(reader, before)
+            }
+            (parts, _) => parts,
+        };
+        let (timestamp, snapshot, targets) = parts?;
+        Ok(Some(Self::new(root, timestamp, snapshot, targets)))
+    }
 
+    /// What is signed by the keys in `root`.
+    fn below(reader: Reader<'_>, root: &Root) -> Result<(Timestamp, Snapshot, Targets), SignError> {
         let timestamp: Timestamp =
-            fetch(reader, "metadata/timestamp.json", MAX_TIMESTAMP, &root, &root.roles.timestamp, None)?;
+            fetch(reader, "metadata/timestamp.json", MAX_TIMESTAMP, root, &root.roles.timestamp, None)?;
         let meta = &timestamp.meta.snapshot;
         let path = format!("metadata/{}.snapshot.json", meta.version);
-        let snapshot: Snapshot = fetch(reader, &path, MAX_SNAPSHOT, &root, &root.roles.snapshot, Some(meta))?;
+        let snapshot: Snapshot = fetch(reader, &path, MAX_SNAPSHOT, root, &root.roles.snapshot, Some(meta))?;
         let gone = || TrustError::Dropped { file: path.clone(), gone: "targets.json".to_owned() };
         let meta = snapshot.meta.get("targets.json").ok_or_else(gone)?;
         let path = format!("metadata/{}.targets.json", meta.version);
-        let targets: Targets = fetch(reader, &path, MAX_TARGETS, &root, &root.roles.targets, Some(meta))?;
-        Ok(Some(Self::new(root, timestamp, snapshot, targets)))
+        let targets: Targets = fetch(reader, &path, MAX_TARGETS, root, &root.roles.targets, Some(meta))?;
+        Ok((timestamp, snapshot, targets))
     }
 
     pub(super) fn new(root: Root, timestamp: Timestamp, snapshot: Snapshot, targets: Targets) -> Self {
         let releases = target::releases(&targets);
-        Self { root, timestamp, snapshot, targets, releases }
+        let taken = (targets.head.version, snapshot.head.version);
+        Self { root, timestamp, snapshot, targets, releases, taken }
+    }
+
+    /// Takes note of a file there is: the next targets and snapshot get numbers that no file has.
+    pub fn pass_over(&mut self, path: &str) {
+        let number = |end: &str| path.strip_prefix("metadata/")?.strip_suffix(end)?.parse::<u64>().ok();
+        self.taken.0 = self.taken.0.max(number(".targets.json").unwrap_or(0));
+        self.taken.1 = self.taken.1.max(number(".snapshot.json").unwrap_or(0));
+    }
+
+    /// The versions that what comes next must be above.
+    pub(super) fn taken(&self) -> Versions {
+        Versions { targets: self.taken.0, snapshot: self.taken.1, ..self.versions() }
     }
 
     /// Every release, by channel, platform and number.
@@ -117,6 +149,20 @@ impl RepoState {
             targets: self.targets.head.version,
         }
     }
+}
+
+/// The root that follows `root`, if there is one and both have signed it.
+fn next_root(reader: Reader<'_>, root: &Root) -> Result<Option<Root>, SignError> {
+    let path = format!("metadata/{}.root.json", root.head.version.saturating_add(1));
+    let Some(bytes) = reader(&path)? else { return Ok(None) };
+    limit(&path, &bytes, MAX_ROOT)?;
+    let next = Root::read_self_signed(&path, &bytes)?;
+    Unverified::read(&path, &bytes)?.check(&root.keys, &root.roles.root)?;
+    let (found, wanted) = (next.head.version, root.head.version.saturating_add(1));
+    if found != wanted {
+        return Err(TrustError::Version { file: path, found, wanted }.into());
+    }
+    Ok(Some(next))
 }
 
 fn limit(path: &str, bytes: &[u8], limit: u64) -> Result<(), TrustError> {
