@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::fsx::FsError;
+use crate::install::RecordError;
 use crate::plan::PlanError;
 use crate::release::{
     App, BundleError, Channel, InvalidName, InvalidPath, ManifestError, Platform, RelPath, Version,
@@ -102,7 +103,7 @@ pub enum PublishError {
         /// The outer folder.
         outer: PathBuf,
     },
-    /// A file to be published is one of the keys.
+    /// A file to be published is a private key.
     #[error("\u{ab}{0}\u{bb} is one of the private keys")]
     KeyInTree(RelPath),
     /// Another publisher is at work.
@@ -149,6 +150,26 @@ pub enum PublishError {
     /// The release is the newest, so there is nothing to go back from.
     #[error("the release {0} is the newest: there is nothing to go back from")]
     NothingAfter(String),
+    /// It is no repository, install, bundle, manifest, metadata or key.
+    #[error("{} is nothing that Updraft knows", .0.display())]
+    NothingOurs(PathBuf),
+    /// The record of an install can't be read.
+    #[error(transparent)]
+    Record(RecordError),
+    /// It is not clear which root key is meant.
+    #[error("{}", match .0 {
+        Some(named) => format!("no root key, or more than one, has a name that begins with {named}"),
+        None => "it is not clear which root key is to be replaced".to_owned(),
+    })]
+    WhichRoot(Option<String>),
+    /// More root keys would have to sign than there are.
+    #[error("{threshold} of {keys} root keys can't sign")]
+    Threshold {
+        /// How many must sign.
+        threshold: u64,
+        /// How many there would be.
+        keys: u64,
+    },
     /// This program was built without stores.
     #[error("{0} can't be reached: this program was built without stores")]
     NoStores(String),
@@ -250,6 +271,7 @@ impl Fault for PublishError {
             Self::Plan(error) => error.code(),
             Self::Changing(_) | Self::TreeChanging(_) => ErrorCode::InUse,
             Self::Store(error) => error.code(),
+            Self::Record(error) => error.code(),
             Self::Busy(_) | Self::Pruning(_) => ErrorCode::Overtaken,
             Self::NotARepository(_)
             | Self::Project { .. }
@@ -298,6 +320,12 @@ impl Fault for PublishError {
             Self::NotFound { .. } => "See what there is: updraft rollout show REPO.",
             Self::Ambiguous(_) => "Name the version instead, or one --platform.",
             Self::NothingAfter(_) => "Name an older release, or withdraw this one.",
+            Self::NothingOurs(_) => {
+                "Name a repository, the folder of a program with its updater, a bundle, a manifest, a metadata file or a key."
+            }
+            Self::Record(error) => return error.hint(),
+            Self::WhichRoot(_) => "Name it with --id; updraft key list shows the names.",
+            Self::Threshold { .. } => "Choose another --threshold, or add a root key first.",
             Self::NoStores(_) => "Build it with the feature vendor, or name a folder.",
             Self::NotesText(_) => "Save it as UTF-8.",
             Self::NotesTwice { .. } => "Give one file for each language: notes.en.md, notes.zh-CN.md.",

@@ -91,7 +91,7 @@ impl Places {
         if !fsx::stat(&folder).if_present()?.is_some_and(|metadata| metadata.is_dir()) {
             return Err(PublishError::NotAFolder(order.folder.clone()));
         }
-        let keys = keys_of(repository, order.keys.as_deref())?;
+        let keys = keys_of(repository, order.keys.as_deref(), order.app.as_ref())?;
         let root = repository.root();
         let mut pairs = vec![("the keys in", keys.as_path(), folder.as_path())];
         if repository.is_folder() {
@@ -197,6 +197,12 @@ fn refuse_keys(tree: &Tree, hashes: &[Digest], keys: &Path) -> Result<(), Publis
         let digest = Digest::of(&fsx::read(&path, size)?);
         if let Some(at) = hashes.iter().position(|hash| *hash == digest) {
             return Err(PublishError::KeyInTree(tree.files[at].path.clone()));
+        }
+    }
+    // Those of other repositories are as little for everybody.
+    for file in tree.files.iter().filter(|file| (64..16 * 1024).contains(&file.mark.size)) {
+        if sign::is_private_key(&fsx::read(&file.native, 16 * 1024)?) {
+            return Err(PublishError::KeyInTree(file.path.clone()));
         }
     }
     Ok(())

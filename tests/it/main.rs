@@ -20,6 +20,8 @@ mod health;
 mod holders;
 #[cfg(unix)]
 mod host;
+#[cfg(unix)]
+mod inspect;
 #[cfg(feature = "checkpoints")]
 mod install_crash;
 #[cfg(all(unix, feature = "checkpoints"))]
@@ -28,6 +30,8 @@ mod install_swap;
 mod install_tree;
 #[cfg(all(unix, feature = "checkpoints"))]
 mod interlock;
+#[cfg(all(unix, feature = "vendor"))]
+mod keys;
 #[cfg(unix)]
 mod lying_mirrors;
 #[cfg(target_os = "linux")]

@@ -9,8 +9,10 @@ use crate::release::{App, Channel, Platform, Stamp, Version};
 
 use crate::publish::Place;
 
+use super::inspect::InspectArgs;
+use super::key::KeyCommand;
 use super::prune::PruneArgs;
-use super::signing::{DaysArg, EndpointArg, KeyArgs, RepoArg, place};
+use super::signing::{DaysArg, EndpointArg, KeyArgs, NewKeyArgs, RepoArg, place};
 use super::steer::{DowngradeArgs, NewSpread, PromoteArgs, RolloutCommand, WithdrawArgs};
 
 /// The whole command line.
@@ -50,6 +52,11 @@ pub(super) enum Command {
     /// Further places of the repository, told to every install in its signed metadata.
     #[command(subcommand)]
     Mirror(Mirror),
+    /// Shows what a repository, install, bundle, manifest, metadata file or key is. Believes and changes nothing.
+    Inspect(InspectArgs),
+    /// Which keys count, and how one takes the place of another.
+    #[command(subcommand)]
+    Key(KeyCommand),
     /// Removes old releases and everything that nobody needs any more.
     Prune(PruneArgs),
     /// Who may have a release: a share that grows, nobody, everybody.
@@ -78,6 +85,8 @@ pub(super) struct Init {
     pub(super) app: App,
     #[command(flatten)]
     pub(super) keys: KeyArgs,
+    #[command(flatten)]
+    pub(super) new: NewKeyArgs,
     /// Sign with this time instead of now (YYYY-MM-DDTHH:MM:SSZ).
     #[arg(long, value_name = "TIME")]
     pub(super) time: Option<Stamp>,

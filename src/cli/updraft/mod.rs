@@ -2,6 +2,8 @@
 
 mod args;
 mod bundle;
+mod inspect;
+mod key;
 mod mirror;
 mod prune;
 mod publish;
@@ -33,6 +35,8 @@ pub fn main() -> ExitCode {
         Command::Renew(args) => publish::renew(&args),
         Command::Bundle(what) => bundle::bundle(what),
         Command::Mirror(what) => mirror::mirror(&what),
+        Command::Inspect(args) => inspect::inspect(&args),
+        Command::Key(command) => key::key(command),
         Command::Prune(args) => prune::prune(&args),
         Command::Rollout(command) => steer::rollout(command),
         Command::Withdraw(args) => steer::withdraw(&args),

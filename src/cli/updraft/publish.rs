@@ -12,16 +12,24 @@ use crate::trust::sign::Lifetimes;
 use super::{Outcome, args, bytes, fail, say};
 
 pub(super) fn init(args: args::Init) -> Outcome {
+    let mut unlock = args.keys.unlock()?;
     let order = publish::Init {
         repository: args.repo.place(),
         app: args.app,
-        keys: args.keys.keys,
+        keys: args.keys.keys.clone(),
         now: args.time.unwrap_or_else(Stamp::now),
         lifetimes: Lifetimes::default(),
     };
-    let made = publish::init(&order).map_err(fail)?;
+    if !publish::has_keys(&order).map_err(fail)? {
+        unlock.passphrase = args.new.passphrase(&args.keys)?;
+    }
+    let made = publish::init_with(&order, &unlock).map_err(fail)?;
     say(&format!("The repository of {} is ready: {}", made.app, made.repository.display()));
-    let how = if made.keys_were_there { "The keys found there were used" } else { "New private keys" };
+    let how = match (made.keys_were_there, unlock.passphrase.is_some()) {
+        (true, _) => "The keys found there were used",
+        (false, true) => "New private keys, under the passphrase",
+        (false, false) => "New private keys, without a passphrase",
+    };
     say(&format!("{how}: {}", made.keys.display()));
     say("  root-1.key   keep offline: it replaces the other keys");
     say("  root-2.key   move to another place, a drawer say: it replaces root-1.key when that is lost");

@@ -1,13 +1,15 @@
 //! The metadata of a repository as it stands: read, verified against its own root, and ready to be followed up.
 
+use serde::Deserialize as _;
+
 use crate::fsx::FsError;
 use crate::release::{Channel, Platform, ReleaseNumber, Stamp};
 use crate::trust::limits::{MAX_ROOT, MAX_SNAPSHOT, MAX_TARGETS, MAX_TIMESTAMP};
 use crate::trust::metadata::{Kind, MetaFile, Role, Root, Snapshot, Targets, Timestamp, Unverified};
 use crate::trust::target::{self, ReleaseTarget};
-use crate::trust::{TrustError, Versions};
+use crate::trust::{PublicKey, TrustError, Versions};
 
-use super::SignError;
+use super::{KeyRole, SignError};
 
 /// The current metadata of a repository. Expired metadata is read too: it can be renewed.
 #[derive(Debug, Clone)]
@@ -126,6 +128,46 @@ impl RepoState {
     #[must_use]
     pub fn root_keys(&self) -> Vec<String> {
         self.root.roles.root.keyids.clone()
+    }
+
+    /// The names of the keys of a role.
+    #[must_use]
+    pub fn keys_of(&self, role: KeyRole) -> Vec<String> {
+        self.role(role).keyids.clone()
+    }
+
+    /// Whether a key counts for a role.
+    #[must_use]
+    pub fn is_key_of(&self, role: KeyRole, id: &str) -> bool {
+        self.role(role).keyids.iter().any(|known| known == id)
+    }
+
+    /// How many root keys a new root needs.
+    #[must_use]
+    pub fn root_threshold(&self) -> u64 {
+        self.root.roles.root.threshold
+    }
+
+    /// A key of the repository by its name.
+    #[must_use]
+    pub fn public_key(&self, id: &str) -> Option<PublicKey> {
+        PublicKey::deserialize(self.root.keys.get(id)?).ok()
+    }
+
+    /// The public half of the only key of a role.
+    pub(super) fn public_of(&self, role: KeyRole) -> Option<[u8; 32]> {
+        match self.role(role).keyids.as_slice() {
+            [id] => self.public_key(id)?.material()?.try_into().ok(),
+            _ => None,
+        }
+    }
+
+    fn role(&self, role: KeyRole) -> &Role {
+        match role {
+            KeyRole::Root => &self.root.roles.root,
+            KeyRole::Release => &self.root.roles.targets,
+            KeyRole::Online => &self.root.roles.timestamp,
+        }
     }
 
     /// When each part runs out.
