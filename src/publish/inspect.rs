@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::fsx::{self, Absent as _};
+use crate::fsx;
 use crate::install::{Install, Loaded, Record};
 use crate::release::{MAX_MANIFEST_BYTES, Manifest, Policy, RelPath, Stamp};
 use crate::trust::sign::{Expiries, Kept, KeyPair, KeyRole};
@@ -17,7 +17,6 @@ use super::{Looked, Place, PublishError, bundle};
 /// Something that was looked at.
 #[derive(Debug, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
-#[expect(clippy::large_enum_variant, reason = "one of them is made for one command")]
 pub enum Inspected {
     /// A repository.
     Repository(RepositoryView),

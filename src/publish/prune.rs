@@ -259,8 +259,7 @@ fn kept(releases: &[&Summary], keep: usize, now: Stamp) -> Kept {
             let step = exact.or_else(|| {
                 given
                     .clone()
-                    .filter(|step| step.number > named && step.number < number && step.barrier < named)
-                    .last()
+                    .rfind(|step| step.number > named && step.number < number && step.barrier < named)
             });
             if named != ReleaseNumber::NONE
                 && let Some(step) = step

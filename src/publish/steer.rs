@@ -415,8 +415,7 @@ fn stranded(state: &RepoState, release: &ReleaseTarget, after: &Summary) -> Opti
             && other.summary.barrier < barrier
             && other.summary.number != newest.summary.number
     };
-    let lost =
-        own >= barrier && release.summary.barrier < barrier && !others.iter().any(|other| is_step(other));
+    let lost = own >= barrier && release.summary.barrier < barrier && !others.iter().any(is_step);
     lost.then(|| {
         format!(
             "installs of {} below {barrier} can't come to {} any more: publish a release from {barrier} on that has no barrier",

@@ -68,7 +68,6 @@ pub(super) trait Store: std::fmt::Debug + Send + Sync {
 
 /// What a store answered instead of doing what was asked.
 #[derive(Debug, thiserror::Error)]
-#[cfg_attr(not(feature = "vendor"), expect(dead_code, reason = "only stores fail in these ways"))]
 pub enum StoreError {
     /// It did not answer, or its answers made no sense, all tries through.
     #[error("{store} can't be reached: {why}")]
