@@ -24,6 +24,7 @@ const ROOMS: &[&str] = &[
     "fleet",
     "component",
     "settings",
+    "package",
     "api",
     "cli",
 ];

@@ -10,6 +10,10 @@ mod draft;
 mod error;
 mod exclude;
 mod init;
+#[cfg(feature = "vendor")]
+mod legacy;
+#[cfg(feature = "vendor")]
+mod look;
 mod mirrors;
 mod notes;
 mod object;
@@ -27,12 +31,21 @@ pub use bundle::{BundleProgress, Export, Exported, Import, Imported, Listed, Loo
 pub use changes::{Changes, Forecast, forecast, full_download};
 pub use error::PublishError;
 pub use init::{Init, Initialised, default_keys, init};
+#[cfg(feature = "vendor")]
+pub use legacy::{Legacy, LegacyError, Taken, take_over};
+#[cfg(feature = "vendor")]
+pub use look::{Published, app_of, published};
 pub use mirrors::{MirrorChange, change_mirrors, mirrors};
 pub use order::{Barrier, Order, Report, Stage};
 pub use place::{InvalidStore, Place, StoreKind, StoreUrl};
 pub use run::{Progress, publish};
 pub use signing::{Signing, renew};
 pub use verify::{Flaw, Verified, is_soon, verify};
+
+#[cfg(feature = "vendor")]
+pub(crate) use look::tree;
+#[cfg(feature = "vendor")]
+pub(crate) use walk::Tree;
 
 /// How hard content is compressed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

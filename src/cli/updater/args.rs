@@ -56,6 +56,13 @@ pub enum Command {
     Confirm,
     /// Show the settings and where each comes from.
     Config,
+    /// Remove the files of the installed version and what the updater remembers, for uninstallers. Files that are
+    /// yours stay; the updater's own program, settings and keys are left to who laid them there.
+    Uninstall {
+        /// Really do it.
+        #[arg(long)]
+        yes: bool,
+    },
     /// Look whether this updater can work in this install: settings, record, keys and metadata. Changes nothing.
     SelfCheck {
         /// Settings that are to take the place of those there.
