@@ -43,7 +43,11 @@ mod tests {
             _ => None,
         };
         assert_eq!(single_file(&mount.join("usr/bin/my"), &variable), Some(image.clone()));
-        assert_eq!(single_file(&root.join("other/bin/x"), &variable), None, "a program started from the image");
+        assert_eq!(
+            single_file(&root.join("other/bin/x"), &variable),
+            None,
+            "a program started from the image"
+        );
         assert_eq!(single_file(&mount.join("usr/bin/my"), &|_| None), None);
     }
 

@@ -70,7 +70,11 @@ impl Program {
     ///
     /// # Errors
     /// If it is not there or the system would not start it.
-    pub fn start(&self, mark: Option<&Path>, updated_from: Option<&Version>) -> Result<Spawned, RestartError> {
+    pub fn start(
+        &self,
+        mark: Option<&Path>,
+        updated_from: Option<&Version>,
+    ) -> Result<Spawned, RestartError> {
         if fsx::stat_follow(&self.path).is_err() {
             return Err(RestartError::Gone(self.path.clone()));
         }

@@ -64,7 +64,8 @@ impl Install {
     fn remove_empty_folders(&self, record: &Record) -> Result<(), FsError> {
         let receipt = &record.receipt;
         let above = receipt.files.keys().chain(receipt.beside.keys()).flat_map(RelPath::ancestors);
-        let listed = receipt.folders.iter().flat_map(|path| std::iter::once(path.clone()).chain(path.ancestors()));
+        let listed =
+            receipt.folders.iter().flat_map(|path| std::iter::once(path.clone()).chain(path.ancestors()));
         let folders: BTreeSet<RelPath> = above.chain(listed).collect();
         for folder in folders.iter().rev().filter(|folder| !self.updater_dir().is_within(folder)) {
             let place = folder.under(self.root());

@@ -13,7 +13,8 @@ pub(super) fn member(
     size: u64,
     bytes: &mut impl io::Read,
 ) -> io::Result<()> {
-    let head = format!("{name:<16}{time:<12}{owner:<6}{owner:<6}{mode:<8}{size:<10}`\n", owner = 0, mode = 100_644);
+    let head =
+        format!("{name:<16}{time:<12}{owner:<6}{owner:<6}{mode:<8}{size:<10}`\n", owner = 0, mode = 100_644);
     out.write_all(head.as_bytes())?;
     if io::copy(bytes, out)? != size {
         return Err(io::ErrorKind::UnexpectedEof.into());

@@ -80,8 +80,10 @@ impl<'a> Control<'a> {
             return Err(PackageError::Value { what: "the version of a deb", text: version.to_owned(), rule });
         }
         let maintainer = layout.shown.maintainer.as_deref().filter(|text| is_maintainer(text));
-        let maintainer = maintainer
-            .ok_or(PackageError::Missing { what: "who to write to about the deb", option: "--vendor \"NAME <MAIL>\"" })?;
+        let maintainer = maintainer.ok_or(PackageError::Missing {
+            what: "who to write to about the deb",
+            option: "--vendor \"NAME <MAIL>\"",
+        })?;
         let home = format!("opt/{}", layout.shown.package);
         Ok(Self { version, architecture, maintainer, home })
     }
@@ -89,7 +91,9 @@ impl<'a> Control<'a> {
 
 fn is_version(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".+-~".contains(&byte);
-    text.starts_with(|first: char| first.is_ascii_digit()) && text.bytes().all(allowed) && !text.ends_with('-')
+    text.starts_with(|first: char| first.is_ascii_digit())
+        && text.bytes().all(allowed)
+        && !text.ends_with('-')
 }
 
 fn is_maintainer(text: &str) -> bool {
@@ -98,11 +102,7 @@ fn is_maintainer(text: &str) -> bool {
 }
 
 /// Writes the files to `aside`; gives the file, their sums and how many bytes they have.
-fn data(
-    layout: &Layout,
-    control: &Control<'_>,
-    aside: &Path,
-) -> Result<(File, String, u64), PackageError> {
+fn data(layout: &Layout, control: &Control<'_>, aside: &Path) -> Result<(File, String, u64), PackageError> {
     let mut tarball = Tarball::begin(fsx::create(aside)?, aside, layout.time);
     let mut sums = String::new();
     for item in &layout.items {

@@ -104,7 +104,8 @@ pub(super) fn policy(layout: &Layout, updater: &str) -> String {
 
 /// A name of actions: lower case letters, digits, dots and dashes alone.
 fn action(stem: &str) -> String {
-    let plain = |c: char| if c.is_ascii_alphanumeric() || ".-".contains(c) { c.to_ascii_lowercase() } else { '-' };
+    let plain =
+        |c: char| if c.is_ascii_alphanumeric() || ".-".contains(c) { c.to_ascii_lowercase() } else { '-' };
     stem.chars().map(plain).collect()
 }
 

@@ -139,7 +139,9 @@ impl Fault for PackageError {
             Self::NoUpdater(_) => "Name the updater built for that platform with --updater.",
             Self::OtherMachine { .. } => "Name the updater built for that platform with --updater.",
             Self::OtherRoot { .. } => "Take metadata/root.json of the repository that copies ask.",
-            Self::OwnSettings(_) => "Leave --source and --settings away, or take the file out of the release.",
+            Self::OwnSettings(_) => {
+                "Leave --source and --settings away, or take the file out of the release."
+            }
             Self::Form { .. } => "Make another form, or publish a release without it.",
             Self::Platform { .. } => "Name the platform with --platform.",
             Self::Exists(_) => "Remove it, or name another folder with --out.",

@@ -87,7 +87,8 @@ impl Shown {
                 return Err(PackageError::Value { what, text: text.clone(), rule });
             }
         }
-        let vendor = face.vendor.as_deref().map(|text| text.split('<').next().unwrap_or(text).trim().to_owned());
+        let vendor =
+            face.vendor.as_deref().map(|text| text.split('<').next().unwrap_or(text).trim().to_owned());
         Ok(Self {
             summary: face.summary.clone().unwrap_or_else(|| name.clone()),
             name,
@@ -173,9 +174,14 @@ mod tests {
 
     #[test]
     fn catalogue_names_come_from_the_homepage() {
-        assert_eq!(derived_id("https://www.acme.example/x", "my-app").as_deref(), Some("example.acme.my-app"));
+        assert_eq!(
+            derived_id("https://www.acme.example/x", "my-app").as_deref(),
+            Some("example.acme.my-app")
+        );
         assert_eq!(derived_id("http://localhost:80", "my-app"), None);
-        assert!(is_id("com.example.MyApp") && !is_id("myapp") && !is_id("com..x") && !is_id("com.example.1x"));
+        assert!(
+            is_id("com.example.MyApp") && !is_id("myapp") && !is_id("com..x") && !is_id("com.example.1x")
+        );
     }
 
     #[test]

@@ -38,7 +38,11 @@ impl Icon {
             return Ok(Self::Ico(bytes));
         }
         let text = String::from_utf8_lossy(&bytes[..bytes.len().min(4096)]).into_owned();
-        if text.contains("<svg") { Ok(Self::Svg(bytes)) } else { Err(refused("it is neither PNG, SVG nor ICO")) }
+        if text.contains("<svg") {
+            Ok(Self::Svg(bytes))
+        } else {
+            Err(refused("it is neither PNG, SVG nor ICO"))
+        }
     }
 
     /// The icon for Windows: a PNG of at most 256 pixels is put into the frame of one, which Windows Vista and later

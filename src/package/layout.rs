@@ -10,7 +10,9 @@ use crate::fsx::{self, Absent as _};
 use crate::install::Record;
 use crate::platform;
 use crate::publish::{self, Published, Tree};
-use crate::release::{App, Digest, Entry, Hasher, Manifest, Platform, RelPath, ReleaseNumber, Stamp, Version};
+use crate::release::{
+    App, Digest, Entry, Hasher, Manifest, Platform, RelPath, ReleaseNumber, Stamp, Version,
+};
 use crate::settings::Settings;
 use crate::trust::MAX_ROOT;
 
@@ -80,7 +82,10 @@ impl Layout {
             let record = Record::packed(manifest, *digest);
             let path = order.updater_dir.join("state/installed.json")?;
             let bytes = serde_json::to_vec(&record).map_err(std::io::Error::other);
-            items.push(Item::made(path.clone(), bytes.map_err(PackageError::writing(Path::new(path.as_str())))?));
+            items.push(Item::made(
+                path.clone(),
+                bytes.map_err(PackageError::writing(Path::new(path.as_str())))?,
+            ));
         }
         items.sort_by(|a, b| a.path.cmp(&b.path));
         let start = manifest.and_then(|manifest| Some(manifest.start.as_ref()?.path.clone()));
@@ -90,7 +95,8 @@ impl Layout {
             return Err(PackageError::Value { what: "the program to start", text, rule });
         }
         let earliest = Stamp::from_unix(EARLIEST);
-        let time = manifest.map(|manifest| manifest.published).or(order.time).unwrap_or(earliest).max(earliest);
+        let time =
+            manifest.map(|manifest| manifest.published).or(order.time).unwrap_or(earliest).max(earliest);
         Ok(Self {
             app,
             version,
@@ -138,7 +144,11 @@ impl Layout {
 
     /// The processor it needs, as platforms name it.
     pub(super) fn processor(&self) -> Option<&str> {
-        self.platform.as_str().split_once('-').map(|(_, processor)| processor).or_else(|| self.machine?.processor)
+        self.platform
+            .as_str()
+            .split_once('-')
+            .map(|(_, processor)| processor)
+            .or_else(|| self.machine?.processor)
     }
 
     /// The whole size of its files in bytes.
@@ -326,7 +336,8 @@ fn lay_root(order: &Order, published: Option<&Published>, items: &mut Vec<Item>)
         let bytes = fsx::read(&order.repository, MAX_ROOT)?;
         let root: serde_json::Value = serde_json::from_slice(&bytes).unwrap_or_default();
         if root["signed"]["_type"] != "root" {
-            let (text, rule) = (order.repository.display().to_string(), "it is neither a repository nor a root.json");
+            let (text, rule) =
+                (order.repository.display().to_string(), "it is neither a repository nor a root.json");
             return Err(PackageError::Value { what: "the root keys", text, rule });
         }
         items.retain(|item| item.path != path);

@@ -44,7 +44,8 @@ impl Machine {
 
     /// Its name as that of a platform.
     pub(super) fn name(self) -> String {
-        self.processor.map_or_else(|| self.system.to_owned(), |processor| format!("{}-{processor}", self.system))
+        self.processor
+            .map_or_else(|| self.system.to_owned(), |processor| format!("{}-{processor}", self.system))
     }
 }
 

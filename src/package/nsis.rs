@@ -107,7 +107,8 @@ fn blanks(layout: &Layout, has_icon: bool) -> Vec<(&'static str, String)> {
     };
     let line = |made: Option<String>| made.unwrap_or_default();
     let key = "${UNINSTALL_KEY}";
-    let value = |name: &str, said: &str| format!("  WriteRegStr HKCU \"{key}\" \"{name}\" \"{}\"", text(said));
+    let value =
+        |name: &str, said: &str| format!("  WriteRegStr HKCU \"{key}\" \"{name}\" \"{}\"", text(said));
     vec![
         ("NAME", text(&shown.name)),
         ("NAME_MENU", text(&shown.name).replace('&', "&&")),
@@ -116,7 +117,13 @@ fn blanks(layout: &Layout, has_icon: bool) -> Vec<(&'static str, String)> {
         ("UPDATER", native(&layout.updater)),
         ("UPDATER_FILE", native(&layout.updater_file)),
         ("OUT", installer(layout)),
-        ("ICON", line(has_icon.then(|| "!define MUI_ICON \"setup.ico\"\n!define MUI_UNICON \"setup.ico\"".to_owned()))),
+        (
+            "ICON",
+            line(
+                has_icon
+                    .then(|| "!define MUI_ICON \"setup.ico\"\n!define MUI_UNICON \"setup.ico\"".to_owned()),
+            ),
+        ),
         ("DISPLAY_ICON", start.clone().unwrap_or_else(|| native(&layout.updater_file))),
         ("PUBLISHER", line(shown.vendor.as_ref().map(|vendor| value("Publisher", vendor)))),
         ("HOMEPAGE", line(shown.homepage.as_ref().map(|page| value("URLInfoAbout", page)))),

@@ -29,7 +29,8 @@ pub(super) fn write(layout: &Layout, file: File, path: &Path) -> Result<(), Pack
             Kind::Folder => zip.add_directory(name, plain.unix_permissions(0o755)).map_err(failed)?,
             Kind::Link(target) => zip.add_symlink(name, target, plain).map_err(failed)?,
             Kind::File { from, size, mode } => {
-                let options = plain.compression_method(CompressionMethod::Deflated).compression_level(Some(9));
+                let options =
+                    plain.compression_method(CompressionMethod::Deflated).compression_level(Some(9));
                 let options = options.unix_permissions(*mode).large_file(*size >= LARGE);
                 zip.start_file(name, options).map_err(failed)?;
                 io::copy(&mut from.open(&item.path)?, &mut zip).map_err(PackageError::writing(path))?;

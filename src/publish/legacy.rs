@@ -160,8 +160,11 @@ impl Fault for LegacyError {
         Some(match self {
             Self::Fs(error) => return error.hint(),
             Self::Folder(error) => return error.hint(),
-            Self::Missing { .. } => "Name the folder with the newest files (FileFolder on the old server).".to_owned(),
-            _ => "Name the UpdateConfiguration.xml of the old server, or publish the folder without it.".to_owned(),
+            Self::Missing { .. } => {
+                "Name the folder with the newest files (FileFolder on the old server).".to_owned()
+            }
+            _ => "Name the UpdateConfiguration.xml of the old server, or publish the folder without it."
+                .to_owned(),
         })
     }
 }
@@ -196,7 +199,8 @@ impl Legacy {
             files.insert(path, size);
         }
         let version = property(root, &["ClientVersion"]);
-        let version = version.map(|text| number("ClientVersion", &text, line(&document, root))).transpose()?;
+        let version =
+            version.map(|text| number("ClientVersion", &text, line(&document, root))).transpose()?;
         Ok(Self { version: version.unwrap_or(1), files })
     }
 }
@@ -213,7 +217,8 @@ fn is_unit(node: Node<'_, '_>) -> bool {
 fn property(node: Node<'_, '_>, names: &[&str]) -> Option<String> {
     names.iter().find_map(|name| {
         let child = node.children().find(|child| {
-            child.has_tag_name(*name) || (child.has_tag_name("property") && child.attribute("name") == Some(name))
+            child.has_tag_name(*name)
+                || (child.has_tag_name("property") && child.attribute("name") == Some(name))
         });
         let inner = |child: Node<'_, '_>| {
             let value = child.attribute("value").map(str::to_owned);
@@ -226,7 +231,9 @@ fn property(node: Node<'_, '_>, names: &[&str]) -> Option<String> {
 }
 
 fn number(name: &'static str, text: &str, line: u32) -> Result<u64, LegacyError> {
-    let plain = text.split_once('.').map_or(text, |(whole, part)| if part.trim_matches('0').is_empty() { whole } else { text });
+    let plain = text
+        .split_once('.')
+        .map_or(text, |(whole, part)| if part.trim_matches('0').is_empty() { whole } else { text });
     plain.parse().map_err(|_why| LegacyError::Number { name, text: text.chars().take(40).collect(), line })
 }
 

@@ -36,6 +36,8 @@ mod memory;
 mod mirrors;
 #[cfg(unix)]
 mod network;
+#[cfg(all(target_os = "linux", feature = "vendor"))]
+mod package;
 #[cfg(unix)]
 mod policies;
 #[cfg(target_os = "linux")]
@@ -60,6 +62,8 @@ mod self_check;
 #[cfg(unix)]
 mod serve;
 mod settings;
+#[cfg(all(target_os = "linux", feature = "vendor"))]
+mod single_file;
 #[cfg(unix)]
 mod steer;
 #[cfg(unix)]

@@ -40,6 +40,9 @@ pub enum Command {
         #[arg(last = true, value_name = "ARGUMENT")]
         args: Vec<OsString>,
     },
+    /// Update an install that belongs to the system, for all its users; an administrator runs this, through pkexec
+    /// or sudo. Takes nothing from its caller: no other option but --json, no variable, and it starts no program.
+    UpdateForAll,
     /// Show what an update would do to each file.
     Plan,
     /// Say whether updates can be installed here: rights, volumes, room. No network, changes nothing.
@@ -72,7 +75,7 @@ pub enum Command {
 }
 
 /// Where and how.
-#[derive(Debug, Clone, Default, ClapArgs)]
+#[derive(Debug, Clone, Default, PartialEq, ClapArgs)]
 pub struct Common {
     /// The folder of the program; the one above the updater's if not given.
     #[arg(long, global = true, value_name = "FOLDER")]
@@ -134,7 +137,7 @@ pub struct Common {
 }
 
 /// Who handed over; set by the program through the library.
-#[derive(Debug, Clone, Default, ClapArgs)]
+#[derive(Debug, Clone, Default, PartialEq, ClapArgs)]
 pub struct HandoverArgs {
     /// The process to wait for.
     #[arg(long, global = true, value_name = "PID")]

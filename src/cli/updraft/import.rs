@@ -25,7 +25,8 @@ pub(super) fn look(args: &args::Init) -> Result<Option<Import>, Failure> {
 /// Publishes what was listed as the first release.
 pub(super) fn publish(import: Import, repository: PathBuf, keys: PathBuf, now: Stamp) -> Outcome {
     let Import { folder, platform, taken } = import;
-    let version = taken.version.to_string().parse().map_err(|error| fail(publish::PublishError::Name(error)))?;
+    let version =
+        taken.version.to_string().parse().map_err(|error| fail(publish::PublishError::Name(error)))?;
     let order = Order {
         keys: Some(keys),
         platform,
@@ -42,8 +43,12 @@ pub(super) fn publish(import: Import, repository: PathBuf, keys: PathBuf, now: S
     }
     if let Some(first) = taken.changed.first() {
         let count = taken.changed.len();
-        say(&format!("{count} files have another size than the list says, such as {first}; they are as they lie there."));
+        say(&format!(
+            "{count} files have another size than the list says, such as {first}; they are as they lie there."
+        ));
     }
-    say("A copy with these files and a folder `updater` beside them updates from here; nothing is fetched twice.");
+    say(
+        "A copy with these files and a folder `updater` beside them updates from here; nothing is fetched twice.",
+    );
     Ok(0)
 }
