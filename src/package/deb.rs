@@ -15,7 +15,7 @@ use super::md5::Md5;
 use super::tarball::Tarball;
 use super::{Layout, PackageError, finished};
 
-const FORMAT: &str = "deb";
+const FORMAT: &str = "a deb";
 
 /// Writes the package.
 pub(super) fn write(layout: &Layout, out: &Path) -> Result<PathBuf, PackageError> {
@@ -196,6 +196,13 @@ fn meta(
     let mut tarball = Tarball::begin(Vec::new(), path, layout.time);
     tarball.file("control", text.as_bytes(), 0o644)?;
     tarball.file("md5sums", sums.as_bytes(), 0o644)?;
+    // A line of that list ends at the first space.
+    let is_line = |item: &&Item| item.keep && !item.path.as_str().contains(char::is_whitespace);
+    let kept = layout.items.iter().filter(is_line);
+    let kept: String = kept.map(|item| format!("/{home}/{}\n", item.path)).collect();
+    if !kept.is_empty() {
+        tarball.file("conffiles", kept.as_bytes(), 0o644)?;
+    }
     tarball.file("prerm", before_removal.as_bytes(), 0o755)?;
     tarball.finish()
 }

@@ -77,7 +77,7 @@ pub enum PackageError {
     #[error("the release has its own {0}, so the settings of copies are in it already")]
     OwnSettings(RelPath),
     /// The form can't have what the release has.
-    #[error("a {format} can't have \u{ab}{path}\u{bb}: {why}")]
+    #[error("{format} can't have \u{ab}{path}\u{bb}: {why}")]
     Form {
         /// The form.
         format: &'static str,
@@ -87,7 +87,7 @@ pub enum PackageError {
         why: &'static str,
     },
     /// The form is not for that platform.
-    #[error("a {format} is not for {platform}")]
+    #[error("{format} is not for {platform}")]
     Platform {
         /// The form.
         format: &'static str,

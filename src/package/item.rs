@@ -14,6 +14,8 @@ pub(super) struct Item {
     pub(super) path: RelPath,
     /// What it is.
     pub(super) kind: Kind,
+    /// Whether a copy that is there already is the user's and stays.
+    pub(super) keep: bool,
 }
 
 /// What an item is.
@@ -47,7 +49,12 @@ impl Item {
     /// A file that we make.
     pub(super) fn made(path: RelPath, bytes: Vec<u8>) -> Self {
         let size = bytes.len() as u64;
-        Self { path, kind: Kind::File { from: Bytes::Made(bytes), size, mode: 0o644 } }
+        Self::new(path, Kind::File { from: Bytes::Made(bytes), size, mode: 0o644 })
+    }
+
+    /// An item that is the release's.
+    pub(super) fn new(path: RelPath, kind: Kind) -> Self {
+        Self { path, kind, keep: false }
     }
 
     /// Whether it is a regular file.

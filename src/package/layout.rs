@@ -11,7 +11,7 @@ use crate::install::Record;
 use crate::platform;
 use crate::publish::{self, Published, Tree};
 use crate::release::{
-    App, Digest, Entry, Hasher, Manifest, Platform, RelPath, ReleaseNumber, Stamp, Version,
+    App, Digest, Entry, Hasher, Manifest, Platform, Policy, RelPath, ReleaseNumber, Stamp, Version,
 };
 use crate::settings::Settings;
 use crate::trust::MAX_ROOT;
@@ -209,12 +209,13 @@ fn of_release(
                         size: file.size,
                         mode: file.mode,
                     },
+                    keep: file.policy != Policy::Replace,
                 }),
                 Some(_) => wrong.push(format!("{} differs", file.path)),
                 None => wrong.push(format!("{} is missing", file.path)),
             },
             Entry::Link(link) if links.remove(&link.path) == Some(&link.target) => {
-                items.push(Item { path: link.path.clone(), kind: Kind::Link(link.target.clone()) });
+                items.push(Item::new(link.path.clone(), Kind::Link(link.target.clone())));
             }
             Entry::Link(link) => wrong.push(format!("the link {} differs", link.path)),
         }
@@ -229,7 +230,7 @@ fn of_release(
         return Err(PackageError::NotTheRelease { folder, release, what: wrong });
     }
     let folders = manifest.folders.iter();
-    items.extend(folders.map(|path| Item { path: path.clone(), kind: Kind::Folder }));
+    items.extend(folders.map(|path| Item::new(path.clone(), Kind::Folder)));
     let own = |path: &&&RelPath| !path.is_within(&order.updater_dir);
     let left_out = files.keys().chain(links.keys()).filter(own).map(|path| (*path).clone()).collect();
     Ok((items, left_out))
@@ -241,11 +242,11 @@ fn of_folder(tree: &Tree) -> Result<Vec<Item>, PackageError> {
     for file in &tree.files {
         let from = Bytes::Disk(file.native.clone(), hash(&file.native)?);
         let kind = Kind::File { from, size: file.mark.size, mode: file.mode };
-        items.push(Item { path: file.path.clone(), kind });
+        items.push(Item::new(file.path.clone(), kind));
     }
     let links = tree.links.iter();
-    items.extend(links.map(|link| Item { path: link.path.clone(), kind: Kind::Link(link.target.clone()) }));
-    items.extend(tree.folders.iter().map(|path| Item { path: path.clone(), kind: Kind::Folder }));
+    items.extend(links.map(|link| Item::new(link.path.clone(), Kind::Link(link.target.clone()))));
+    items.extend(tree.folders.iter().map(|path| Item::new(path.clone(), Kind::Folder)));
     Ok(items)
 }
 
@@ -301,7 +302,7 @@ fn lay_updater(
     let path = order.updater_dir.join(if is_windows { "updater.exe" } else { "updater" })?;
     let (size, digest) = (fsx::stat_follow(&file)?.len(), hash(&file)?);
     let kind = Kind::File { from: Bytes::Disk(file, digest), size, mode: 0o755 };
-    items.push(Item { path: path.clone(), kind });
+    items.push(Item::new(path.clone(), kind));
     Ok((path, machine))
 }
 

@@ -13,7 +13,7 @@ use super::folder::lay;
 use super::item::{Item, Kind};
 use super::{Layout, PackageError};
 
-const FORMAT: &str = "installer for Windows";
+const FORMAT: &str = "an installer for Windows";
 /// What a path may have so that with the usual place of programs it stays below 260.
 const LONGEST: usize = 180;
 
@@ -81,7 +81,14 @@ fn one(item: &Item, number: usize, folder: &Path, install: &mut String) -> Resul
             lay(item, &folder.join("files").join(&file))?;
             let above = item.path.parent().map(|above| format!("\\{}", native(&above))).unwrap_or_default();
             writeln!(install, "  SetOutPath \"$INSTDIR{above}\"").ok();
-            writeln!(install, "  File \"/oname={}\" \"files/{file}\"", text(item.path.name())).ok()
+            let lay = format!("  File \"/oname={}\" \"files/{file}\"", text(item.path.name()));
+            if item.keep {
+                // The user's, where there is one from before.
+                writeln!(install, "  ${{IfNot}} ${{FileExists}} \"$INSTDIR\\{path}\"\n  {lay}\n  ${{EndIf}}")
+                    .ok()
+            } else {
+                writeln!(install, "{lay}").ok()
+            }
         }
     };
     Ok(())

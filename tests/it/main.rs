@@ -7,6 +7,7 @@ mod acceptance;
 mod bad_input;
 #[cfg(unix)]
 mod bundle;
+mod c_interface;
 #[cfg(unix)]
 mod check;
 #[cfg(feature = "checkpoints")]
@@ -20,6 +21,8 @@ mod health;
 mod holders;
 #[cfg(unix)]
 mod host;
+#[cfg(unix)]
+mod hosts;
 #[cfg(feature = "checkpoints")]
 mod install_crash;
 #[cfg(all(unix, feature = "checkpoints"))]

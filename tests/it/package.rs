@@ -10,6 +10,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 use super::support::world::{Running, World, expect, tree, updraft, wait_for, write};
 
@@ -37,7 +38,24 @@ fn publish(world: &World, version: &str) -> String {
     expect(&mut command, 0)
 }
 
+/// The updater without what only a debugger needs: that would be most of every package.
+fn small_updater() -> &'static Path {
+    static MADE: OnceLock<PathBuf> = OnceLock::new();
+    MADE.get_or_init(|| {
+        let own = Path::new(env!("CARGO_BIN_EXE_updater"));
+        let small = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("updater-{}", std::process::id()));
+        let stripped = Command::new("strip").arg("-o").arg(&small).arg(own).status();
+        if stripped.is_ok_and(|status| status.success()) { small } else { own.to_path_buf() }
+    })
+}
+
 fn package(world: &World, out: &str, more: &[&str]) -> Command {
+    let mut command = package_with_any_updater(world, out, more);
+    command.arg("--updater").arg(small_updater());
+    command
+}
+
+fn package_with_any_updater(world: &World, out: &str, more: &[&str]) -> Command {
     let mut command = updraft();
     command.arg("package").arg(world.build()).arg("--repo").arg(world.repo()).arg("--out");
     command.arg(world.path(out)).args(["--source", &world.source]).args(more);
@@ -150,6 +168,7 @@ fn a_deb_is_what_dpkg_and_a_desktop_expect() {
     expect(Command::new("dpkg-deb").arg("-x").arg(deb("one")).arg(&root), 0);
     expect(Command::new("dpkg-deb").arg("-e").arg(deb("one")).arg(root.join("DEBIAN")), 0);
     expect(Command::new("md5sum").args(["-c", "--quiet", "DEBIAN/md5sums"]).current_dir(&root), 0);
+    assert_eq!(fs::read_to_string(root.join("DEBIAN/conffiles")).unwrap(), "/opt/app/conf/user.ini\n");
     let copy = root.join("opt/app");
     assert_eq!(listing(&copy), listing(&world.build()));
     assert_eq!(fs::read_link(root.join("usr/bin/app")).unwrap(), PathBuf::from("../../opt/app/bin/my app"));
@@ -192,7 +211,7 @@ fn a_package_without_the_repository_keeps_what_is_right() {
 fn a_package_that_could_not_work_is_refused() {
     let world = world();
     let refused = |more: &[&str], code: i32, text: &str| {
-        let said = expect(&mut package(&world, "dist", more), code);
+        let said = expect(&mut package_with_any_updater(&world, "dist", more), code);
         assert!(said.contains(text), "{text} in {said}");
         assert!(!world.path("dist").exists() || fs::read_dir(world.path("dist")).unwrap().next().is_none());
     };
@@ -258,7 +277,7 @@ fn the_installers_script_is_one_that_makensis_takes() {
         "--vendor",
         "ACME $1",
     ];
-    let said = expect(&mut package(&world, "dist", &more), 0);
+    let said = expect(&mut package_with_any_updater(&world, "dist", &more), 0);
     assert!(said.contains("makensis "), "{said}");
     let folder = world.path("dist/app-setup");
     let script = fs::read_to_string(folder.join("setup.nsi")).unwrap();

@@ -15,7 +15,7 @@ use crate::settings::Fragment;
 /// does. Exit codes: 0 done or nothing to do, 10 an update is available (check), 11 it is required, 20
 /// cancelled, 30 network, 40 trust, 50 disk or permission, 60 the program or another updater is busy, 64 usage,
 /// 70 rolled back.
-#[derive(Debug, Parser)]
+#[derive(Debug, Clone, Parser)]
 #[command(name = "updater", version, max_term_width = 100, args_conflicts_with_subcommands = false)]
 pub struct Args {
     /// What to do.
