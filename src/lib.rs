@@ -40,8 +40,11 @@ pub mod serve;
 
 pub mod settings;
 
+#[cfg(feature = "vendor")]
+pub mod package;
+
 pub mod api;
 
 pub mod cli;
 
-pub use api::{can_update, confirm_healthy, hand_over_to_updater, has_new_version};
+pub use api::{can_update, confirm_healthy, hand_over_to_updater, has_new_version, updated_from};

@@ -2,6 +2,7 @@
 //!
 //! The calls never harm the program: whatever goes wrong, it can go on (fail open).
 
+mod place;
 mod queue;
 
 use std::ffi::OsString;
@@ -11,7 +12,7 @@ use std::time::Duration;
 
 use crate::engine::{self, CheckResult, Duty, Setup};
 use crate::fsx;
-use crate::host::{self, CONFIRM_VARIABLE, Handover};
+use crate::host::{self, CONFIRM_VARIABLE, Handover, UPDATED_FROM_VARIABLE};
 use crate::install::Install;
 use crate::platform::process::exe_name;
 use crate::release::RelPath;
@@ -46,14 +47,16 @@ impl Updater {
         Self { folder }
     }
 
-    /// The updater beside the running program: `updater/` in the program's folder or one of those above it.
+    /// The updater beside the running program: `updater/` in the program's folder or one of those above it, or
+    /// `<program>.updater/` beside a program that is a single file. A program that runs out of an AppImage is looked
+    /// for beside that file.
     ///
     /// # Errors
     /// If there is none.
     pub fn beside_this_program() -> Result<Self, Failure> {
         let exe = std::env::current_exe().ok().and_then(|exe| fsx::canonical(&exe).ok()).unwrap_or_default();
-        let folders = exe.ancestors().skip(1).map(|folder| folder.join("updater"));
-        let found = folders.into_iter().find(|folder| fsx::exists(&folder.join(FILE_NAME)).unwrap_or(false));
+        let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
+        let found = place::beside(&exe).or_else(|| place::beside(&place::single_file(&exe, &variable)?));
         found.map(Self::in_folder).ok_or_else(|| Failure {
             code: ErrorCode::Config,
             message: format!("no updater lies beside {}", exe.display()),
@@ -193,6 +196,13 @@ pub fn can_update() -> Result<(), Vec<Obstacle>> {
 /// If there is no updater or it can't be started.
 pub fn hand_over_to_updater() -> Result<(), Failure> {
     Updater::beside_this_program()?.hand_over(Asked::ByItself)
+}
+
+/// The version this program was updated from, if it was started by the updater right after that: for a line such as
+/// "updated from 1.0". Programs in other languages read the variable `UPDRAFT_UPDATED_FROM`.
+#[must_use]
+pub fn updated_from() -> Option<String> {
+    std::env::var(UPDATED_FROM_VARIABLE).ok().filter(|version| !version.is_empty())
 }
 
 /// Says that this version runs well. Called some time after the start, when the program is usable; without an

@@ -7,8 +7,8 @@ mod restart;
 
 pub use handover::{Handover, HandoverError};
 pub use health::{
-    ASKED_VARIABLE, CONFIRM_VARIABLE, Next, STARTS, Verdict, confirm, expect_confirmation, next,
-    was_just_asked, watch,
+    ASKED_VARIABLE, CONFIRM_VARIABLE, Next, STARTS, UPDATED_FROM_VARIABLE, Verdict, confirm,
+    expect_confirmation, next, was_just_asked, watch,
 };
 pub use leave::{Leaving, wait_until_gone};
 pub use restart::{Program, RestartError};

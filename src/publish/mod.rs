@@ -12,6 +12,10 @@ mod exclude;
 mod init;
 mod inspect;
 mod keyring;
+#[cfg(feature = "vendor")]
+mod legacy;
+#[cfg(feature = "vendor")]
+mod look;
 mod mirrors;
 mod notes;
 mod object;
@@ -34,6 +38,10 @@ pub use error::PublishError;
 pub use init::{Init, Initialised, default_keys, has_keys, init, init_with};
 pub use inspect::{Inspected, InstallView, KeyView, ManifestView, MetadataView, RepositoryView, inspect};
 pub use keyring::{KeyChange, KeyChanged, KeyList, KeyOrder, KeyStanding, change_keys, keys};
+#[cfg(feature = "vendor")]
+pub use legacy::{Legacy, LegacyError, Taken, take_over};
+#[cfg(feature = "vendor")]
+pub use look::{Published, app_of, published};
 pub use mirrors::{MirrorChange, change_mirrors, mirrors};
 pub use order::{Barrier, Order, Report, Stage};
 pub use place::{InvalidStore, Place, StoreKind, StoreUrl};
@@ -42,6 +50,11 @@ pub use run::{Progress, publish};
 pub use signing::{Signing, renew};
 pub use store::StoreError;
 pub use verify::{Flaw, Verified, is_soon, verify};
+
+#[cfg(feature = "vendor")]
+pub(crate) use look::tree;
+#[cfg(feature = "vendor")]
+pub(crate) use walk::Tree;
 
 /// How hard content is compressed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

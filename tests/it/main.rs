@@ -7,6 +7,7 @@ mod acceptance;
 mod bad_input;
 #[cfg(unix)]
 mod bundle;
+mod c_interface;
 #[cfg(unix)]
 mod check;
 #[cfg(feature = "checkpoints")]
@@ -20,6 +21,8 @@ mod health;
 mod holders;
 #[cfg(unix)]
 mod host;
+#[cfg(unix)]
+mod hosts;
 #[cfg(unix)]
 mod inspect;
 #[cfg(feature = "checkpoints")]
@@ -40,6 +43,8 @@ mod memory;
 mod mirrors;
 #[cfg(unix)]
 mod network;
+#[cfg(all(target_os = "linux", feature = "vendor"))]
+mod package;
 #[cfg(unix)]
 mod policies;
 #[cfg(target_os = "linux")]
@@ -66,6 +71,8 @@ mod self_check;
 #[cfg(unix)]
 mod serve;
 mod settings;
+#[cfg(all(target_os = "linux", feature = "vendor"))]
+mod single_file;
 #[cfg(unix)]
 mod steer;
 #[cfg(unix)]

@@ -37,7 +37,7 @@ pub(super) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Makes the keys and an empty repository.
-    Init(Init),
+    Init(Box<Init>),
     /// Publishes a folder as a new release, if anything in it changed.
     Publish(Box<Publish>),
     /// Serves a repository, or a folder of repositories, over HTTP.
@@ -68,6 +68,9 @@ pub(super) enum Command {
     Promote(PromoteArgs),
     /// Leads installs back to an older release.
     Downgrade(DowngradeArgs),
+    /// Puts the updater, its settings and the root keys beside the program: what people install first.
+    #[cfg(feature = "vendor")]
+    Package(Box<super::package::Package>),
     /// Shows an update on this machine: a vendor, a server and an installed program in one folder.
     Demo(crate::cli::demo::DemoArgs),
 }
@@ -76,7 +79,8 @@ pub(super) enum Command {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     updraft init ./repo --app MyApp\n  \
-    updraft init s3://bucket/MyApp --app MyApp --keys ~/keys/MyApp")]
+    updraft init s3://bucket/MyApp --app MyApp --keys ~/keys/MyApp\n  \
+    updraft init ./repo --app MyApp --import UpdateConfiguration.xml --folder FileFolder")]
 pub(super) struct Init {
     #[command(flatten)]
     pub(super) repo: RepoArg,
@@ -90,6 +94,18 @@ pub(super) struct Init {
     /// Sign with this time instead of now (YYYY-MM-DDTHH:MM:SSZ).
     #[arg(long, value_name = "TIME")]
     pub(super) time: Option<Stamp>,
+    /// Take over a program from OAUS: publish what its UpdateConfiguration.xml lists as release 1.
+    #[cfg(feature = "vendor")]
+    #[arg(long, value_name = "FILE", requires = "folder")]
+    pub(super) import: Option<PathBuf>,
+    /// Where those files lie, the old server's FileFolder.
+    #[cfg(feature = "vendor")]
+    #[arg(long, value_name = "DIR", requires = "import")]
+    pub(super) folder: Option<PathBuf>,
+    /// What release 1 runs on.
+    #[cfg(feature = "vendor")]
+    #[arg(long, value_name = "NAME", requires = "import", default_value = "any")]
+    pub(super) platform: Platform,
 }
 
 /// `updraft publish`

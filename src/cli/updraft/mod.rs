@@ -2,9 +2,13 @@
 
 mod args;
 mod bundle;
+#[cfg(feature = "vendor")]
+mod import;
 mod inspect;
 mod key;
 mod mirror;
+#[cfg(feature = "vendor")]
+mod package;
 mod prune;
 mod publish;
 mod serve;
@@ -28,7 +32,7 @@ pub fn main() -> ExitCode {
         Err(error) => return super::usage(&error),
     };
     let result = match cli.command {
-        Command::Init(args) => publish::init(args),
+        Command::Init(args) => publish::init(*args),
         Command::Publish(args) => publish::publish(*args),
         Command::Serve(args) => serve::serve(&args),
         Command::Verify(args) => publish::verify(&args),
@@ -42,6 +46,8 @@ pub fn main() -> ExitCode {
         Command::Withdraw(args) => steer::withdraw(&args),
         Command::Promote(args) => steer::promote(&args),
         Command::Downgrade(args) => steer::downgrade(&args),
+        #[cfg(feature = "vendor")]
+        Command::Package(args) => package::package(*args),
         Command::Demo(args) => super::demo::run(&args).map(|()| 0),
     };
     match result {

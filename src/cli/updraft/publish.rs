@@ -13,6 +13,8 @@ use super::{Outcome, args, bytes, fail, say};
 
 pub(super) fn init(args: args::Init) -> Outcome {
     let mut unlock = args.keys.unlock()?;
+    #[cfg(feature = "vendor")]
+    let taken = super::import::look(&args)?;
     let order = publish::Init {
         repository: args.repo.place(),
         app: args.app,
@@ -37,6 +39,10 @@ pub(super) fn init(args: args::Init) -> Outcome {
     say("  online.key   signs timestamps; needed wherever you publish or renew");
     say("Whoever has these keys can update every install. Never put that folder on a web server.");
     say(&format!("Ship {} beside the updater of every install.", made.root.display()));
+    #[cfg(feature = "vendor")]
+    if let Some(taken) = taken {
+        return super::import::publish(taken, made.repository, made.keys, order.now);
+    }
     Ok(0)
 }
 

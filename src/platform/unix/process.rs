@@ -109,6 +109,13 @@ pub fn holders(folder: &Path, _files: &[PathBuf]) -> Vec<Holder> {
     os::holders(folder)
 }
 
+/// The program by which a person gets the rights of the system for one command.
+#[must_use]
+pub fn asks_for_rights() -> Option<&'static str> {
+    let polkit = Path::new("/usr/bin/pkexec");
+    Some(if cfg!(target_os = "linux") && polkit.is_file() { "pkexec" } else { "sudo" })
+}
+
 /// Whether there is a screen to show a window on.
 #[must_use]
 pub fn is_display_present() -> bool {

@@ -192,3 +192,9 @@ pub fn attach_console() {
         }
     }
 }
+
+/// The program by which a person gets the rights of the system for one command: none that is typed.
+#[must_use]
+pub fn asks_for_rights() -> Option<&'static str> {
+    None
+}
