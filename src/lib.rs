@@ -38,10 +38,14 @@ pub mod publish;
 
 pub mod serve;
 
+#[cfg(feature = "vendor")]
+pub mod fleet;
+
 pub mod settings;
 
 pub mod api;
 
 pub mod cli;
 
-pub use api::{can_update, confirm_healthy, hand_over_to_updater, has_new_version};
+pub use api::{Begin, can_update, confirm_healthy, hand_over_to_updater, has_new_version, startup};
+pub use host::serve_ready;

@@ -3,6 +3,7 @@
 //! The calls never harm the program: whatever goes wrong, it can go on (fail open).
 
 mod queue;
+pub mod startup;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -22,6 +23,7 @@ use queue::no_queue;
 #[cfg(feature = "gui")]
 pub(crate) use queue::queue;
 pub(crate) use queue::run_to_end;
+pub use startup::{Begin, startup, startup_with};
 
 /// The updater beside a program.
 #[derive(Debug, Clone)]

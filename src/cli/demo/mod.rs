@@ -3,6 +3,8 @@
 mod face;
 mod folder;
 pub mod host;
+#[cfg(feature = "vendor")]
+pub mod node;
 mod scene;
 
 use std::path::PathBuf;
@@ -46,6 +48,8 @@ pub fn as_another_program() -> Option<ExitCode> {
     match name {
         "updater" => Some(super::updater::main()),
         "demo_host" => Some(host::main()),
+        #[cfg(feature = "vendor")]
+        "fleet_node" => Some(node::main()),
         _ => None,
     }
 }

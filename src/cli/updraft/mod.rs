@@ -2,6 +2,8 @@
 
 mod args;
 mod bundle;
+#[cfg(feature = "vendor")]
+mod fleet;
 mod mirror;
 mod publish;
 mod serve;
@@ -36,6 +38,12 @@ pub fn main() -> ExitCode {
         Command::Withdraw(args) => steer::withdraw(&args),
         Command::Promote(args) => steer::promote(&args),
         Command::Downgrade(args) => steer::downgrade(&args),
+        #[cfg(feature = "vendor")]
+        Command::Agent(args) => fleet::agent(&args),
+        #[cfg(feature = "vendor")]
+        Command::Fleetlock(args) => fleet::fleetlock(&args),
+        #[cfg(feature = "vendor")]
+        Command::Switch(args) => fleet::switch(&args),
         Command::Demo(args) => super::demo::run(&args).map(|()| 0),
     };
     match result {
