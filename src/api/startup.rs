@@ -52,7 +52,8 @@ pub fn startup_with(updater: &Updater) -> Begin {
     if std::env::var_os(SUPERVISED_VARIABLE).is_some() {
         return Begin::Serve;
     }
-    match wants_updater(updater).and_then(|wanted| if wanted { hand_over(updater).map(|()| true) } else { Ok(false) })
+    match wants_updater(updater)
+        .and_then(|wanted| if wanted { hand_over(updater).map(|()| true) } else { Ok(false) })
     {
         Ok(true) => Begin::Exit,
         Ok(false) => Begin::Serve,
@@ -83,7 +84,9 @@ fn finish(install: &crate::install::Install) -> Result<bool, Failure> {
     loop {
         match engine::recover(install) {
             Ok(recovered) => return Ok(recovered.is_some()),
-            Err(error) if error.code() == ErrorCode::Locked && install.is_swap_open() && Instant::now() < end => {
+            Err(error)
+                if error.code() == ErrorCode::Locked && install.is_swap_open() && Instant::now() < end =>
+            {
                 std::thread::sleep(Duration::from_millis(100));
             }
             // An updater at work has ended it meanwhile, and waits for nobody: what stands now is whole.

@@ -7,21 +7,23 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 
 use crate::install::Install;
+use crate::platform::process::end_by_force;
+use crate::platform::socket;
 use crate::release::Stamp;
 use crate::report::{Failure, ReleaseRef};
 
+use super::FleetError;
 use super::config::{AgentConfig, Readiness};
 use super::dispatcher::Dispatcher;
-use super::journal::Journal;
+use super::journal::{Journal, Running};
 use super::lock::{FleetLock, LockAnswer};
 use super::panel::{self, Numbers, Order, Shown, Status};
 use super::probe::Prober;
-use super::program::{Launch, Program, Sockets};
+use super::program::{self, Launch, Program, Sockets};
 use super::standby::Standby;
 use super::state::{Fact, Phase, next, resume};
 use super::update::{self, MakeSetup, Update};
 use super::window::Windows;
-use super::FleetError;
 
 /// How often the agent looks around while it waits.
 const PULSE: Duration = Duration::from_millis(100);
@@ -37,6 +39,18 @@ pub(super) enum Front {
     Standby(Box<Standby>),
 }
 
+impl Front {
+    fn of(config: &AgentConfig, left: Option<&Running>) -> Result<Self, FleetError> {
+        match &config.standby {
+            Some(standby) => Standby::new(standby, &config.probe, left).map(Box::new).map(Self::Standby),
+            None => {
+                let (via, count) = (config.drain.via.clone(), config.drain.in_flight.clone());
+                Dispatcher::new(via, count).map(Self::Dispatcher)
+            }
+        }
+    }
+}
+
 /// The agent of one node.
 pub struct Agent {
     pub(super) config: AgentConfig,
@@ -44,6 +58,7 @@ pub struct Agent {
     pub(super) install: Install,
     pub(super) journal: Journal,
     pub(super) sockets: Sockets,
+    keeper: Option<Program>,
     pub(super) program: Option<Program>,
     pub(super) front: Front,
     pub(super) prober: Prober,
@@ -85,29 +100,11 @@ impl Agent {
         let state = config.state.clone().unwrap_or_else(|| install.state_dir().join("agent"));
         let mut journal = Journal::open(&state, &config.node)?;
         let left = journal.memory.program.take();
-        let sockets = match Sockets::hold(&config.program.listen, left.as_ref()) {
-            Ok(sockets) => sockets,
-            Err(error) => {
-                // The system does not give us the sockets of the program that runs: it has to end first.
-                let Some(running) = left.clone() else { return Err(error) };
-                journal.note(&format!("the sockets of process {} can't be taken over", running.process.pid));
-                let old = Program::adopt(running);
-                old.ask_to_end().ok();
-                old.wait_end(config.program.stop_within.0, config.program.kill).await;
-                Sockets::hold(&config.program.listen, None)?
-            }
-        };
+        let old_keeper = journal.memory.keeper.take();
+        let sockets = take_sockets(&config, &journal, old_keeper.as_ref(), left.as_ref()).await?;
         let program = left.map(Program::adopt).filter(Program::lives);
-        let front = match &config.standby {
-            Some(standby) => {
-                let left = journal.memory.standby.as_ref();
-                Front::Standby(Box::new(Standby::new(standby, &config.probe, left)?))
-            }
-            None => {
-                let (via, count) = (config.drain.via.clone(), config.drain.in_flight.clone());
-                Front::Dispatcher(Dispatcher::new(via, count)?)
-            }
-        };
+        let keeper = renew_keeper(&sockets, &journal, old_keeper);
+        let front = Front::of(&config, journal.memory.standby.as_ref())?;
         let lock = config.lock.as_ref().map(|lock| FleetLock::new(lock, &config.node)).transpose();
         let lock = lock.map_err(|why| FleetError::neighbour("the network", why))?;
         let windows = Windows::of(&config.windows);
@@ -115,8 +112,7 @@ impl Agent {
         let prober = Prober::new(&config.probe)?;
         let (installed, _) = update::recover(&make).await.map_err(FleetError::Update)?;
         let memory = &journal.memory;
-        let numbers =
-            Numbers { updates: memory.updates, rollbacks: memory.rollbacks, ..Numbers::default() };
+        let numbers = Numbers { updates: memory.updates, rollbacks: memory.rollbacks, ..Numbers::default() };
         let shown = Shown::new(Status {
             node: config.node.clone(),
             phase: memory.phase.clone(),
@@ -136,6 +132,7 @@ impl Agent {
             install,
             journal,
             sockets,
+            keeper,
             program,
             front,
             prober,
@@ -218,6 +215,9 @@ impl Agent {
         }
         if !self.config.program.outlives_agent {
             self.end_program().await;
+            if let Some(keeper) = self.keeper.take() {
+                keeper.wait_end(Duration::ZERO, true).await;
+            }
         }
         self.remember_program()?;
         self.note("the agent ends");
@@ -347,7 +347,11 @@ impl Agent {
         self.started = Instant::now();
         // Written down at once: an agent that dies now is followed by one that finds it.
         self.remember_program()?;
-        self.note(&format!("started {} of release {} as process {pid}", launch.path.display(), launch.release));
+        self.note(&format!(
+            "started {} of release {} as process {pid}",
+            launch.path.display(),
+            launch.release
+        ));
         Ok(())
     }
 
@@ -396,6 +400,7 @@ impl Agent {
         if let Front::Standby(standby) = &self.front {
             self.journal.memory.standby = standby.running();
         }
+        self.journal.memory.keeper = self.keeper.as_ref().map(|keeper| keeper.running.clone());
         self.journal.memory.updates = self.numbers.updates;
         self.journal.memory.rollbacks = self.numbers.rollbacks;
         self.journal.keep()
@@ -490,6 +495,49 @@ impl Renewal {
         self.end.send_replace(true);
         self.task.await.ok();
     }
+}
+
+/// The sockets of the program: those that are held somewhere already, or new ones.
+async fn take_sockets(
+    config: &AgentConfig,
+    journal: &Journal,
+    keeper: Option<&Running>,
+    left: Option<&Running>,
+) -> Result<Sockets, FleetError> {
+    let holders: Vec<&Running> = keeper.into_iter().chain(left).collect();
+    let (error, running) = match (Sockets::hold(&config.program.listen, &holders), left) {
+        (Ok(sockets), _) => return Ok(sockets),
+        (Err(error), None) => return Err(error),
+        (Err(error), Some(running)) => (error, running.clone()),
+    };
+    // The system does not give us the sockets of the program that runs: it has to end first.
+    journal.note(&format!("the sockets of process {} can't be taken over: {error}", running.process.pid));
+    if let Some(keeper) = keeper {
+        Program::adopt(keeper.clone()).wait_end(Duration::ZERO, true).await;
+    }
+    let old = Program::adopt(running);
+    old.ask_to_end().ok();
+    old.wait_end(config.program.stop_within.0, config.program.kill).await;
+    Sockets::hold(&config.program.listen, &[])
+}
+
+/// A process of this agent that holds the sockets, in the place of that of the agent before.
+fn renew_keeper(sockets: &Sockets, journal: &Journal, old: Option<Running>) -> Option<Program> {
+    let is_needed = !sockets.all().is_empty() && socket::CAN_PASS;
+    let keeper =
+        is_needed.then(|| program::keeper(sockets, journal.folder())).and_then(|started| match started {
+            Ok(keeper) => Some(keeper),
+            Err(error) => {
+                journal.note(&format!("nobody holds the sockets beside the agent: {error}"));
+                None
+            }
+        });
+    if let Some(old) = old
+        && let Err(error) = end_by_force(old.process)
+    {
+        tracing::warn!("process {} can't be ended: {error}", old.process.pid);
+    }
+    keeper
 }
 
 /// A random number, for jitter.

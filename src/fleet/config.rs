@@ -378,7 +378,8 @@ impl AgentConfig {
     /// # Errors
     /// What is wrong, as one sentence.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let config: Self = toml::from_str(text).map_err(|why| why.to_string().trim_end().replace('\n', " "))?;
+        let config: Self =
+            toml::from_str(text).map_err(|why| why.to_string().trim_end().replace('\n', " "))?;
         config.check_values()?;
         Ok(config)
     }
@@ -398,7 +399,9 @@ impl AgentConfig {
             && !panel.listen.ip().is_loopback()
         {
             // It takes orders from whoever reaches it.
-            return Err("`panel.listen` must be an address of this machine itself, such as 127.0.0.1:4532".to_owned());
+            return Err(
+                "`panel.listen` must be an address of this machine itself, such as 127.0.0.1:4532".to_owned()
+            );
         }
         if self.probe.times == 0 {
             return Err("`probe.times` must be at least 1".to_owned());
@@ -408,7 +411,9 @@ impl AgentConfig {
         }
         let commands = [self.drain.via.as_ref().map(|via| match via {
             DrainVia::Command { drain, ready, in_flight } => {
-                !drain.is_empty() && !ready.is_empty() && in_flight.as_ref().is_none_or(|words| !words.is_empty())
+                !drain.is_empty()
+                    && !ready.is_empty()
+                    && in_flight.as_ref().is_none_or(|words| !words.is_empty())
             }
             _ => true,
         })];
@@ -416,7 +421,9 @@ impl AgentConfig {
             return Err("a command in `drain.via` has no words".to_owned());
         }
         if self.standby.is_some() && self.drain.via.is_some() {
-            return Err("`standby` and `drain.via` exclude each other: the standby's forwarder drains".to_owned());
+            return Err(
+                "`standby` and `drain.via` exclude each other: the standby's forwarder drains".to_owned()
+            );
         }
         Ok(())
     }
@@ -436,6 +443,24 @@ mod tests {
         for bad in ["", "5", "s", "-1s", "1.5s", "5 m", "99999999999999999999s", "18446744073709551615h"] {
             assert!(read(bad).is_err(), "{bad}");
         }
+    }
+
+    /// The sample shows every setting, and what it shows can be read.
+    #[test]
+    fn the_sample_can_be_read() {
+        let sample = include_str!("../../manifests/agent.toml");
+        let config = AgentConfig::parse(sample).unwrap();
+        assert_eq!(
+            (config.node.as_str(), config.program.listen.len(), config.windows.len()),
+            ("node-1", 1, 1)
+        );
+        let uncommented: String = sample
+            .lines()
+            .skip_while(|line| !line.starts_with("# [standby]"))
+            .map(|line| format!("{}\n", line.trim_start_matches("# ")))
+            .collect();
+        let told = format!("node = \"a\"\ninstall = \"b\"\n{uncommented}");
+        assert!(AgentConfig::parse(&told).unwrap().standby.is_some());
     }
 
     #[test]

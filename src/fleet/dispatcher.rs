@@ -97,7 +97,9 @@ impl Dispatcher {
         let answer = self.web.post(url, Some(("updraft-order", "true")), String::new()).await;
         match answer {
             Ok(answer) if answer.is_good() => Ok(()),
-            Ok(answer) => Err(FleetError::neighbour(url, format!("status {} {}", answer.status, answer.text()))),
+            Ok(answer) => {
+                Err(FleetError::neighbour(url, format!("status {} {}", answer.status, answer.text())))
+            }
             Err(why) => Err(FleetError::neighbour(url, why)),
         }
     }
@@ -138,7 +140,9 @@ async fn haproxy_do(address: &str, line: &str) -> Result<(), FleetError> {
 async fn haproxy(address: &str, line: &str) -> Result<String, FleetError> {
     let line = format!("{line}\n");
     let said = match address.parse::<std::net::SocketAddr>() {
-        Ok(tcp) => tokio::time::timeout(LIMIT, ask_tcp(tcp, line)).await.unwrap_or_else(|late| Err(late.into())),
+        Ok(tcp) => {
+            tokio::time::timeout(LIMIT, ask_tcp(tcp, line)).await.unwrap_or_else(|late| Err(late.into()))
+        }
         Err(_path) => {
             let path = address.to_owned();
             let ask = move || socket::ask_local(Path::new(&path), &line, LIMIT);
@@ -173,7 +177,8 @@ mod tests {
 
     #[test]
     fn sessions_are_read_by_the_names_of_the_columns() {
-        let table = "# pxname,svname,qcur,qmax,scur,smax\nweb,FRONTEND,,,9,9\nnodes,n1,0,0,3,7\nnodes,n2,0,0,0,7\n";
+        let table =
+            "# pxname,svname,qcur,qmax,scur,smax\nweb,FRONTEND,,,9,9\nnodes,n1,0,0,3,7\nnodes,n2,0,0,0,7\n";
         assert_eq!(sessions(table, "nodes", "n1"), Some(3));
         assert_eq!(sessions(table, "nodes", "n2"), Some(0));
         assert_eq!(sessions(table, "nodes", "n3"), None);

@@ -75,7 +75,8 @@ impl Etcd {
         for member in &self.members {
             match self.web.post(&format!("{member}/v3/{path}"), None, body.to_string()).await {
                 Ok(answer) if answer.status == 200 => {
-                    return serde_json::from_slice(&answer.body).map_err(|why| EtcdError::Answer(why.to_string()));
+                    return serde_json::from_slice(&answer.body)
+                        .map_err(|why| EtcdError::Answer(why.to_string()));
                 }
                 Ok(answer) => last = format!("{member}: status {}: {}", answer.status, answer.text()),
                 Err(why) => last = format!("{member}: {why}"),
@@ -89,7 +90,14 @@ impl Etcd {
     ///
     /// # Errors
     /// If etcd does not do as asked.
-    pub async fn take(&self, group: &str, id: &str, slots: u32, ttl: Duration, now: i64) -> Result<bool, EtcdError> {
+    pub async fn take(
+        &self,
+        group: &str,
+        id: &str,
+        slots: u32,
+        ttl: Duration,
+        now: i64,
+    ) -> Result<bool, EtcdError> {
         let holders = self.leased(group).await?;
         if let Some(own) = holders.iter().find(|holder| holder.held.id == id)
             && self.renew(&own.lease).await?
@@ -100,7 +108,10 @@ impl Etcd {
             (0..slots).filter(|slot| !holders.iter().any(|holder| holder.held.slot == *slot)).collect();
         let Some(first) = free.first() else { return Ok(false) };
         let lease = self.ask("lease/grant", &json!({"TTL": ttl.as_secs().max(1), "ID": 0})).await?;
-        let lease = lease["ID"].as_str().ok_or_else(|| EtcdError::Answer("a lease without ID".to_owned()))?.to_owned();
+        let lease = lease["ID"]
+            .as_str()
+            .ok_or_else(|| EtcdError::Answer("a lease without ID".to_owned()))?
+            .to_owned();
         for slot in std::iter::once(first).chain(&free[1..]) {
             let held = Held { group: group.to_owned(), slot: *slot, id: id.to_owned(), since: now };
             if self.put(&held, &lease).await? {

@@ -44,6 +44,9 @@ pub struct Memory {
     /// The standby.
     #[serde(default)]
     pub standby: Option<Running>,
+    /// The process that holds the sockets beside the agent.
+    #[serde(default)]
+    pub keeper: Option<Running>,
     /// Releases installed and kept.
     #[serde(default)]
     pub updates: u64,
@@ -94,6 +97,7 @@ impl Journal {
             since: Stamp::now(),
             program: None,
             standby: None,
+            keeper: None,
             updates: 0,
             rollbacks: 0,
         };

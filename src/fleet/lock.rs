@@ -85,14 +85,13 @@ mod tests {
     /// A126: busy is told from an outage and from a wrong configuration.
     #[test]
     fn a_busy_slot_is_told_from_an_outage() {
-        let said = |status: u16, body: &str| {
-            match understand(&Answer { status, body: body.as_bytes().to_vec() }) {
+        let said =
+            |status: u16, body: &str| match understand(&Answer { status, body: body.as_bytes().to_vec() }) {
                 LockAnswer::Done => "done",
                 LockAnswer::Busy(_) => "busy",
                 LockAnswer::Outage(_) => "outage",
                 LockAnswer::Refused(_) => "refused",
-            }
-        };
+            };
         let busy = "{\"kind\":\"failed_lock\",\"value\":\"semaphore is full\"}";
         assert_eq!(said(200, ""), "done");
         assert_eq!([said(500, busy), said(409, busy)], ["busy", "busy"]);

@@ -114,7 +114,8 @@ impl LockServer {
 }
 
 fn answer(status: u16, kind: &str, value: &str) -> Response {
-    let body = if kind.is_empty() { String::new() } else { json!({"kind": kind, "value": value}).to_string() };
+    let body =
+        if kind.is_empty() { String::new() } else { json!({"kind": kind, "value": value}).to_string() };
     plain(status, "application/json", body)
 }
 

@@ -25,8 +25,8 @@ mod window;
 
 pub use agent::Agent;
 pub use config::{
-    AgentConfig, CheckConfig, DrainConfig, DrainVia, LockConfig, Overtime, PanelConfig, ProbeConfig, ProbeWay,
-    ProgramConfig, Readiness, Span, StandbyConfig, WaitFor, WindowConfig,
+    AgentConfig, CheckConfig, DrainConfig, DrainVia, LockConfig, Overtime, PanelConfig, ProbeConfig,
+    ProbeWay, ProgramConfig, Readiness, Span, StandbyConfig, WaitFor, WindowConfig,
 };
 pub use dispatcher::Dispatcher;
 pub use error::FleetError;
@@ -37,7 +37,8 @@ pub use lock::{FleetLock, LockAnswer};
 pub use lock_server::{LockServer, Slots};
 pub use panel::{Numbers, Order, Status, ask_panel};
 pub use probe::{Prober, Verdict};
+pub use program::keep_sockets;
 pub use state::{Fact, Phase, Target, next, resume};
 pub use switch::{Backend, Forwarder, Mode};
 pub use update::MakeSetup;
-pub use window::{Windows, WindowError};
+pub use window::{WindowError, Windows};

@@ -135,7 +135,11 @@ async fn status(State(desk): State<Desk>) -> Response {
 /// An order must carry a header that no web page can make a browser send by itself.
 fn order(desk: &Desk, headers: &HeaderMap, order: Order) -> Response {
     if headers.get("updraft-order").is_none_or(|value| value != "true") {
-        return say(StatusCode::FORBIDDEN, "text/plain", "the header updraft-order: true is missing".to_owned());
+        return say(
+            StatusCode::FORBIDDEN,
+            "text/plain",
+            "the header updraft-order: true is missing".to_owned(),
+        );
     }
     if order == Order::Clear && !matches!(desk.shown.now().phase, Phase::RolledBack { .. }) {
         return say(StatusCode::CONFLICT, "text/plain", "there is nothing to clear".to_owned());
@@ -176,7 +180,12 @@ fn metrics_text(status: &Status, now: Stamp) -> String {
     let since = u64::try_from(now.unix().saturating_sub(status.since.unix())).unwrap_or(0);
     one("state_seconds", "gauge", "Seconds in that state.", &plain(since));
     one("release", "gauge", "The number of the release that stands.", &plain(status.installed.number.0));
-    one("program_serves", "gauge", "Whether the program runs and is ready.", &plain(u64::from(status.serves)));
+    one(
+        "program_serves",
+        "gauge",
+        "Whether the program runs and is ready.",
+        &plain(u64::from(status.serves)),
+    );
     let n = &status.numbers;
     one("updates_total", "counter", "Releases installed and kept.", &plain(n.updates));
     one("rollbacks_total", "counter", "Releases taken back.", &plain(n.rollbacks));

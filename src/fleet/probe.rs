@@ -45,7 +45,9 @@ impl Prober {
             Some(way) => {
                 let asked = ask(&self.web, way);
                 let limit = self.config.timeout.0;
-                tokio::time::timeout(limit, asked).await.unwrap_or_else(|_late| Err(format!("no answer in {limit:?}")))
+                tokio::time::timeout(limit, asked)
+                    .await
+                    .unwrap_or_else(|_late| Err(format!("no answer in {limit:?}")))
             }
             None => Ok(()),
         }
@@ -70,7 +72,11 @@ impl Prober {
             }
             if Instant::now() >= end {
                 let by_living = self.config.via.is_none() && lives();
-                return if by_living { Verdict::Works } else { Verdict::Fails(format!("its probe fails: {last}")) };
+                return if by_living {
+                    Verdict::Works
+                } else {
+                    Verdict::Fails(format!("its probe fails: {last}"))
+                };
             }
             tokio::time::sleep(self.config.every.0.min(Duration::from_secs(60))).await;
         }
@@ -103,5 +109,9 @@ pub(super) async fn run(words: &[String]) -> Result<String, String> {
         return Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned());
     }
     let said = String::from_utf8_lossy(&output.stderr);
-    Err(format!("{program} ended with {}: {}", output.status, said.trim().chars().take(200).collect::<String>()))
+    Err(format!(
+        "{program} ended with {}: {}",
+        output.status,
+        said.trim().chars().take(200).collect::<String>()
+    ))
 }

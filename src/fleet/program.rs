@@ -16,6 +16,8 @@ use super::journal::Running;
 
 /// How often it is looked at.
 const PULSE: Duration = Duration::from_millis(20);
+/// How long sockets are held for an agent that is gone.
+const KEPT: Duration = Duration::from_secs(300);
 /// Most connections that wait for a program; the system may allow fewer.
 const WAITING: u32 = 4096;
 
@@ -80,19 +82,17 @@ impl Ear {
 pub(super) struct Sockets(Vec<TcpListener>);
 
 impl Sockets {
-    /// Those passed to the agent itself, those of a program that an earlier agent left running, or new ones.
+    /// Those passed to the agent itself, those of processes that an earlier agent left running, or new ones.
     ///
     /// # Errors
     /// If an address is taken by somebody else.
-    pub(super) fn hold(addresses: &[SocketAddr], left: Option<&Running>) -> Result<Self, FleetError> {
-        let passed = socket::passed_listeners()
+    pub(super) fn hold(addresses: &[SocketAddr], left: &[&Running]) -> Result<Self, FleetError> {
+        let mut found = socket::passed_listeners()
             .map_err(|source| FleetError::System { what: "sockets that it passed", source })?;
-        let mut found = passed;
-        if found.is_empty()
-            && let Some(running) = left.filter(|running| is_running(running.process))
-            && let Ok(theirs) = socket::listeners_of(running.process, addresses.len())
-        {
-            found = theirs;
+        for running in left.iter().filter(|running| is_running(running.process)) {
+            if found.is_empty() {
+                found = socket::listeners_of(running.process, addresses.len()).unwrap_or_default();
+            }
         }
         addresses.iter().map(|address| held_at(*address, &mut found)).collect::<Result<_, _>>().map(Self)
     }
@@ -114,7 +114,8 @@ fn held_at(address: SocketAddr, found: &mut Vec<TcpListener>) -> Result<TcpListe
 
 /// A socket with room for those who come while the program is replaced. Needs the event queue around it.
 fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
-    let socket = if address.is_ipv4() { tokio::net::TcpSocket::new_v4()? } else { tokio::net::TcpSocket::new_v6()? };
+    let socket =
+        if address.is_ipv4() { tokio::net::TcpSocket::new_v4()? } else { tokio::net::TcpSocket::new_v6()? };
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     let held = socket.listen(WAITING)?.into_std()?;
@@ -127,7 +128,11 @@ impl Program {
     ///
     /// # Errors
     /// If the system does not start it.
-    pub(super) fn start(launch: &Launch, sockets: &[TcpListener], notify: Option<&Path>) -> Result<Self, FleetError> {
+    pub(super) fn start(
+        launch: &Launch,
+        sockets: &[TcpListener],
+        notify: Option<&Path>,
+    ) -> Result<Self, FleetError> {
         let failed = |source| FleetError::Start { program: launch.path.clone(), source };
         let ear = notify.map(Ear::listen).transpose().map_err(failed)?;
         let mut command = if sockets.is_empty() || !socket::CAN_PASS {
@@ -145,8 +150,11 @@ impl Program {
             None => command.env_remove("NOTIFY_SOCKET"),
         };
         let spawned = socket::spawn_watched(command).map_err(failed)?;
-        let running =
-            Running { process: spawned.process, notify: notify.map(Path::to_path_buf), release: launch.release };
+        let running = Running {
+            process: spawned.process,
+            notify: notify.map(Path::to_path_buf),
+            release: launch.release,
+        };
         Ok(Self { running, notify: ear.map(Arc::new) })
     }
 
@@ -221,14 +229,36 @@ impl Program {
     }
 }
 
+/// Starts a process that does nothing but hold `sockets`, so that they outlive an agent that dies while the program
+/// is being replaced. It ends some time after the agent did.
+///
+/// # Errors
+/// If the system does not start it.
+pub(super) fn keeper(sockets: &Sockets, folder: &Path) -> Result<Program, FleetError> {
+    let us = socket::this_program()
+        .map_err(|source| FleetError::System { what: "file of this program", source })?;
+    let agent = crate::platform::process::current();
+    let words = ["agent".to_owned(), "keep".to_owned(), agent.pid.to_string(), agent.started.to_string()];
+    let args = words.into_iter().map(OsString::from).collect();
+    let launch = Launch { path: us, args, folder: folder.to_path_buf(), env: Vec::new(), release: 0 };
+    Program::start(&launch, sockets.all(), None)
+}
+
+/// What such a process does: it waits, until nobody has needed it for a while.
+pub fn keep_sockets(agent: crate::platform::ProcessId) {
+    let mut alone = Instant::now();
+    while alone.elapsed() < KEPT {
+        if is_running(agent) {
+            alone = Instant::now();
+        }
+        std::thread::sleep(Duration::from_secs(1));
+    }
+}
+
 /// The command that starts the program by way of this program file, which puts the sockets where the program looks
 /// for them and then becomes it: `LISTEN_PID` must be the number of the process that is started.
 fn through_us(launch: &Launch, sockets: &[TcpListener]) -> std::io::Result<Command> {
-    let us = match std::env::var_os("UPDRAFT_LAUNCHER") {
-        Some(path) => PathBuf::from(path),
-        None => std::env::current_exe()?,
-    };
-    let mut command = Command::new(us);
+    let mut command = Command::new(socket::this_program()?);
     let numbers = socket::let_inherit(&mut command, sockets);
     command.args(["agent", "become"]);
     for number in numbers {

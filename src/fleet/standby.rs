@@ -36,9 +36,10 @@ impl Standby {
         probe: &ProbeConfig,
         left: Option<&Running>,
     ) -> Result<Self, FleetError> {
-        let sockets = Sockets::hold(&config.listen, left)?;
+        let sockets = Sockets::hold(&config.listen, left.as_slice())?;
         let prober = Prober::new(&ProbeConfig { via: Some(config.probe.clone()), ..probe.clone() })?;
-        let web = Web::new(Duration::from_secs(10)).map_err(|why| FleetError::neighbour("the network", why))?;
+        let web =
+            Web::new(Duration::from_secs(10)).map_err(|why| FleetError::neighbour("the network", why))?;
         let program = left.cloned().map(Program::adopt).filter(Program::lives);
         Ok(Self { config: config.clone(), sockets, prober, web, program })
     }
@@ -62,10 +63,11 @@ impl Standby {
         self.end_now()?;
         lay(root, record, &self.config.folder)?;
         let inside = launch.path.strip_prefix(root).unwrap_or(&launch.path);
-        let args = self.config.args.as_ref().map_or_else(
-            || launch.args.clone(),
-            |args| args.iter().map(std::ffi::OsString::from).collect(),
-        );
+        let args = self
+            .config
+            .args
+            .as_ref()
+            .map_or_else(|| launch.args.clone(), |args| args.iter().map(std::ffi::OsString::from).collect());
         let folder = self.config.folder.clone();
         let launch = Launch { path: folder.join(inside), args, folder, ..launch.clone() };
         let sockets: &[TcpListener] = self.sockets.all();
@@ -87,14 +89,20 @@ impl Standby {
         }
     }
 
-    /// Puts the program in front again, lets the copy's connections end until `limit`, and ends the copy.
+    /// Puts the program in front again and ends the copy, which has `limit` for that; if it is to `wait`, its
+    /// connections have as long before it is asked.
     ///
     /// # Errors
     /// If the forwarder does not switch; then the copy goes on.
-    pub(super) async fn step_back(&mut self, limit: Duration, kill: bool) -> Result<(), FleetError> {
+    pub(super) async fn step_back(
+        &mut self,
+        wait: bool,
+        limit: Duration,
+        kill: bool,
+    ) -> Result<(), FleetError> {
         self.switch(&self.config.primary).await?;
         if let Some(program) = self.program.take() {
-            let end = Instant::now() + limit;
+            let end = Instant::now() + if wait { limit } else { Duration::ZERO };
             while program.lives() && Instant::now() < end {
                 match self.count(&self.config.standby).await {
                     Ok(0) | Err(_) => break,
@@ -128,7 +136,9 @@ impl Standby {
         let url = format!("{}/switch/{name}", self.config.switch.trim_end_matches('/'));
         match self.web.post(&url, Some(("updraft-order", "true")), String::new()).await {
             Ok(answer) if answer.is_good() => Ok(()),
-            Ok(answer) => Err(FleetError::neighbour(url, format!("status {}: {}", answer.status, answer.text()))),
+            Ok(answer) => {
+                Err(FleetError::neighbour(url, format!("status {}: {}", answer.status, answer.text())))
+            }
             Err(why) => Err(FleetError::neighbour(url, why)),
         }
     }

@@ -163,16 +163,15 @@ impl Phase {
 #[must_use]
 pub fn next(phase: Phase, fact: Fact) -> Phase {
     use Phase::{
-        Committed, Draining, Eligible, GoingBack, Idle, Leaving, Locked, Quarantined, RolledBack, Soaking, Staged,
-        Swapping,
+        Committed, Draining, Eligible, GoingBack, Idle, Leaving, Locked, Quarantined, RolledBack, Soaking,
+        Staged, Swapping,
     };
     match (phase, fact) {
         (Idle | Staged(_) | Quarantined { .. }, Fact::Fetched(target)) => Staged(target),
         (Staged(_), Fact::Withdrawn) => Idle,
         (Staged(target), Fact::Opened) => Eligible(target),
-        (Eligible(target), Fact::Closed) | (Eligible(target) | Locked(target) | Draining(target), Fact::GivenUp) => {
-            Leaving(target)
-        }
+        (Eligible(target), Fact::Closed)
+        | (Eligible(target) | Locked(target) | Draining(target), Fact::GivenUp) => Leaving(target),
         (Eligible(target), Fact::Granted) => Locked(target),
         (Locked(target), Fact::Ready) => Draining(target),
         (Draining(target), Fact::Drained) => Swapping(target),
@@ -196,8 +195,15 @@ pub fn resume(phase: Phase, installed: &ReleaseRef) -> Phase {
         // The slot may have been granted while nobody was there to hear it.
         Phase::Eligible(target) => Phase::Leaving(target),
         // Nothing was switched, or all of it: recovery left no third.
-        Phase::Locked(target) | Phase::Draining(target) | Phase::Swapping(target) | Phase::Soaking(target) => {
-            if stands(&target) { Phase::Soaking(target) } else { Phase::Leaving(target) }
+        Phase::Locked(target)
+        | Phase::Draining(target)
+        | Phase::Swapping(target)
+        | Phase::Soaking(target) => {
+            if stands(&target) {
+                Phase::Soaking(target)
+            } else {
+                Phase::Leaving(target)
+            }
         }
         Phase::GoingBack { target, reason } => {
             if stands(&target) {
@@ -246,9 +252,8 @@ mod tests {
             Fact::Told,
         ];
         let names = walk(&facts);
-        let wanted = [
-            "idle", "staged", "eligible", "locked", "draining", "swapping", "soaking", "committed", "idle",
-        ];
+        let wanted =
+            ["idle", "staged", "eligible", "locked", "draining", "swapping", "soaking", "committed", "idle"];
         assert_eq!(names, wanted);
     }
 
@@ -298,7 +303,11 @@ mod tests {
             (Phase::Leaving(t()), 1, "leaving"),
         ];
         for (phase, installed, wanted) in cases {
-            assert_eq!(resume(phase.clone(), &release(installed)).name(), wanted, "{phase:?} with {installed}");
+            assert_eq!(
+                resume(phase.clone(), &release(installed)).name(),
+                wanted,
+                "{phase:?} with {installed}"
+            );
         }
     }
 

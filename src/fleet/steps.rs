@@ -13,6 +13,8 @@ use super::update::{self, Told, Update};
 use super::{FleetError, Verdict};
 
 const PULSE: Duration = Duration::from_millis(50);
+/// How long staging may take while the slot is held: all was fetched before.
+const STAGING: Duration = Duration::from_secs(600);
 /// The wait before a refused lock is asked again: a person has to change something.
 const REFUSED: Duration = Duration::from_secs(30);
 
@@ -76,7 +78,9 @@ impl Agent {
 
     /// Asks for a slot until there is one, or no window is open any more.
     pub(super) async fn ask_for_slot(&mut self) -> Result<(), FleetError> {
-        let (Some(lock), Some(retry)) = (self.lock.clone(), self.config.lock.as_ref().map(|lock| lock.retry.0)) else {
+        let (Some(lock), Some(retry)) =
+            (self.lock.clone(), self.config.lock.as_ref().map(|lock| lock.retry.0))
+        else {
             return self.happens(Fact::Granted, "no lock is configured, so the slot is not asked for");
         };
         loop {
@@ -124,13 +128,27 @@ impl Agent {
             Err(failure) => return self.give_up(&failure.to_string()),
         };
         let mut newest = target.clone();
+        let (mut stop, end) = (self.stop.clone(), tokio::time::Instant::now() + STAGING);
         loop {
-            match update.next().await {
+            let told = tokio::select! {
+                told = update.next() => told,
+                _ = stop.wait_for(|stop| *stop) => {
+                    self.update = Some(update);
+                    return self.leave("the agent ends").await;
+                }
+                () = tokio::time::sleep_until(end) => {
+                    self.update = Some(update);
+                    return self.leave("it can't be staged now, and others wait for the slot").await;
+                }
+            };
+            match told {
                 Told::Found(found) => newest = found,
                 Told::Line(text) => self.note(&text),
                 Told::Staged => break,
-                Told::Ended(Ok(Outcome::UpToDate(_))) => return self.give_up("the release is not offered any more"),
-                Told::Ended(result) => return self.give_up(&told(result)),
+                Told::Ended(Ok(Outcome::UpToDate(_))) => {
+                    return self.give_up("the release is not offered any more");
+                }
+                Told::Ended(result) => return self.give_up(&outcome_text(result)),
             }
         }
         if newest != target {
@@ -151,8 +169,14 @@ impl Agent {
             && let Some(Outcome::Installed(_)) = update.leave().await
         {
             // The program had ended by itself, and the release stands: it has to show that it works.
-            self.happens(Fact::Drained, "the program has ended by itself")?;
-            return self.happens(Fact::Swapped, "the release stands");
+            let (installed, _) = update::recover(&self.make).await.map_err(FleetError::Update)?;
+            self.installed = installed;
+            let target = self.journal.memory.phase.target().cloned();
+            if let Some(target) = target.filter(|target| target.to.number == self.installed.number) {
+                self.journal.enter(super::Phase::Soaking(target))?;
+                self.note("the program had ended by itself, and the release stands");
+                return Ok(());
+            }
         }
         self.give_up(why)
     }
@@ -214,7 +238,7 @@ impl Agent {
     async fn end_of(&mut self, mut update: Update) -> String {
         loop {
             match update.next().await {
-                Told::Ended(result) => return told(result),
+                Told::Ended(result) => return outcome_text(result),
                 Told::Line(text) => self.note(&text),
                 Told::Found(_) | Told::Staged => {}
             }
@@ -329,7 +353,8 @@ impl Agent {
         match &mut self.front {
             Front::Dispatcher(dispatcher) => dispatcher.ready().await,
             Front::Standby(standby) => {
-                standby.step_back(limit, kill).await?;
+                let wait = self.config.drain.wait_for == WaitFor::InFlight;
+                standby.step_back(wait, limit, kill).await?;
                 self.remember_program()
             }
         }
@@ -343,7 +368,7 @@ impl Agent {
     }
 }
 
-fn told(result: Result<Outcome, Failure>) -> String {
+fn outcome_text(result: Result<Outcome, Failure>) -> String {
     match result {
         Ok(Outcome::Cancelled) => "cancelled".to_owned(),
         Ok(outcome) => format!("the update came to {outcome:?}"),

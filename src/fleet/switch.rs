@@ -41,7 +41,8 @@ impl std::str::FromStr for Backend {
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || format!("\u{ab}{text}\u{bb} is no backend; write it as name=127.0.0.1:8081");
         let (name, address) = text.split_once('=').ok_or_else(wrong)?;
-        let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+        let is_name = !name.is_empty()
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
         let address = address.parse().map_err(|_why| wrong())?;
         if is_name { Ok(Self { name: name.to_owned(), address }) } else { Err(wrong()) }
     }
@@ -162,7 +163,12 @@ impl Desk {
     fn remember(&self) {
         let Some(path) = &self.memory else { return };
         let remembered = self.with(|table| Remembered {
-            drained: table.seats.iter().filter(|seat| !seat.ready).map(|seat| seat.backend.name.clone()).collect(),
+            drained: table
+                .seats
+                .iter()
+                .filter(|seat| !seat.ready)
+                .map(|seat| seat.backend.name.clone())
+                .collect(),
             active: table.seats.get(table.at).map(|seat| seat.backend.name.clone()),
         });
         let bytes = serde_json::to_vec(&remembered).unwrap_or_default();
@@ -184,9 +190,12 @@ impl Forwarder {
         mode: Mode,
         memory: Option<PathBuf>,
     ) -> Result<Self, FleetError> {
-        let wrong = |why: &str| FleetError::Config { path: PathBuf::from("the command"), why: why.to_owned() };
+        let wrong =
+            |why: &str| FleetError::Config { path: PathBuf::from("the command"), why: why.to_owned() };
         if !panel.ip().is_loopback() {
-            return Err(wrong("the panel takes orders from whoever reaches it: give it an address of this machine itself"));
+            return Err(wrong(
+                "the panel takes orders from whoever reaches it: give it an address of this machine itself",
+            ));
         }
         if backends.is_empty() {
             return Err(wrong("name at least one backend"));
@@ -310,9 +319,8 @@ async fn switch(State(desk): State<Arc<Desk>>, Path(name): Path<String>, headers
 }
 
 async fn in_flight(State(desk): State<Arc<Desk>>, Path(name): Path<String>) -> Response {
-    let count = desk.with(|table| {
-        table.seats.iter().find(|seat| seat.backend.name == name).map(|seat| seat.in_flight)
-    });
+    let count = desk
+        .with(|table| table.seats.iter().find(|seat| seat.backend.name == name).map(|seat| seat.in_flight));
     match count {
         Some(count) => text(StatusCode::OK, &count.to_string()),
         None => text(StatusCode::NOT_FOUND, "there is no backend of that name"),

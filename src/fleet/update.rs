@@ -197,7 +197,11 @@ pub(super) async fn go_back(make: &MakeSetup, bad: &ReleaseRef) -> Result<Releas
         let start = record.start.as_ref().map(|start| start.path.under(install.root()));
         let gone = install.host_gone(&record, start.as_deref(), None).map_err(|users| {
             let names: Vec<String> = users.iter().map(|user| user.shown.to_string()).collect();
-            Failure { code: ErrorCode::HostRuns, message: format!("still in use by {}", names.join(", ")), hint: None }
+            Failure {
+                code: ErrorCode::HostRuns,
+                message: format!("still in use by {}", names.join(", ")),
+                hint: None,
+            }
         })?;
         let done = install.rollback(&guard, gone, &setup.stub, true, &|_, _, _| {}).map_err(fail)?;
         Ok(done.record.release())

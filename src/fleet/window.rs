@@ -116,7 +116,9 @@ mod tests {
         assert_eq!([open("2026-07-15T00:00:00Z"), open("2026-07-15T01:59:59Z")], [true, true], "summer");
         assert_eq!([open("2026-07-15T02:00:00Z"), open("2026-07-14T23:59:59Z")], [false, false]);
         let shanghai = windows(&[], "02:00", "04:00", "Asia/Shanghai");
-        assert!(shanghai.is_open(at("2026-01-14T18:00:00Z")) && !shanghai.is_open(at("2026-01-15T02:00:00Z")));
+        assert!(
+            shanghai.is_open(at("2026-01-14T18:00:00Z")) && !shanghai.is_open(at("2026-01-15T02:00:00Z"))
+        );
     }
 
     /// A129: a window past midnight belongs to the day on which it begins; days are those of the zone.

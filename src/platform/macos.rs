@@ -69,7 +69,11 @@ pub(super) fn start_time(pid: u32) -> Option<u64> {
 /// Ends a process at once, but never another one that got its number meanwhile.
 pub(super) fn kill(process: ProcessId) -> io::Result<()> {
     let pid = i32::try_from(process.pid).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidInput)?;
-    if start_time(process.pid) == Some(process.started) { Ok(kill_process(pid, Signal::KILL)?) } else { Ok(()) }
+    if start_time(process.pid) == Some(process.started) {
+        Ok(kill_process(pid, Signal::KILL)?)
+    } else {
+        Ok(())
+    }
 }
 
 /// A copy of a socket of another process: this system does not give it.

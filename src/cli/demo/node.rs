@@ -37,7 +37,8 @@ pub fn main() -> ExitCode {
     if startup() == Begin::Exit {
         return ExitCode::SUCCESS;
     }
-    let beside = std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.to_path_buf())).unwrap_or_default();
+    let beside =
+        std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.to_path_buf())).unwrap_or_default();
     let version = line(beside.join("version.txt")).unwrap_or_else(|| "without version".to_owned());
     let behaviour = line(beside.join("behave.txt")).unwrap_or_default();
     match behaviour.as_str() {
@@ -122,7 +123,8 @@ async fn talk(node: &Node, mut stream: TcpStream) {
         let closes = wants_close || node.drain.is_begun();
         let how = if closes { "close" } else { "keep-alive" };
         let length = body.len();
-        let answer = format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: {how}\r\n\r\n{body}");
+        let answer =
+            format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: {how}\r\n\r\n{body}");
         let sent = stream.write_all(answer.as_bytes()).await;
         drop(counted);
         if sent.is_err() {

@@ -11,11 +11,12 @@ use clap::{Args, Subcommand};
 
 use crate::engine::Setup;
 use crate::fleet::{
-    Agent, AgentConfig, Backend, Etcd, FleetError, Forwarder, LockServer, MakeSetup, Mode, Order, Phase, Slots, Span,
-    Status, ask_panel,
+    Agent, AgentConfig, Backend, Etcd, FleetError, Forwarder, LockServer, MakeSetup, Mode, Order, Phase,
+    Slots, Span, Status, ask_panel, keep_sockets,
 };
 use crate::fsx;
 use crate::install::Install;
+use crate::platform::ProcessId;
 use crate::platform::process::exe_name;
 use crate::platform::socket;
 use crate::release::RelPath;
@@ -26,10 +27,13 @@ use super::{Outcome, fail, say};
 
 /// `updraft agent`
 #[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true, after_help = "Examples:\n  \
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Examples:\n  \
     updraft agent --config /etc/myapp/agent.toml\n  \
     updraft agent status --all --config /etc/myapp/agent.toml\n  \
-    updraft agent clear --config /etc/myapp/agent.toml")]
+    updraft agent clear --config /etc/myapp/agent.toml"
+)]
 pub(super) struct AgentArgs {
     #[command(subcommand)]
     what: Option<AgentWhat>,
@@ -60,6 +64,14 @@ enum AgentWhat {
     Check {
         #[command(flatten)]
         whom: Whom,
+    },
+    /// Holds inherited sockets beside an agent.
+    #[command(hide = true)]
+    Keep {
+        /// The agent's process.
+        pid: u32,
+        /// When it started.
+        started: u64,
     },
     /// Becomes a program, with the sockets that were inherited where it looks for them.
     #[command(hide = true)]
@@ -142,10 +154,12 @@ fn group(text: &str) -> Result<(String, u32), String> {
 
 /// The event queue of a server.
 fn queue() -> Result<tokio::runtime::Runtime, Failure> {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(|error| Failure {
-        code: ErrorCode::Internal,
-        message: format!("the system gives no event queue: {error}"),
-        hint: None,
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(|error| {
+        Failure {
+            code: ErrorCode::Internal,
+            message: format!("the system gives no event queue: {error}"),
+            hint: None,
+        }
     })
 }
 
@@ -176,6 +190,10 @@ pub(super) fn agent(args: &AgentArgs) -> Outcome {
             say("The agent asks the repository now.");
             Ok(0)
         }
+        Some(AgentWhat::Keep { pid, started }) => {
+            keep_sockets(ProcessId { pid: *pid, started: *started });
+            Ok(0)
+        }
         Some(AgentWhat::Become { sockets, words }) => {
             let Some((program, rest)) = words.split_first() else { return Ok(ErrorCode::Usage.exit()) };
             let program = PathBuf::from(program);
@@ -198,11 +216,12 @@ fn run_agent(path: &Path) -> Outcome {
     let config = AgentConfig::load(path).map_err(fail)?;
     let make = make_setup(&config.install);
     let queue = queue()?;
-    queue.block_on(async {
-        let agent = Agent::open(config, make).await?;
-        agent.run(asked_to_end()).await
-    })
-    .map_err(fail)?;
+    queue
+        .block_on(async {
+            let agent = Agent::open(config, make).await?;
+            agent.run(asked_to_end()).await
+        })
+        .map_err(fail)?;
     queue.shutdown_background();
     Ok(0)
 }
@@ -272,7 +291,8 @@ pub(in crate::cli) fn line(status: &Status) -> String {
     let toward = match &status.phase {
         Phase::Idle => String::new(),
         phase => phase.target().map_or(String::new(), |target| {
-            let to = target.to.version.as_ref().map_or_else(|| target.to.number.to_string(), ToString::to_string);
+            let to =
+                target.to.version.as_ref().map_or_else(|| target.to.number.to_string(), ToString::to_string);
             format!(" ({to})")
         }),
     };
@@ -281,11 +301,10 @@ pub(in crate::cli) fn line(status: &Status) -> String {
 
 pub(super) fn fleetlock(args: &FleetlockArgs) -> Outcome {
     start_log();
-    let slots = Slots { default: args.slots, groups: args.groups.iter().cloned().collect::<BTreeMap<_, _>>() };
-    let etcd = Etcd::new(&args.etcd).map_err(|error| fail(FleetError::Neighbour {
-        whom: "etcd".to_owned(),
-        why: error.to_string(),
-    }))?;
+    let slots =
+        Slots { default: args.slots, groups: args.groups.iter().cloned().collect::<BTreeMap<_, _>>() };
+    let etcd = Etcd::new(&args.etcd)
+        .map_err(|error| fail(FleetError::Neighbour { whom: "etcd".to_owned(), why: error.to_string() }))?;
     queue()?
         .block_on(async {
             let server = LockServer::bind(args.listen, etcd, slots, args.ttl.0).await?;

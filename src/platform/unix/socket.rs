@@ -7,7 +7,7 @@ use std::net::{Shutdown, TcpListener};
 use std::os::fd::{BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::os::unix::process::CommandExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -165,7 +165,9 @@ impl NotifySocket {
         let mut bytes = [0; 4096];
         match self.0.recv(&mut bytes) {
             Ok(length) => Ok(Some(String::from_utf8_lossy(&bytes[..length]).into_owned())),
-            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => Ok(None),
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
+                Ok(None)
+            }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(None),
             Err(error) => Err(error),
         }
@@ -185,6 +187,14 @@ pub fn ask_local(path: &Path, line: &str, limit: Duration) -> io::Result<String>
     let mut answer = String::new();
     stream.take(16 * 1024 * 1024).read_to_string(&mut answer)?;
     Ok(answer)
+}
+
+/// The file of this very program, for starting it once more: also when another one has taken its place on the disk.
+///
+/// # Errors
+/// What the system says.
+pub fn this_program() -> io::Result<PathBuf> {
+    if cfg!(target_os = "linux") { Ok(PathBuf::from("/proc/self/exe")) } else { std::env::current_exe() }
 }
 
 /// Starts a child that is watched, with no part in our terminal's signals.

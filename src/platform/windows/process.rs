@@ -145,7 +145,8 @@ pub fn end_by_force(process: ProcessId) -> io::Result<()> {
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, "it belongs to another user"));
     }
     // SAFETY: no pointers are passed.
-    let handle = unsafe { OpenProcess(PROCESS_TERMINATE | PROCESS_QUERY_LIMITED_INFORMATION, 0, process.pid) };
+    let handle =
+        unsafe { OpenProcess(PROCESS_TERMINATE | PROCESS_QUERY_LIMITED_INFORMATION, 0, process.pid) };
     if handle.is_null() {
         return Err(io::Error::last_os_error());
     }

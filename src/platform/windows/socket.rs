@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::io;
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -78,6 +78,14 @@ impl NotifySocket {
 /// Always; name an address with a port instead.
 pub fn ask_local(_path: &Path, _line: &str, _limit: Duration) -> io::Result<String> {
     Err(unsupported())
+}
+
+/// The file of this very program.
+///
+/// # Errors
+/// What the system says.
+pub fn this_program() -> io::Result<PathBuf> {
+    std::env::current_exe()
 }
 
 /// Starts a child that is watched.

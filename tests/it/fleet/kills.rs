@@ -1,7 +1,8 @@
 //! A127: the agent dies with no word at every state, and goes on.
+#![expect(clippy::unwrap_used, reason = "tests set up by hand")]
 
 use super::under_load;
-use super::world::{EtcdNode, Extra, Fleet, lock_server};
+use super::world::{EtcdNode, Extra, Fleet, lock_server, lock_server_at};
 use crate::support::world::wait_for;
 
 /// A127: whatever state the agent dies in, the next one goes on from its journal: the node ends on the release, or
@@ -45,6 +46,42 @@ fn an_agent_that_dies_at_any_state_goes_on() {
             free(at);
         }
     });
+}
+
+/// A127: rolls over three nodes while agents and the lock server are killed at random moments: every node ends on the
+/// release, and no slot is left.
+#[test]
+fn rolls_with_random_kills_lose_no_node() {
+    let fleet = Fleet::new();
+    let Some(etcd) = EtcdNode::start(fleet.world.dir.path()) else { return };
+    let (mut lock, at) = lock_server(&etcd.url, &[]);
+    let tables = format!("[lock]\nurl = \"http://{at}\"\ngroup = \"web\"\nretry = \"100ms\"\n");
+    let node = |name: &str| fleet.node(name, &Extra { tables: tables.clone(), ..Extra::default() });
+    let mut nodes = [node("n1"), node("n2"), node("n3")];
+    nodes.iter_mut().for_each(super::world::Node::up);
+    let rolls = if super::is_full() { 20 } else { 2 };
+    let mut kills = 0;
+    for number in 2..2 + rolls {
+        fleet.publish(&format!("{number}.0"), "", &[]);
+        // The same moments each time: a failure can be looked at again.
+        for at_kill in 0..4_u64 {
+            let random = (number * 7919 + at_kill * 104_729) % 997;
+            std::thread::sleep(std::time::Duration::from_millis(100 + random));
+            let node = &mut nodes[usize::try_from(random % 3).unwrap()];
+            node.kill_agent();
+            node.start(None);
+            kills += 1;
+            if at_kill == 3 {
+                drop(lock);
+                lock = lock_server_at(&etcd.url, at);
+                kills += 1;
+            }
+        }
+        nodes.iter().for_each(|node| node.rests("idle", number));
+        free(at);
+    }
+    assert!(nodes.iter().all(|node| node.answers() == format!("{}.0", rolls + 1)));
+    eprintln!("{rolls} rolls over 3 nodes with {kills} kills: no node lost");
 }
 
 fn free(at: std::net::SocketAddr) {

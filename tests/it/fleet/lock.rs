@@ -20,7 +20,8 @@ fn lock(at: SocketAddr, id: &str) -> FleetLock {
 
 /// Who holds slots, by what the server says.
 pub(super) fn holders(at: SocketAddr) -> Vec<String> {
-    let said: serde_json::Value = serde_json::from_str(&get(at, "/v1/holders").unwrap_or_default()).unwrap_or_default();
+    let said: serde_json::Value =
+        serde_json::from_str(&get(at, "/v1/holders").unwrap_or_default()).unwrap_or_default();
     let holders = said["holders"].as_array().cloned().unwrap_or_default();
     holders.iter().filter_map(|holder| holder["id"].as_str().map(str::to_owned)).collect()
 }
@@ -36,7 +37,8 @@ fn a_fleet_has_as_many_slots_as_it_was_given() {
     let folder = tempfile::tempdir().unwrap();
     let Some(etcd) = EtcdNode::start(folder.path()) else { return };
     let options = ["--group", "web=2", "--ttl", "3s"];
-    let ((_one, first), (_two, second)) = (lock_server(&etcd.url, &options), lock_server(&etcd.url, &options));
+    let ((_one, first), (_two, second)) =
+        (lock_server(&etcd.url, &options), lock_server(&etcd.url, &options));
     queue().block_on(async {
         let (a, b, c) = (lock(first, "a"), lock(second, "b"), lock(first, "c"));
         assert_eq!(a.take().await, LockAnswer::Done);
@@ -71,6 +73,33 @@ fn an_outage_of_etcd_is_no_busy_slot_and_no_slot_leaks() {
     assert_eq!(queue.block_on(lock(at, "b").take()), LockAnswer::Done);
 }
 
+/// A127: the leader of three members is killed: the lock goes on, knows who holds slots, and gives none twice.
+#[test]
+fn the_lock_outlives_the_leader_of_its_etcd() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(mut members) = super::world::etcd_of_three(folder.path()) else { return };
+    let urls: Vec<String> = members.iter().map(|(url, _)| url.clone()).collect();
+    let (_server, at) = lock_server(&urls[0], &["--etcd", &urls[1], "--etcd", &urls[2]]);
+    let queue = queue();
+    let (a, b) = (lock(at, "a"), lock(at, "b"));
+    wait_for("the first leader", || queue.block_on(a.take()) == LockAnswer::Done);
+    let leader = members.iter().position(|(url, _)| super::world::is_leader(url)).unwrap();
+    drop(members.remove(leader));
+    let mut busy = 0;
+    wait_for("the next leader", || match queue.block_on(b.take()) {
+        LockAnswer::Busy(_) => {
+            busy += 1;
+            busy == 3
+        }
+        LockAnswer::Outage(_) => false,
+        other => panic!("{other:?}: the slot is a's"),
+    });
+    assert_eq!(holders(at), ["a"]);
+    wait_for("the slot to come back", || queue.block_on(a.give_back()) == LockAnswer::Done);
+    wait_for("b to have it", || queue.block_on(b.take()) == LockAnswer::Done);
+    assert_eq!(holders(at), ["b"]);
+}
+
 /// Many agents at once: never more than the slots there are, and everybody has one in the end.
 #[test]
 fn many_agents_never_hold_more_slots_than_there_are() {
@@ -79,7 +108,8 @@ fn many_agents_never_hold_more_slots_than_there_are() {
     let folder = tempfile::tempdir().unwrap();
     let Some(etcd) = EtcdNode::start(folder.path()) else { return };
     let options = ["--group", "web=5"];
-    let ((_one, first), (_two, second)) = (lock_server(&etcd.url, &options), lock_server(&etcd.url, &options));
+    let ((_one, first), (_two, second)) =
+        (lock_server(&etcd.url, &options), lock_server(&etcd.url, &options));
     let began = Instant::now();
     let (out, most, asked) =
         (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));

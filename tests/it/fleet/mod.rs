@@ -19,7 +19,8 @@ fn is_full() -> bool {
 /// Runs `during` while clients ask `address` without a pause, half of them on kept connections.
 fn under_load(address: std::net::SocketAddr, clients: usize, pause_ms: u64, during: impl FnOnce()) -> Report {
     let queue = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let load = Load { address, keeping: clients / 2, fresh: clients / 2, pause: Duration::from_millis(pause_ms) };
+    let load =
+        Load { address, keeping: clients / 2, fresh: clients / 2, pause: Duration::from_millis(pause_ms) };
     let running = queue.block_on(async { load.begin() });
     during();
     let report = queue.block_on(running.end());

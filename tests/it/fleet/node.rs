@@ -1,5 +1,9 @@
 //! One node: its sockets are held, so it goes from release to release without losing a request.
-#![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests look at the disk with their own eyes")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "tests look at the disk with their own eyes"
+)]
 
 use std::time::Duration;
 
@@ -23,7 +27,8 @@ fn a_node_goes_from_release_to_release_without_losing_a_request() {
     });
     assert_eq!(node.answers(), format!("{last}.0"));
     assert_eq!(report.by_answer.len(), usize::try_from(last).unwrap(), "every version answered: {report:?}");
-    let wanted = ["idle", "staged", "eligible", "locked", "draining", "swapping", "soaking", "committed", "idle"];
+    let wanted =
+        ["idle", "staged", "eligible", "locked", "draining", "swapping", "soaking", "committed", "idle"];
     assert_eq!(node.states()[..wanted.len()], wanted);
     assert!(!is_full() || report.good >= 100_000, "{report:?}");
     eprintln!("{} upgrades: {report:?}", last - 1);
@@ -41,7 +46,8 @@ fn bad_releases_are_taken_back_without_losing_a_request() {
     let report = under_load(node.address, 8, 1, || {
         for round in 0..rounds {
             let kinds = ["crash", "sick", "hang"];
-            let kinds = if is_full() { &kinds[usize::try_from(round % 3).unwrap()..][..1] } else { &kinds[..] };
+            let kinds =
+                if is_full() { &kinds[usize::try_from(round % 3).unwrap()..][..1] } else { &kinds[..] };
             for kind in kinds {
                 number += 1;
                 fleet.publish(&format!("{number}.0-{kind}"), kind, &[]);
@@ -119,16 +125,56 @@ fn a_request_in_flight_is_waited_for_until_the_deadline() {
         wait_for("the request", || get(address, "/in-flight").as_deref() == Some("1"));
         request
     };
-    let requests =
-        [slow(patient.address, 4_000), slow(strict.address, 6_000), slow(hasty.address, 20_000)];
+    let requests = [slow(patient.address, 9_000), slow(strict.address, 14_000), slow(hasty.address, 40_000)];
     fleet.publish("2.0", "", &[]);
     [&patient, &strict, &hasty].into_iter().for_each(|node| node.say("check"));
     hasty.rests("idle", 2);
     patient.rests("idle", 2);
     let answers = requests.map(|request| request.join().unwrap());
-    assert_eq!(answers, [Some("1.0".to_owned()), Some("1.0".to_owned()), None], "the hasty one cut its request off");
+    assert_eq!(
+        answers,
+        [Some("1.0".to_owned()), Some("1.0".to_owned()), None],
+        "the hasty one cut its request off"
+    );
     assert!(strict.journal().contains("1 requests are in flight at the deadline"), "{}", strict.journal());
     strict.rests("idle", 1);
+}
+
+/// A129: outside its window a node fetches a release and waits; inside it goes on.
+#[test]
+fn a_node_waits_for_its_window() {
+    let fleet = Fleet::new();
+    let hour = |later: u64| {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+        format!("{:02}:00", (now / 3600 + later) % 24)
+    };
+    let window = |from: u64, to: u64| {
+        format!("[[window]]\nfrom = \"{}\"\nto = \"{}\"\nzone = \"UTC\"\n", hour(from), hour(to))
+    };
+    let (closed, open) = (window(3, 5), window(23, 2));
+    let mut waits = fleet.node("waits", &Extra { tables: closed.clone(), ..Extra::default() });
+    let mut goes = fleet.node("goes", &Extra { tables: closed + &open, ..Extra::default() });
+    waits.up();
+    goes.up();
+    fleet.publish("2.0", "", &[]);
+    goes.rests("idle", 2);
+    waits.rests("staged", 1);
+    std::thread::sleep(Duration::from_secs(1));
+    waits.rests("staged", 1);
+    assert_eq!(waits.answers(), "1.0");
+}
+
+/// A128: a release for nobody yet is taken by no node, and one for everybody by all, without a lock.
+#[test]
+fn a_release_for_nobody_yet_is_not_taken() {
+    let fleet = Fleet::new();
+    let mut node = fleet.node("n1", &Extra::default());
+    node.up();
+    fleet.publish("2.0", "", &["--rollout", "0%"]);
+    std::thread::sleep(Duration::from_secs(1));
+    node.rests("idle", 1);
+    fleet.publish("3.0", "", &["--rollout", "100%"]);
+    node.rests("idle", 3);
 }
 
 /// A123: what the forwarder was told to drain gets nothing new; after "ready" it gets traffic again.
@@ -148,9 +194,8 @@ fn a_drained_node_gets_nothing_until_it_is_ready() {
         };
         let dispatcher = updraft::fleet::Dispatcher::new(Some(via), None).unwrap();
         let queue = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let done = async {
-            if what == "drain" { dispatcher.drain().await } else { dispatcher.ready().await }
-        };
+        let done =
+            async { if what == "drain" { dispatcher.drain().await } else { dispatcher.ready().await } };
         queue.block_on(done).unwrap();
     };
     let total = |name: &str| {

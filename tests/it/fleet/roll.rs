@@ -1,5 +1,9 @@
 //! Rolls over several nodes behind a dispatcher, and the standby.
-#![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests look at the disk with their own eyes")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "tests look at the disk with their own eyes"
+)]
 
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Command, Stdio};
@@ -23,7 +27,9 @@ fn watch(nodes: &[Node], over: &Arc<AtomicBool>) -> std::thread::JoinHandle<usiz
         while !over.load(Ordering::SeqCst) {
             let out = files.iter().filter(|file| {
                 let text = std::fs::read_to_string(file).unwrap_or_default();
-                ["draining", "swapping", "soaking", "going-back"].iter().any(|state| text.contains(&format!("\"{state}\"")))
+                ["draining", "swapping", "soaking", "going-back"]
+                    .iter()
+                    .any(|state| text.contains(&format!("\"{state}\"")))
             });
             assert!(out.count() <= 1, "two nodes are out");
             looks += 1;
@@ -88,8 +94,10 @@ fn a_roll_through_haproxy_loses_no_request() {
     let node = |name: &str| fleet.node(name, &Extra { tables: drain(name), ..Extra::default() });
     let mut nodes = [node("n1"), node("n2"), node("n3")];
     let at = address();
-    let servers: String =
-        nodes.iter().map(|node| format!("  server {} {} check inter 200ms\n", node.name, node.address)).collect();
+    let servers: String = nodes
+        .iter()
+        .map(|node| format!("  server {} {} check inter 200ms\n", node.name, node.address))
+        .collect();
     let config = format!(
         "global\n  stats socket {} mode 600 level admin\n\
          defaults\n  mode http\n  timeout connect 5s\n  timeout client 60s\n  timeout server 60s\n  \
@@ -115,7 +123,8 @@ fn a_roll_stops_at_the_node_that_fails() {
     let Some(etcd) = EtcdNode::start(fleet.world.dir.path()) else { return };
     let (_lock, lock) = lock_server(&etcd.url, &[]);
     let node = |name: &str| {
-        let program = if name == "n2" { "env = { FLEET_NODE_SICK = \"2.0\" }".to_owned() } else { String::new() };
+        let program =
+            if name == "n2" { "env = { FLEET_NODE_SICK = \"2.0\" }".to_owned() } else { String::new() };
         fleet.node(name, &Extra { program, tables: locked(lock), every: Some("1h") })
     };
     let mut nodes = [node("n1"), node("n2"), node("n3")];
@@ -145,7 +154,7 @@ fn a_standby_serves_while_the_primary_is_replaced() {
     let (second, panel) = (address(), address());
     let folder = fleet.world.path("standby");
     let tables = format!(
-        "[drain]\ndeadline = \"20s\"\n[standby]\nfolder = \"{}\"\nlisten = [\"{second}\"]\n\
+        "[drain]\nwait_for = \"program\"\n[standby]\nfolder = \"{}\"\nlisten = [\"{second}\"]\n\
          probe = {{ http = \"http://{second}/health\" }}\nswitch = \"http://{panel}\"\n\
          primary = \"primary\"\nstandby = \"standby\"\n",
         folder.display()
@@ -165,7 +174,9 @@ fn a_standby_serves_while_the_primary_is_replaced() {
         fleet.publish("3.0-crash", "crash", &[]);
         node.say("check");
         node.rests("rolled-back", 2);
-        wait_for("the primary in front", || get(panel, "/status").unwrap().contains("\"active\":\"primary\""));
+        wait_for("the primary in front", || {
+            get(panel, "/status").unwrap().contains("\"active\":\"primary\"")
+        });
         assert_eq!(get(at, "/").as_deref(), Some("2.0"));
     });
     assert_eq!(node.memory()["standby"], serde_json::Value::Null, "the standby has ended");

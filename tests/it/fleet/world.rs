@@ -48,7 +48,8 @@ pub(crate) fn address() -> SocketAddr {
 
 /// A program of Debian that is needed here; says so where it is missing, and fails if all tests are wanted.
 pub(crate) fn tool(name: &str, proves: &str) -> Option<PathBuf> {
-    let found = ["/usr/sbin", "/usr/bin", "/usr/local/bin"].into_iter().map(|folder| Path::new(folder).join(name));
+    let found =
+        ["/usr/sbin", "/usr/bin", "/usr/local/bin"].into_iter().map(|folder| Path::new(folder).join(name));
     let found = found.into_iter().find(|path| path.exists());
     if found.is_none() {
         let text = format!("{proves} NOT PROVEN: {name} is not installed\n");
@@ -101,7 +102,8 @@ impl Fleet {
 impl Node {
     /// Starts the agent, to die when it enters `dies_at` if that is said.
     pub(crate) fn start(&mut self, dies_at: Option<&str>) {
-        let log = fs::File::options().create(true).append(true).open(self.config.with_file_name("log")).unwrap();
+        let log =
+            fs::File::options().create(true).append(true).open(self.config.with_file_name("log")).unwrap();
         let mut command = updraft();
         command.arg("agent").arg("--config").arg(&self.config).stdin(Stdio::null());
         command.stdout(log.try_clone().unwrap()).stderr(log);
@@ -124,7 +126,10 @@ impl Node {
     }
 
     pub(crate) fn status(&self) -> Option<Value> {
-        let said = updraft().args(["agent", "status", "--json", "--panel", &self.panel.to_string()]).output().unwrap();
+        let said = updraft()
+            .args(["agent", "status", "--json", "--panel", &self.panel.to_string()])
+            .output()
+            .unwrap();
         serde_json::from_slice(&said.stdout).ok()
     }
 
@@ -174,7 +179,12 @@ impl Node {
         while !is_there() {
             if std::time::Instant::now() > end {
                 let log = fs::read_to_string(self.config.with_file_name("log")).unwrap_or_default();
-                panic!("{} does not rest in {state} with {number}:\n{:?}\n{}\n{log}", self.name, self.status(), self.journal());
+                panic!(
+                    "{} does not rest in {state} with {number}:\n{:?}\n{}\n{log}",
+                    self.name,
+                    self.status(),
+                    self.journal()
+                );
             }
             std::thread::sleep(std::time::Duration::from_millis(50));
         }
@@ -186,7 +196,7 @@ impl Drop for Node {
     fn drop(&mut self) {
         self.agent = None;
         let memory = self.memory();
-        for who in ["program", "standby"] {
+        for who in ["program", "standby", "keeper"] {
             if let Some(pid) = memory[who]["pid"].as_u64().and_then(|pid| u32::try_from(pid).ok())
                 && let Some(process) = updraft::platform::process::find(pid)
                 && memory[who]["started"] == process.started
@@ -229,7 +239,9 @@ impl EtcdNode {
 
     pub(crate) fn run(&mut self) {
         let mut command = Command::new(&self.program);
-        command.args(["--name", "one", "--unsafe-no-fsync", "--log-level", "error", "--data-dir"]).arg(&self.folder);
+        command
+            .args(["--name", "one", "--unsafe-no-fsync", "--log-level", "error", "--data-dir"])
+            .arg(&self.folder);
         command.args(["--listen-client-urls", &self.url, "--advertise-client-urls", &self.url]);
         command.args(["--listen-peer-urls", &self.peer, "--initial-advertise-peer-urls", &self.peer]);
         command.args(["--initial-cluster", &format!("one={}", self.peer)]);
@@ -244,16 +256,28 @@ impl EtcdNode {
 /// `updraft fleetlock` over etcd.
 pub(crate) fn lock_server(etcd: &str, more: &[&str]) -> (Running, SocketAddr) {
     let at = address();
+    (start_lock_server(etcd, at, more), at)
+}
+
+/// The same at the address of one that has ended.
+pub(crate) fn lock_server_at(etcd: &str, at: SocketAddr) -> Running {
+    start_lock_server(etcd, at, &[])
+}
+
+fn start_lock_server(etcd: &str, at: SocketAddr, more: &[&str]) -> Running {
     let mut command = updraft();
     command.args(["fleetlock", "--listen", &at.to_string(), "--etcd", etcd]).args(more);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let running = Running(command.spawn().unwrap());
     wait_for("the lock server", || TcpStream::connect(at).is_ok());
-    (running, at)
+    running
 }
 
 /// `updraft switch` in front of `backends`; where it forwards from, and its panel.
-pub(crate) fn forwarder(backends: &[(String, SocketAddr)], more: &[&str]) -> (Running, SocketAddr, SocketAddr) {
+pub(crate) fn forwarder(
+    backends: &[(String, SocketAddr)],
+    more: &[&str],
+) -> (Running, SocketAddr, SocketAddr) {
     let said = more.iter().position(|word| *word == "--panel").map(|at| more[at + 1].parse().unwrap());
     let (at, panel) = (address(), said.unwrap_or_else(address));
     let mut command = updraft();
@@ -268,4 +292,44 @@ pub(crate) fn forwarder(backends: &[(String, SocketAddr)], more: &[&str]) -> (Ru
     let running = Running(command.spawn().unwrap());
     wait_for("the forwarder", || TcpStream::connect(panel).is_ok());
     (running, at, panel)
+}
+
+/// Three real members of one etcd, by their client addresses.
+pub(crate) fn etcd_of_three(folder: &Path) -> Option<Vec<(String, Running)>> {
+    let program = tool("etcd", "A127")?;
+    let names = ["one", "two", "three"];
+    let urls = names.map(|_| (format!("http://{}", address()), format!("http://{}", address())));
+    let cluster: Vec<String> =
+        names.iter().zip(&urls).map(|(name, (_, peer))| format!("{name}={peer}")).collect();
+    let start = |(name, (url, peer)): (&str, &(String, String))| {
+        let mut command = Command::new(&program);
+        command
+            .args(["--name", name, "--unsafe-no-fsync", "--log-level", "error", "--data-dir"])
+            .arg(folder.join(name));
+        command.args(["--listen-client-urls", url, "--advertise-client-urls", url]);
+        command.args(["--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer]);
+        command.args(["--initial-cluster", &cluster.join(",")]);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        (url.clone(), Running(command.spawn().unwrap()))
+    };
+    let members: Vec<_> = names.into_iter().zip(&urls).map(start).collect();
+    for (url, _) in &members {
+        let at = url.trim_start_matches("http://").parse().unwrap();
+        wait_for("etcd", || get(at, "/health").is_some_and(|said| said.contains("true")));
+    }
+    Some(members)
+}
+
+/// Whether a member leads.
+pub(crate) fn is_leader(url: &str) -> bool {
+    use std::io::Read as _;
+    let at = url.trim_start_matches("http://");
+    let mut stream = TcpStream::connect(at).unwrap();
+    let request =
+        "POST /v3/maintenance/status HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}";
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let body: Value = serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap();
+    body["header"]["member_id"] == body["leader"]
 }
