@@ -179,5 +179,5 @@ fn a_standby_serves_while_the_primary_is_replaced() {
         });
         assert_eq!(get(at, "/").as_deref(), Some("2.0"));
     });
-    assert_eq!(node.memory()["standby"], serde_json::Value::Null, "the standby has ended");
+    wait_for("the standby to end", || node.memory()["standby"].is_null());
 }
