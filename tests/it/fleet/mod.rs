@@ -4,6 +4,7 @@ mod hook;
 mod kills;
 mod lock;
 mod node;
+mod notify;
 mod roll;
 pub(crate) mod world;
 
