@@ -107,23 +107,7 @@ fn agent(upgrades: u64, half_are_bad: bool) -> Report {
     fs::write(updater.join("updater.json"), settings).unwrap();
     run(Command::new(updater.join("updater")).args(["update", "--no-start", "--headless"]));
     let (address, panel) = (free(), free());
-    let config = root.join("agent.toml");
-    let text = format!(
-        "node = \"n\"\ninstall = \"app\"\nstate = \"state\"\n[program]\nlisten = [\"{address}\"]\nready_within = \"2s\"\n\
-         [check]\nevery = \"100ms\"\njitter = \"10ms\"\n\
-         [probe]\nvia = {{ http = \"http://{address}/health\" }}\ntimes = 2\nevery = \"50ms\"\nwithin = \"2s\"\n\
-         [panel]\nlisten = \"{panel}\"\n"
-    );
-    fs::write(&config, text).unwrap();
-    let log = fs::File::create(root.join("log")).unwrap();
-    let mut command = updraft();
-    command
-        .args(["agent", "--config"])
-        .arg(&config)
-        .stdin(Stdio::null())
-        .stdout(log.try_clone().unwrap())
-        .stderr(log);
-    let mut child = Killed(command.spawn().unwrap());
+    let mut child = start_agent(root, address, panel);
     let status = || -> serde_json::Value {
         let said =
             updraft().args(["agent", "status", "--json", "--panel", &panel.to_string()]).output().unwrap();
@@ -159,6 +143,26 @@ fn agent(upgrades: u64, half_are_bad: bool) -> Report {
     updraft::platform::process::ask_to_close(process).unwrap();
     child.0.wait().unwrap();
     report
+}
+
+fn start_agent(root: &Path, address: SocketAddr, panel: SocketAddr) -> Killed {
+    let config = root.join("agent.toml");
+    let text = format!(
+        "node = \"n\"\ninstall = \"app\"\nstate = \"state\"\n[program]\nlisten = [\"{address}\"]\nready_within = \"2s\"\n\
+         [check]\nevery = \"100ms\"\njitter = \"10ms\"\n\
+         [probe]\nvia = {{ http = \"http://{address}/health\" }}\ntimes = 2\nevery = \"50ms\"\nwithin = \"2s\"\n\
+         [panel]\nlisten = \"{panel}\"\n"
+    );
+    fs::write(&config, text).unwrap();
+    let log = fs::File::create(root.join("log")).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_updraft"));
+    command
+        .args(["agent", "--config"])
+        .arg(&config)
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().unwrap())
+        .stderr(log);
+    Killed(command.spawn().unwrap())
 }
 
 fn with_nginx(nginx: &str, upgrades: u64, usr2: bool) -> Report {

@@ -1,9 +1,5 @@
 //! The start-up hook of a server, with a real program.
-#![expect(
-    clippy::disallowed_methods,
-    clippy::unwrap_used,
-    reason = "tests look at the disk with their own eyes"
-)]
+#![expect(clippy::disallowed_methods, reason = "tests look at the disk with their own eyes")]
 
 use std::fs;
 use std::process::{Command, Stdio};

@@ -116,7 +116,8 @@ fn many_agents_never_hold_more_slots_than_there_are() {
     queue().block_on(async {
         let agent = |number: usize| {
             let (out, most, asked) = (Arc::clone(&out), Arc::clone(&most), Arc::clone(&asked));
-            let lock = lock(if number % 2 == 0 { first } else { second }, &format!("agent-{number}"));
+            let lock =
+                lock(if number.is_multiple_of(2) { first } else { second }, &format!("agent-{number}"));
             async move {
                 let mut wait = 5 + number as u64 % 50;
                 loop {
@@ -144,9 +145,9 @@ fn many_agents_never_hold_more_slots_than_there_are() {
     let most = most.load(Ordering::SeqCst);
     assert!((1..=SLOTS).contains(&most), "{most} at once");
     assert!(holders(first).is_empty(), "no slot leaked");
-    eprintln!(
+    super::tell(&format!(
         "{agents} agents, {SLOTS} slots: {most} at once, {} requests for a slot, {:?}",
         asked.load(Ordering::SeqCst),
         began.elapsed()
-    );
+    ));
 }

@@ -1,4 +1,5 @@
 //! Programs without a window: start-up hook, agents, lock, dispatchers, standby.
+#![expect(clippy::unwrap_used, reason = "tests set up by hand")]
 
 mod hook;
 mod kills;
@@ -8,6 +9,7 @@ mod notify;
 mod roll;
 pub(crate) mod world;
 
+use std::io::Write as _;
 use std::time::Duration;
 
 use updraft::fleet::{Load, Report};
@@ -28,4 +30,9 @@ fn under_load(address: std::net::SocketAddr, clients: usize, pause_ms: u64, duri
     assert_eq!(report.failed, 0, "{report:?}");
     assert!(report.good > 0, "{report:?}");
     report
+}
+
+/// Tells a figure, past the output that tests capture.
+fn tell(figure: &str) {
+    std::io::stderr().write_all(format!("{figure}\n").as_bytes()).unwrap();
 }

@@ -1,9 +1,5 @@
 //! One node: its sockets are held, so it goes from release to release without losing a request.
-#![expect(
-    clippy::disallowed_methods,
-    clippy::unwrap_used,
-    reason = "tests look at the disk with their own eyes"
-)]
+#![expect(clippy::disallowed_methods, reason = "tests look at the disk with their own eyes")]
 
 use std::time::Duration;
 
@@ -31,7 +27,7 @@ fn a_node_goes_from_release_to_release_without_losing_a_request() {
         ["idle", "staged", "eligible", "locked", "draining", "swapping", "soaking", "committed", "idle"];
     assert_eq!(node.states()[..wanted.len()], wanted);
     assert!(!is_full() || report.good >= 100_000, "{report:?}");
-    eprintln!("{} upgrades: {report:?}", last - 1);
+    super::tell(&format!("{} upgrades: {report:?}", last - 1));
 }
 
 /// A124 for one node: versions that crash, hang or fail their probe are taken back and no request fails; none of them
@@ -66,7 +62,7 @@ fn bad_releases_are_taken_back_without_losing_a_request() {
     assert_eq!(bad, None);
     let status = node.status().unwrap();
     assert_eq!(status["numbers"]["rollbacks"], if is_full() { rounds } else { 3 });
-    eprintln!("{rounds} rounds of bad releases: {report:?}");
+    super::tell(&format!("{rounds} rounds of bad releases: {report:?}"));
 }
 
 /// The agent is killed and started anew: it takes the program over with its sockets, and nobody notices.

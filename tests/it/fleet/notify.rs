@@ -1,5 +1,4 @@
 //! The notify socket and the panel, as their neighbours see them.
-#![expect(clippy::unwrap_used, reason = "tests set up by hand")]
 
 use std::io::{IoSlice, Read as _};
 use std::mem::MaybeUninit;
@@ -66,10 +65,15 @@ fn the_panel_tells_how_the_fleet_stands() {
     let mut node = fleet.node("n1", &Extra { every: Some("1h"), ..Extra::default() });
     let nobody = address();
     let config = std::fs::File::options().append(true).open(&node.config).unwrap();
-    std::io::Write::write_all(&mut &config, format!("peers = [\"{}\", \"{nobody}\"]\n", node.panel).as_bytes()).unwrap();
+    std::io::Write::write_all(
+        &mut &config,
+        format!("peers = [\"{}\", \"{nobody}\"]\n", node.panel).as_bytes(),
+    )
+    .unwrap();
     node.up();
     let metrics = get(node.panel, "/metrics").unwrap();
-    for line in ["updraft_agent_state{node=\"n1\",state=\"idle\"} 1", "updraft_agent_release{node=\"n1\"} 1"] {
+    for line in ["updraft_agent_state{node=\"n1\",state=\"idle\"} 1", "updraft_agent_release{node=\"n1\"} 1"]
+    {
         assert!(metrics.contains(line), "{metrics}");
     }
     let said = expect(updraft().args(["agent", "status", "--all", "--config"]).arg(&node.config), 30);

@@ -52,7 +52,7 @@ fn roll(fleet: &Fleet, nodes: &mut [Node], at: SocketAddr, releases: u64) {
     });
     over.store(true, Ordering::SeqCst);
     assert!(watching.join().unwrap() > 10);
-    eprintln!("{releases} rolls over {} nodes: {report:?}", nodes.len());
+    super::tell(&format!("{releases} rolls over {} nodes: {report:?}", nodes.len()));
 }
 
 /// A121: three nodes behind the forwarder under load, one out at a time, no request fails.
