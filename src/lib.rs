@@ -38,6 +38,9 @@ pub mod publish;
 
 pub mod serve;
 
+#[cfg(feature = "vendor")]
+pub mod fleet;
+
 pub mod settings;
 
 #[cfg(feature = "vendor")]
@@ -48,3 +51,5 @@ pub mod api;
 pub mod cli;
 
 pub use api::{can_update, confirm_healthy, hand_over_to_updater, has_new_version, updated_from};
+pub use api::{Begin, can_update, confirm_healthy, hand_over_to_updater, has_new_version, startup};
+pub use host::serve_ready;

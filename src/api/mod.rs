@@ -4,6 +4,7 @@
 
 mod place;
 mod queue;
+pub mod startup;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -23,6 +24,7 @@ use queue::no_queue;
 #[cfg(feature = "gui")]
 pub(crate) use queue::queue;
 pub(crate) use queue::run_to_end;
+pub use startup::{Begin, startup, startup_with};
 
 /// The updater beside a program.
 #[derive(Debug, Clone)]

@@ -4,6 +4,7 @@ mod handover;
 mod health;
 mod leave;
 mod restart;
+pub mod serve_ready;
 
 pub use handover::{Handover, HandoverError};
 pub use health::{

@@ -3,13 +3,18 @@
 use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::io;
+use std::os::fd::OwnedFd;
+use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
+use rustix::process::{
+    Pid, PidfdFlags, PidfdGetfdFlags, Signal, kill_process, pidfd_getfd, pidfd_open, pidfd_send_signal,
+};
 
 use super::{Holder, ProcessId, Use};
 
@@ -48,6 +53,36 @@ pub(super) fn terminate(process: ProcessId) -> io::Result<()> {
         Ok(_) | Err(Errno::SRCH) => Ok(()),
         // A kernel without such handles.
         Err(_) => Ok(kill_process(pid, Signal::TERM)?),
+    }
+}
+
+/// Ends a process at once, but never another one that got its number meanwhile.
+pub(super) fn kill(process: ProcessId) -> io::Result<()> {
+    let pid = i32::try_from(process.pid).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidInput)?;
+    match pidfd_open(pid, PidfdFlags::empty()) {
+        Ok(handle) if start_time(process.pid) == Some(process.started) => {
+            Ok(pidfd_send_signal(&handle, Signal::KILL)?)
+        }
+        Ok(_) | Err(Errno::SRCH) => Ok(()),
+        Err(_) => Ok(kill_process(pid, Signal::KILL)?),
+    }
+}
+
+/// A copy of the socket that has `number` in another process.
+pub(super) fn socket_of(process: ProcessId, number: i32) -> io::Result<OwnedFd> {
+    let pid = i32::try_from(process.pid).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidInput)?;
+    let handle = pidfd_open(pid, PidfdFlags::empty())?;
+    if start_time(process.pid) != Some(process.started) {
+        return Err(io::ErrorKind::NotFound.into());
+    }
+    Ok(pidfd_getfd(&handle, number, PidfdGetfdFlags::empty())?)
+}
+
+/// Sends a message to a local socket by its path, or by its abstract name after an `@`.
+pub(super) fn send_datagram(socket: &UnixDatagram, bytes: &[u8], address: &OsStr) -> io::Result<usize> {
+    match address.as_bytes().strip_prefix(b"@") {
+        Some(name) => socket.send_to_addr(bytes, &SocketAddr::from_abstract_name(name)?),
+        None => socket.send_to(bytes, address),
     }
 }
 

@@ -4,7 +4,9 @@
 use std::collections::HashSet;
 use std::ffi::{CStr, OsStr, c_int, c_void};
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -62,6 +64,26 @@ fn basics(pid: u32) -> Option<libc::proc_bsdinfo> {
 pub(super) fn start_time(pid: u32) -> Option<u64> {
     let info = basics(pid).filter(|info| info.pbi_status != ZOMBIE)?;
     Some(info.pbi_start_tvsec * 1_000_000 + info.pbi_start_tvusec)
+}
+
+/// Ends a process at once, but never another one that got its number meanwhile.
+pub(super) fn kill(process: ProcessId) -> io::Result<()> {
+    let pid = i32::try_from(process.pid).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidInput)?;
+    if start_time(process.pid) == Some(process.started) {
+        Ok(kill_process(pid, Signal::KILL)?)
+    } else {
+        Ok(())
+    }
+}
+
+/// A copy of a socket of another process: this system does not give it.
+pub(super) fn socket_of(_process: ProcessId, _number: i32) -> io::Result<OwnedFd> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Sends a message to a local socket by its path.
+pub(super) fn send_datagram(socket: &UnixDatagram, bytes: &[u8], address: &OsStr) -> io::Result<usize> {
+    socket.send_to(bytes, address)
 }
 
 /// Sleeps a little; the caller looks again.

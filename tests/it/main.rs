@@ -13,6 +13,8 @@ mod check;
 #[cfg(feature = "checkpoints")]
 mod crash_model;
 mod docs;
+#[cfg(all(target_os = "linux", feature = "vendor"))]
+mod fleet;
 #[cfg(unix)]
 mod forced;
 #[cfg(unix)]

@@ -1,8 +1,12 @@
 //! `updraft demo`: a vendor, a server and an installed program in one folder, so that an update can be seen.
 
 mod face;
+#[cfg(feature = "vendor")]
+mod fleet;
 mod folder;
 pub mod host;
+#[cfg(feature = "vendor")]
+pub mod node;
 mod scene;
 
 use std::path::PathBuf;
@@ -15,6 +19,10 @@ use crate::report::Failure;
 /// The arguments of the demonstration.
 #[derive(Debug, Clone, Args)]
 pub struct DemoArgs {
+    /// What is shown; a desktop program if nothing is said.
+    #[cfg(feature = "vendor")]
+    #[command(subcommand)]
+    what: Option<What>,
     /// No window: the update runs in this terminal. Chosen by itself where there is no display.
     #[arg(long)]
     pub headless: bool,
@@ -29,11 +37,27 @@ pub struct DemoArgs {
     pub forced: bool,
 }
 
+/// What else can be shown.
+#[cfg(feature = "vendor")]
+#[derive(Debug, Clone, clap::Subcommand)]
+enum What {
+    /// Three nodes of a web server behind a forwarder under load: a good release and a bad one roll over them.
+    Fleet {
+        /// Where to build the demonstration; a new temporary folder if not given.
+        #[arg(long, value_name = "FOLDER")]
+        folder: Option<PathBuf>,
+    },
+}
+
 /// Runs the demonstration.
 ///
 /// # Errors
 /// The first step that failed.
 pub fn run(args: &DemoArgs) -> Result<(), Failure> {
+    #[cfg(feature = "vendor")]
+    if let Some(What::Fleet { folder }) = &args.what {
+        return fleet::play(folder.as_deref());
+    }
     scene::play(args)
 }
 
@@ -46,6 +70,8 @@ pub fn as_another_program() -> Option<ExitCode> {
     match name {
         "updater" => Some(super::updater::main()),
         "demo_host" => Some(host::main()),
+        #[cfg(feature = "vendor")]
+        "fleet_node" => Some(node::main()),
         _ => None,
     }
 }

@@ -71,6 +71,15 @@ pub(super) enum Command {
     /// Puts the updater, its settings and the root keys beside the program: what people install first.
     #[cfg(feature = "vendor")]
     Package(Box<super::package::Package>),
+    /// Keeps the program of this node running and takes it from release to release without losing a connection.
+    #[cfg(feature = "vendor")]
+    Agent(super::fleet::AgentArgs),
+    /// Serves the lock of a fleet (FleetLock protocol) with its state in etcd.
+    #[cfg(feature = "vendor")]
+    Fleetlock(super::fleet::FleetlockArgs),
+    /// Forwards connections to a few programs on this machine, with drain, counts and an instant switch.
+    #[cfg(feature = "vendor")]
+    Switch(super::fleet::SwitchArgs),
     /// Shows an update on this machine: a vendor, a server and an installed program in one folder.
     Demo(crate::cli::demo::DemoArgs),
 }

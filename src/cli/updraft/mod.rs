@@ -3,6 +3,8 @@
 mod args;
 mod bundle;
 #[cfg(feature = "vendor")]
+mod fleet;
+#[cfg(feature = "vendor")]
 mod import;
 mod inspect;
 mod key;
@@ -48,6 +50,12 @@ pub fn main() -> ExitCode {
         Command::Downgrade(args) => steer::downgrade(&args),
         #[cfg(feature = "vendor")]
         Command::Package(args) => package::package(*args),
+        #[cfg(feature = "vendor")]
+        Command::Agent(args) => fleet::agent(&args),
+        #[cfg(feature = "vendor")]
+        Command::Fleetlock(args) => fleet::fleetlock(&args),
+        #[cfg(feature = "vendor")]
+        Command::Switch(args) => fleet::switch(&args),
         Command::Demo(args) => super::demo::run(&args).map(|()| 0),
     };
     match result {

@@ -63,6 +63,20 @@ pub fn ask_to_close(process: ProcessId) -> io::Result<()> {
     os::terminate(process)
 }
 
+/// Ends a process of ours at once; it gets no word of it. For a child that its supervisor has asked in vain.
+///
+/// # Errors
+/// If it belongs to another user, or what the system says.
+pub fn end_by_force(process: ProcessId) -> io::Result<()> {
+    if !is_running(process) {
+        return Ok(());
+    }
+    if !os::is_ours(process.pid) {
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, "it belongs to another user"));
+    }
+    os::kill(process)
+}
+
 /// Starts a program that outlives us and has no part in our terminal's signals.
 ///
 /// # Errors

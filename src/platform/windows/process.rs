@@ -16,7 +16,7 @@ use windows_sys::Win32::System::Console::{
 };
 use windows_sys::Win32::System::Threading::{
     CREATE_NEW_PROCESS_GROUP, GetProcessTimes, OpenProcess, PROCESS_QUERY_LIMITED_INFORMATION,
-    PROCESS_SYNCHRONIZE, WaitForSingleObject,
+    PROCESS_SYNCHRONIZE, PROCESS_TERMINATE, TerminateProcess, WaitForSingleObject,
 };
 use windows_sys::Win32::UI::WindowsAndMessaging::{
     EnumWindows, GetWindowThreadProcessId, IsWindowVisible, PostMessageW, WM_CLOSE,
@@ -131,6 +131,31 @@ pub fn ask_to_close(process: ProcessId) -> io::Result<()> {
     } else {
         Err(io::Error::new(io::ErrorKind::NotFound, "it has no window to close"))
     }
+}
+
+/// Ends a process of ours at once; it gets no word of it. For a child that its supervisor has asked in vain.
+///
+/// # Errors
+/// If it belongs to another user, or what the system says.
+pub fn end_by_force(process: ProcessId) -> io::Result<()> {
+    if !is_running(process) {
+        return Ok(());
+    }
+    if !is_ours(process.pid) {
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, "it belongs to another user"));
+    }
+    // SAFETY: no pointers are passed.
+    let handle =
+        unsafe { OpenProcess(PROCESS_TERMINATE | PROCESS_QUERY_LIMITED_INFORMATION, 0, process.pid) };
+    if handle.is_null() {
+        return Err(io::Error::last_os_error());
+    }
+    let handle = Handle(handle);
+    if start_time(&handle) != Some(process.started) {
+        return Ok(());
+    }
+    // SAFETY: the handle is open and of the process that was meant.
+    if unsafe { TerminateProcess(handle.0, 1) } == 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
 /// Starts a program that outlives us.
