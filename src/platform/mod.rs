@@ -15,11 +15,11 @@ mod windows;
 #[cfg(all(unix, feature = "gui"))]
 pub use unix::window;
 #[cfg(unix)]
-pub use unix::{file, process};
+pub use unix::{file, process, signal};
 #[cfg(all(windows, feature = "gui"))]
 pub use windows::window;
 #[cfg(windows)]
-pub use windows::{file, process};
+pub use windows::{file, process, signal};
 
 mod trial;
 mod types;

@@ -9,11 +9,17 @@ mod changes;
 mod draft;
 mod error;
 mod exclude;
+#[cfg(feature = "vendor")]
+mod freshen;
 mod init;
 mod mirrors;
+#[cfg(feature = "vendor")]
+mod next_version;
 mod notes;
 mod object;
 mod order;
+#[cfg(feature = "vendor")]
+mod overview;
 mod place;
 mod pool;
 mod repository;
@@ -22,17 +28,27 @@ mod signing;
 pub mod steer;
 mod verify;
 mod walk;
+#[cfg(feature = "vendor")]
+mod watch;
 
 pub use bundle::{BundleProgress, Export, Exported, Import, Imported, Listed, Looked, export, import, look};
 pub use changes::{Changes, Forecast, forecast, full_download};
 pub use error::PublishError;
+#[cfg(feature = "vendor")]
+pub use freshen::{Fresh, freshen};
 pub use init::{Init, Initialised, default_keys, init};
 pub use mirrors::{MirrorChange, change_mirrors, mirrors};
+#[cfg(feature = "vendor")]
+pub use next_version::VersionRule;
 pub use order::{Barrier, Order, Report, Stage};
+#[cfg(feature = "vendor")]
+pub use overview::{Overview, manifest, overview};
 pub use place::{InvalidStore, Place, StoreKind, StoreUrl};
 pub use run::{Progress, publish};
 pub use signing::{Signing, renew};
 pub use verify::{Flaw, Verified, is_soon, verify};
+#[cfg(feature = "vendor")]
+pub use watch::{Bell, Notice, Stopper, Watch, next_version, watch};
 
 /// How hard content is compressed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -5,10 +5,14 @@ mod support;
 mod acceptance;
 #[cfg(unix)]
 mod bad_input;
+#[cfg(all(target_os = "linux", feature = "vendor"))]
+mod browser;
 #[cfg(unix)]
 mod bundle;
 #[cfg(unix)]
 mod check;
+#[cfg(all(unix, feature = "vendor"))]
+mod console;
 #[cfg(feature = "checkpoints")]
 mod crash_model;
 mod docs;
@@ -36,6 +40,8 @@ mod memory;
 mod mirrors;
 #[cfg(unix)]
 mod network;
+#[cfg(all(unix, feature = "vendor"))]
+mod operate;
 #[cfg(unix)]
 mod policies;
 #[cfg(target_os = "linux")]
@@ -81,5 +87,7 @@ mod vendor_app;
 mod verify;
 #[cfg(unix)]
 mod verify_install;
+#[cfg(all(unix, feature = "vendor"))]
+mod watch;
 #[cfg(feature = "gui")]
 mod window;

@@ -109,6 +109,13 @@ pub fn holders(folder: &Path, _files: &[PathBuf]) -> Vec<Holder> {
     os::holders(folder)
 }
 
+/// A file below `folder` that another process has open for writing, as far as the system tells. `_files` are those
+/// that matter, for systems that can only be asked about files by name.
+#[must_use]
+pub fn being_written(folder: &Path, _files: &[PathBuf]) -> Option<PathBuf> {
+    os::being_written(folder)
+}
+
 /// Whether there is a screen to show a window on.
 #[must_use]
 pub fn is_display_present() -> bool {
