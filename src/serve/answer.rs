@@ -69,8 +69,10 @@ pub(super) struct Pantry {
 /// An answer, and the project it is from if it is a file of one.
 pub(super) struct Answered {
     pub(super) response: Response<Body>,
+    #[cfg_attr(not(feature = "vendor"), expect(dead_code, reason = "only the census asks"))]
     pub(super) project: Option<String>,
     /// Whether a client asked for what is newest.
+    #[cfg_attr(not(feature = "vendor"), expect(dead_code, reason = "only the census asks"))]
     pub(super) is_check: bool,
 }
 

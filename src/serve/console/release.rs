@@ -145,7 +145,9 @@ fn actions(person: &Person, project: &Project, found: &Found) -> Markup {
     let rollout =
         summary.rollout.as_ref().and_then(|said| serde_json::from_value::<Rollout>(said.clone()).ok());
     let is_halted = rollout.as_ref().is_some_and(|rollout| rollout.halted);
-    let share = rollout.as_ref().map_or(10_000, |rollout| rollout.share(Stamp::now()));
+    // Of a halted one the share it would go on with.
+    let share =
+        rollout.clone().map_or(10_000, |rollout| Rollout { halted: false, ..rollout }.share(Stamp::now()));
     // Hours that are left, so that setting the share alone does not stop it from growing.
     let hours = rollout.as_ref().map_or(0, |rollout| hours_left(rollout, Stamp::now()));
     let one = |action: &str, text: &str, class: &str| {
@@ -183,7 +185,7 @@ fn actions(person: &Person, project: &Project, found: &Found) -> Markup {
                 div { label for="to" { (lang.say("Bring it to another channel", "发布到其他通道")) }
                     input id="to" name="to" list="channels" required size="12" autocomplete="off";
                     datalist id="channels" { @for channel in &found.channels { option value=(channel) {} } } }
-                button type="submit" { (lang.say("Promote", "推广")) }
+                button type="submit" { (lang.say("Promote", "提升")) }
             }
         }
     }
