@@ -50,6 +50,5 @@ pub mod api;
 
 pub mod cli;
 
-pub use api::{can_update, confirm_healthy, hand_over_to_updater, has_new_version, updated_from};
-pub use api::{Begin, can_update, confirm_healthy, hand_over_to_updater, has_new_version, startup};
+pub use api::{Begin, can_update, confirm_healthy, hand_over_to_updater, has_new_version, startup, updated_from};
 pub use host::serve_ready;

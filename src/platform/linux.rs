@@ -151,6 +151,27 @@ fn holder(pid: u32, folder: &Path) -> Option<Holder> {
     })
 }
 
+/// A file below `folder` that another process has open for writing (proc(5), `fdinfo`). Of other users' processes
+/// /proc tells nothing.
+pub(super) fn being_written(folder: &Path) -> Option<PathBuf> {
+    let me = std::process::id();
+    let pids = list("/proc").into_iter().filter_map(|name| name.parse::<u32>().ok());
+    pids.filter(|pid| *pid != me).find_map(|pid| {
+        list(&format!("/proc/{pid}/fd")).into_iter().find_map(|fd| {
+            let link = rustix::fs::readlink(format!("/proc/{pid}/fd/{fd}"), Vec::new()).ok()?.into_bytes();
+            let path = PathBuf::from(OsStr::from_bytes(&link));
+            (path.starts_with(folder) && is_for_writing(&read(&format!("/proc/{pid}/fdinfo/{fd}"))?))
+                .then_some(path)
+        })
+    })
+}
+
+/// Whether `fdinfo` tells of a descriptor that can write: the last two bits of `flags`, which is octal.
+fn is_for_writing(info: &str) -> bool {
+    let flags = info.lines().find_map(|line| line.strip_prefix("flags:"));
+    flags.is_some_and(|flags| flags.trim().bytes().last().is_some_and(|digit| matches!(digit & 3, 1 | 2)))
+}
+
 /// A path as /proc tells it, without the mark of a file that was removed or replaced since.
 fn without_mark(bytes: &[u8]) -> PathBuf {
     PathBuf::from(OsStr::from_bytes(bytes.strip_suffix(b" (deleted)").unwrap_or(bytes)))

@@ -15,11 +15,11 @@ mod windows;
 #[cfg(all(unix, feature = "gui"))]
 pub use unix::window;
 #[cfg(unix)]
-pub use unix::{file, process, socket};
+pub use unix::{file, process, signal, socket};
 #[cfg(all(windows, feature = "gui"))]
 pub use windows::window;
 #[cfg(windows)]
-pub use windows::{file, process, socket};
+pub use windows::{file, process, signal, socket};
 
 pub mod dirs;
 mod trial;

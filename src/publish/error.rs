@@ -134,6 +134,14 @@ pub enum PublishError {
         /// The platform.
         platform: Platform,
     },
+    /// A file that is to say the version says none.
+    #[error("{} says no version: {why}", file.display())]
+    VersionFile {
+        /// The file.
+        file: PathBuf,
+        /// Why not.
+        why: String,
+    },
     /// There is no such release to steer.
     #[error("there is no release {release} on {channel}{}", platform.as_ref().map(|p| format!(" for {p}")).unwrap_or_default())]
     NotFound {
@@ -317,6 +325,7 @@ impl Fault for PublishError {
             Self::Busy(_) => "Wait for it to end and publish again.",
             Self::VersionUsed { .. } => "Choose another --version.",
             Self::NoSuchVersion { .. } => "Name a published version of that channel and platform.",
+            Self::VersionFile { .. } => "Write the version into its first line.",
             Self::NotFound { .. } => "See what there is: updraft rollout show REPO.",
             Self::Ambiguous(_) => "Name the version instead, or one --platform.",
             Self::NothingAfter(_) => "Name an older release, or withdraw this one.",

@@ -37,6 +37,8 @@ pub struct Order {
     pub rollout: Option<Rollout>,
     /// Files of notes, one for each language.
     pub notes: Vec<PathBuf>,
+    /// Notes by language, beside those in files; of a language in both these count.
+    pub texts: BTreeMap<String, String>,
     /// The program to start; nothing to keep the one of the release before, or to find it.
     pub start: Option<String>,
     /// Further files that a person or the system starts; empty to keep those of the release before.
@@ -81,6 +83,7 @@ impl Order {
             barrier: Barrier::AsBefore,
             rollout: None,
             notes: Vec::new(),
+            texts: BTreeMap::new(),
             start: None,
             entries: Vec::new(),
             confirm_health: None,

@@ -5,11 +5,15 @@ mod support;
 mod acceptance;
 #[cfg(unix)]
 mod bad_input;
+#[cfg(all(target_os = "linux", feature = "vendor"))]
+mod browser;
 #[cfg(unix)]
 mod bundle;
 mod c_interface;
 #[cfg(unix)]
 mod check;
+#[cfg(all(unix, feature = "vendor"))]
+mod console;
 #[cfg(feature = "checkpoints")]
 mod crash_model;
 mod docs;
@@ -47,6 +51,8 @@ mod mirrors;
 mod network;
 #[cfg(all(target_os = "linux", feature = "vendor"))]
 mod package;
+#[cfg(all(unix, feature = "vendor"))]
+mod operate;
 #[cfg(unix)]
 mod policies;
 #[cfg(target_os = "linux")]
@@ -98,5 +104,7 @@ mod vendor_app;
 mod verify;
 #[cfg(unix)]
 mod verify_install;
+#[cfg(all(unix, feature = "vendor"))]
+mod watch;
 #[cfg(feature = "gui")]
 mod window;

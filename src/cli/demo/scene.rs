@@ -111,7 +111,7 @@ impl Web {
                 if tell.send(address).is_ok()
                     && let Ok(server) = server
                 {
-                    server.run(std::future::pending()).await.ok();
+                    server.run(std::future::pending()).await;
                 }
             });
         };

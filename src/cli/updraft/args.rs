@@ -1,6 +1,5 @@
 //! The command line of `updraft`.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -40,8 +39,11 @@ pub(super) enum Command {
     Init(Box<Init>),
     /// Publishes a folder as a new release, if anything in it changed.
     Publish(Box<Publish>),
+    /// Publishes a folder by itself whenever it has changed and settled.
+    #[cfg(feature = "vendor")]
+    Watch(Box<super::watch::WatchArgs>),
     /// Serves a repository, or a folder of repositories, over HTTP.
-    Serve(Serve),
+    Serve(Box<super::serve::ServeArgs>),
     /// Checks every signature, manifest and object of a repository.
     Verify(Verify),
     /// Signs the metadata of a repository again before it runs out.
@@ -203,22 +205,6 @@ pub(super) struct Publish {
     /// Days until the timestamp runs out: more for bundles and machines that are seldom reached.
     #[arg(long, value_name = "N", default_value_t = TIMESTAMP_DAYS, value_parser = days())]
     pub(super) days: u32,
-}
-
-/// `updraft serve`
-#[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  \
-    updraft serve ./repo\n  \
-    updraft serve ./all-repos --listen 0.0.0.0:8080")]
-pub(super) struct Serve {
-    /// A repository, or a folder of repositories.
-    pub(super) root: PathBuf,
-    /// The address to listen at; port 0 takes a free one.
-    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:4530")]
-    pub(super) listen: SocketAddr,
-    /// Write no line for each request.
-    #[arg(long)]
-    pub(super) quiet: bool,
 }
 
 /// `updraft verify`

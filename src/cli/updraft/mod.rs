@@ -16,6 +16,8 @@ mod publish;
 mod serve;
 mod signing;
 mod steer;
+#[cfg(feature = "vendor")]
+mod watch;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -36,7 +38,9 @@ pub fn main() -> ExitCode {
     let result = match cli.command {
         Command::Init(args) => publish::init(*args),
         Command::Publish(args) => publish::publish(*args),
-        Command::Serve(args) => serve::serve(&args),
+        #[cfg(feature = "vendor")]
+        Command::Watch(args) => watch::watch(*args),
+        Command::Serve(args) => serve::serve(*args),
         Command::Verify(args) => publish::verify(&args),
         Command::Renew(args) => publish::renew(&args),
         Command::Bundle(what) => bundle::bundle(what),

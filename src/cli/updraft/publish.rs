@@ -130,7 +130,7 @@ fn list(changes: &Changes) {
     lines("removed", &changes.removed);
 }
 
-fn told(report: &Report) -> String {
+pub(super) fn told(report: &Report) -> String {
     let Report { app, version, number, channel, platform, changes, .. } = report;
     let release = format!("{app} {version} ({number}, {channel}, {platform})");
     if report.nothing_changed() {

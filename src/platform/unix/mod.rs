@@ -3,5 +3,6 @@
 pub mod file;
 pub mod process;
 pub mod socket;
+pub mod signal;
 #[cfg(feature = "gui")]
 pub mod window;

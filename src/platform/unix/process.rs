@@ -130,6 +130,13 @@ pub fn asks_for_rights() -> Option<&'static str> {
     Some(if cfg!(target_os = "linux") && polkit.is_file() { "pkexec" } else { "sudo" })
 }
 
+/// A file below `folder` that another process has open for writing, as far as the system tells. `_files` are those
+/// that matter, for systems that can only be asked about files by name.
+#[must_use]
+pub fn being_written(folder: &Path, _files: &[PathBuf]) -> Option<PathBuf> {
+    os::being_written(folder)
+}
+
 /// Whether there is a screen to show a window on.
 #[must_use]
 pub fn is_display_present() -> bool {

@@ -4,5 +4,6 @@ pub mod file;
 mod holders;
 pub mod process;
 pub mod socket;
+pub mod signal;
 #[cfg(feature = "gui")]
 pub mod window;

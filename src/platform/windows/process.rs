@@ -2,7 +2,9 @@
 #![expect(unsafe_code, reason = "calls of the Windows API")]
 
 use std::ffi::{OsStr, OsString};
+use std::fs::OpenOptions;
 use std::io;
+use std::os::windows::fs::OpenOptionsExt as _;
 use std::os::windows::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -11,6 +13,7 @@ use std::time::{Duration, Instant};
 use windows_sys::Win32::Foundation::{
     CloseHandle, ERROR_ACCESS_DENIED, FILETIME, HANDLE, LPARAM, WAIT_OBJECT_0,
 };
+use windows_sys::Win32::Storage::FileSystem::FILE_SHARE_READ;
 use windows_sys::Win32::System::Console::{
     ATTACH_PARENT_PROCESS, AttachConsole, GetStdHandle, STD_OUTPUT_HANDLE,
 };
@@ -22,9 +25,17 @@ use windows_sys::Win32::UI::WindowsAndMessaging::{
     EnumWindows, GetWindowThreadProcessId, IsWindowVisible, PostMessageW, WM_CLOSE,
 };
 
+use super::file::is_sharing_violation;
 pub use super::holders::holders;
 use super::holders::is_ours;
 use crate::platform::{ProcessId, Spawned};
+
+/// The first of `files` that another process has open for writing: such a file can't be opened for reading alone.
+#[must_use]
+pub fn being_written(_folder: &Path, files: &[PathBuf]) -> Option<PathBuf> {
+    let alone = |path: &PathBuf| OpenOptions::new().read(true).share_mode(FILE_SHARE_READ).open(path);
+    files.iter().find(|path| alone(path).is_err_and(|error| is_sharing_violation(&error))).cloned()
+}
 
 /// A process handle that closes itself.
 pub(super) struct Handle(pub(super) HANDLE);
