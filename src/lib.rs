@@ -38,6 +38,9 @@ pub mod publish;
 
 pub mod serve;
 
+#[cfg(feature = "components")]
+pub mod component;
+
 pub mod settings;
 
 pub mod api;

@@ -9,6 +9,8 @@ mod bad_input;
 mod bundle;
 #[cfg(unix)]
 mod check;
+#[cfg(feature = "components")]
+mod component;
 #[cfg(feature = "checkpoints")]
 mod crash_model;
 mod docs;

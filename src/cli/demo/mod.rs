@@ -3,6 +3,8 @@
 mod face;
 mod folder;
 pub mod host;
+#[cfg(feature = "components")]
+mod pipeline;
 mod scene;
 
 use std::path::PathBuf;
@@ -14,6 +16,7 @@ use crate::report::Failure;
 
 /// The arguments of the demonstration.
 #[derive(Debug, Clone, Args)]
+#[cfg_attr(feature = "components", command(args_conflicts_with_subcommands = true))]
 pub struct DemoArgs {
     /// No window: the update runs in this terminal. Chosen by itself where there is no display.
     #[arg(long)]
@@ -27,6 +30,25 @@ pub struct DemoArgs {
     /// Publish the second release as one that must be taken.
     #[arg(long)]
     pub forced: bool,
+    /// Another demonstration than that of a program.
+    #[cfg(feature = "components")]
+    #[command(subcommand)]
+    pub what: Option<What>,
+}
+
+/// Another demonstration than that of a program.
+#[cfg(feature = "components")]
+#[derive(Debug, Clone, clap::Subcommand)]
+pub enum What {
+    /// Numbered objects flow through three components; the one in the middle is replaced meanwhile, and back.
+    Pipeline {
+        /// Where to build it; a new temporary folder if not given.
+        #[arg(long, value_name = "FOLDER")]
+        folder: Option<PathBuf>,
+        /// How long each version runs.
+        #[arg(long, value_name = "SECONDS", default_value_t = 3)]
+        seconds: u64,
+    },
 }
 
 /// Runs the demonstration.
@@ -34,6 +56,10 @@ pub struct DemoArgs {
 /// # Errors
 /// The first step that failed.
 pub fn run(args: &DemoArgs) -> Result<(), Failure> {
+    #[cfg(feature = "components")]
+    if let Some(What::Pipeline { folder, seconds }) = &args.what {
+        return pipeline::play(folder.clone(), std::time::Duration::from_secs(*seconds));
+    }
     scene::play(args)
 }
 

@@ -56,6 +56,13 @@ pub(super) enum Command {
     Promote(PromoteArgs),
     /// Leads installs back to an older release.
     Downgrade(DowngradeArgs),
+    /// Runs a pipeline of components, and replaces them while messages flow.
+    #[cfg(feature = "components")]
+    Run(super::run::RunArgs),
+    /// Components: begin one, or check one.
+    #[cfg(feature = "components")]
+    #[command(subcommand)]
+    Component(super::component::What),
     /// Shows an update on this machine: a vendor, a server and an installed program in one folder.
     Demo(crate::cli::demo::DemoArgs),
 }

@@ -2,8 +2,12 @@
 
 mod args;
 mod bundle;
+#[cfg(feature = "components")]
+mod component;
 mod mirror;
 mod publish;
+#[cfg(feature = "components")]
+mod run;
 mod serve;
 mod signing;
 mod steer;
@@ -36,6 +40,10 @@ pub fn main() -> ExitCode {
         Command::Withdraw(args) => steer::withdraw(&args),
         Command::Promote(args) => steer::promote(&args),
         Command::Downgrade(args) => steer::downgrade(&args),
+        #[cfg(feature = "components")]
+        Command::Run(args) => run::run(&args),
+        #[cfg(feature = "components")]
+        Command::Component(what) => component::component(&what),
         Command::Demo(args) => super::demo::run(&args).map(|()| 0),
     };
     match result {

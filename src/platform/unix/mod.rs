@@ -2,5 +2,6 @@
 
 pub mod file;
 pub mod process;
+pub mod signal;
 #[cfg(feature = "gui")]
 pub mod window;
