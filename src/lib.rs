@@ -41,6 +41,9 @@ pub mod serve;
 #[cfg(feature = "vendor")]
 pub mod fleet;
 
+#[cfg(feature = "components")]
+pub mod component;
+
 pub mod settings;
 
 #[cfg(feature = "vendor")]
@@ -50,5 +53,7 @@ pub mod api;
 
 pub mod cli;
 
-pub use api::{Begin, can_update, confirm_healthy, hand_over_to_updater, has_new_version, startup, updated_from};
+pub use api::{
+    Begin, can_update, confirm_healthy, hand_over_to_updater, has_new_version, startup, updated_from,
+};
 pub use host::serve_ready;

@@ -222,3 +222,10 @@ mod tests {
         assert_eq!(found, [PathBuf::from("/opt/My App/lib one.so"), PathBuf::from("/opt/My App/模.so")]);
     }
 }
+
+/// A higher nice value for the calling thread; Linux keeps one for each thread (setpriority(2), notes).
+#[cfg(feature = "components")]
+pub(super) fn give_way() {
+    // If that is refused, the thread merely is as important as others.
+    rustix::process::setpriority_process(None, 10).ok();
+}

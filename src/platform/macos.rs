@@ -226,3 +226,10 @@ fn path_of(file: &libc::vnode_info_path) -> PathBuf {
         file.vip_path.iter().flatten().map(|c| c.cast_unsigned()).take_while(|b| *b != 0).collect();
     PathBuf::from(OsStr::from_bytes(&bytes))
 }
+
+/// The utility class for the calling thread (pthread_set_qos_class_self_np(3)).
+#[cfg(feature = "components")]
+pub(super) fn give_way() {
+    // SAFETY: no pointers are passed. If it is refused, the thread merely is as important as others.
+    unsafe { libc::pthread_set_qos_class_self_np(libc::qos_class_t::QOS_CLASS_UTILITY, 0) };
+}

@@ -21,9 +21,13 @@ pub use windows::window;
 #[cfg(windows)]
 pub use windows::{file, process, signal, socket};
 
+#[cfg(feature = "components")]
+mod compiled;
 pub mod dirs;
 mod trial;
 mod types;
 
+#[cfg(feature = "components")]
+pub use compiled::load_compiled;
 pub use trial::{Trial, try_out};
 pub use types::{ChangeMark, Holder, ProcessId, Spawned, Use};

@@ -38,7 +38,7 @@ pub fn freshen(repository: &Path, keys: Option<&Path>, now: Stamp) -> Result<Fre
     if !is_due(expiries.timestamp, now) {
         return Ok(Fresh { signed: false, expiries });
     }
-    let keys = keys_of(&Repository::at(&root), keys)?;
+    let keys = keys_of(&Repository::at(&root), keys, None)?;
     let online = KeyPair::load(&keys.join(Keys::ONLINE))?;
     let (repository, state, _lock) = Repository::open_to_sign(&Place::Folder(root.clone()))?;
     for (path, bytes) in sign::renew_timestamp(&state, &online, now, Lifetimes::served())? {

@@ -61,7 +61,7 @@ pub use overview::{Overview, manifest, overview};
 pub use place::{InvalidStore, Place, StoreKind, StoreUrl};
 pub use prune::{Prune, Pruned, prune};
 pub use run::{Progress, publish};
-pub use signing::{Signing, renew};
+pub use signing::{Signing, keys_folder, renew};
 pub use store::StoreError;
 pub use verify::{Flaw, Verified, is_soon, verify};
 #[cfg(feature = "vendor")]

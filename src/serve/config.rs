@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::fsx;
-use crate::publish::{Effort, Order, Watch, default_keys};
+use crate::publish::{Effort, Order, Place, Watch, keys_folder};
 use crate::release::{Channel, Platform, Version};
 
 use super::error::ServeError;
@@ -168,7 +168,7 @@ fn desk(entry: &Entry, base: &Path) -> Result<Desk, String> {
     let Some(build) = &entry.build else { return Ok(Desk { keys, build: None, watched: false }) };
     let keys = match keys {
         Some(keys) => keys,
-        None => default_keys(&repository).map_err(|error| error.to_string())?,
+        None => keys_folder(&Place::from(&repository), None).map_err(|error| error.to_string())?,
     };
     let seconds = |name: &str, value: f64| {
         let is_good = (0.1..=86_400.0).contains(&value);

@@ -12,6 +12,8 @@ mod bundle;
 mod c_interface;
 #[cfg(unix)]
 mod check;
+#[cfg(feature = "components")]
+mod component;
 #[cfg(all(unix, feature = "vendor"))]
 mod console;
 #[cfg(feature = "checkpoints")]
@@ -49,10 +51,10 @@ mod memory;
 mod mirrors;
 #[cfg(unix)]
 mod network;
-#[cfg(all(target_os = "linux", feature = "vendor"))]
-mod package;
 #[cfg(all(unix, feature = "vendor"))]
 mod operate;
+#[cfg(all(target_os = "linux", feature = "vendor"))]
+mod package;
 #[cfg(unix)]
 mod policies;
 #[cfg(target_os = "linux")]

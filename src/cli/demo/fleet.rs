@@ -150,7 +150,7 @@ impl Scene {
 
     fn found(&self) -> Result<(), Failure> {
         let order = publish::Init {
-            repository: self.repository(),
+            repository: self.repository().into(),
             app: "Node".parse().map_err(|error| broken("the name is refused", &error))?,
             keys: Some(self.root.join("keys")),
             now: Stamp::now(),

@@ -82,6 +82,13 @@ pub(super) enum Command {
     /// Forwards connections to a few programs on this machine, with drain, counts and an instant switch.
     #[cfg(feature = "vendor")]
     Switch(super::fleet::SwitchArgs),
+    /// Runs a pipeline of components, and replaces them while messages flow.
+    #[cfg(feature = "components")]
+    Run(super::run::RunArgs),
+    /// Components: begin one, or check one.
+    #[cfg(feature = "components")]
+    #[command(subcommand)]
+    Component(super::component::What),
     /// Shows an update on this machine: a vendor, a server and an installed program in one folder.
     Demo(crate::cli::demo::DemoArgs),
 }

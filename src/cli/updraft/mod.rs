@@ -2,6 +2,8 @@
 
 mod args;
 mod bundle;
+#[cfg(feature = "components")]
+mod component;
 #[cfg(feature = "vendor")]
 mod fleet;
 #[cfg(feature = "vendor")]
@@ -13,6 +15,8 @@ mod mirror;
 mod package;
 mod prune;
 mod publish;
+#[cfg(feature = "components")]
+mod run;
 mod serve;
 mod signing;
 mod steer;
@@ -60,6 +64,10 @@ pub fn main() -> ExitCode {
         Command::Fleetlock(args) => fleet::fleetlock(&args),
         #[cfg(feature = "vendor")]
         Command::Switch(args) => fleet::switch(&args),
+        #[cfg(feature = "components")]
+        Command::Run(args) => run::run(&args),
+        #[cfg(feature = "components")]
+        Command::Component(what) => component::component(&what),
         Command::Demo(args) => super::demo::run(&args).map(|()| 0),
     };
     match result {

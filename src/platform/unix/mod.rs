@@ -2,7 +2,7 @@
 
 pub mod file;
 pub mod process;
-pub mod socket;
 pub mod signal;
+pub mod socket;
 #[cfg(feature = "gui")]
 pub mod window;

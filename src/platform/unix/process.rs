@@ -152,3 +152,9 @@ pub fn exe_name(stem: &OsStr) -> PathBuf {
 
 /// Gives a program without a console the one it was started from. Nothing to do on Unix.
 pub fn attach_console() {}
+
+/// Lets the calling thread give way to all others of this process from now on.
+#[cfg(feature = "components")]
+pub fn give_way() {
+    os::give_way();
+}

@@ -234,3 +234,13 @@ pub fn attach_console() {
 pub fn asks_for_rights() -> Option<&'static str> {
     None
 }
+
+/// Lets the calling thread give way to all others of this process from now on.
+#[cfg(feature = "components")]
+pub fn give_way() {
+    use windows_sys::Win32::System::Threading::{
+        GetCurrentThread, SetThreadPriority, THREAD_PRIORITY_BELOW_NORMAL,
+    };
+    // SAFETY: the handle stands for the calling thread. If it is refused, the thread merely is as important.
+    unsafe { SetThreadPriority(GetCurrentThread(), THREAD_PRIORITY_BELOW_NORMAL) };
+}

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clap::Args;
 
 use crate::fsx;
-use crate::publish::{Watch, default_keys};
+use crate::publish::{Place, Watch, keys_folder};
 use crate::release::Stamp;
 use crate::report::{ErrorCode, Failure};
 use crate::serve::{
@@ -183,7 +183,7 @@ fn desk(
     let Some(folder) = folder else { return Ok(Desk { keys, build: None, watched: false }) };
     let keys = match keys {
         Some(keys) => keys,
-        None => default_keys(root).map_err(fail)?,
+        None => keys_folder(&Place::from(root), None).map_err(fail)?,
     };
     let watch: Watch = how.watch(folder, root.to_path_buf(), Some(keys.clone()))?;
     Ok(Desk { keys: Some(keys), build: Some(watch), watched })
