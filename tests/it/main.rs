@@ -3,32 +3,27 @@
 mod support;
 
 mod acceptance;
-#[cfg(unix)]
 mod bad_input;
 #[cfg(unix)]
 mod bundle;
-#[cfg(unix)]
 mod check;
 #[cfg(feature = "checkpoints")]
 mod crash_model;
 mod docs;
-#[cfg(unix)]
 mod forced;
 #[cfg(unix)]
 mod health;
 #[cfg(target_os = "linux")]
 mod holders;
-#[cfg(unix)]
 mod host;
 #[cfg(feature = "checkpoints")]
 mod install_crash;
-#[cfg(all(unix, feature = "checkpoints"))]
+#[cfg(feature = "checkpoints")]
 mod install_kill;
 mod install_swap;
 mod install_tree;
 #[cfg(all(unix, feature = "checkpoints"))]
 mod interlock;
-#[cfg(unix)]
 mod lying_mirrors;
 #[cfg(target_os = "linux")]
 mod memory;
@@ -36,7 +31,6 @@ mod memory;
 mod mirrors;
 #[cfg(unix)]
 mod network;
-#[cfg(unix)]
 mod policies;
 #[cfg(target_os = "linux")]
 mod preflight;
@@ -50,7 +44,6 @@ mod publish_kill;
 mod real_release;
 #[cfg(unix)]
 mod repair;
-#[cfg(unix)]
 mod reporters;
 mod repository_formats;
 #[cfg(unix)]
@@ -69,13 +62,13 @@ mod trust_attacks;
 mod trust_keys;
 mod trust_manifests;
 mod trust_world;
-#[cfg(unix)]
 mod update;
 mod vendor;
-#[cfg(unix)]
 mod vendor_app;
 mod verify;
 #[cfg(unix)]
 mod verify_install;
 #[cfg(feature = "gui")]
 mod window;
+#[cfg(all(windows, feature = "checkpoints"))]
+mod windows;
