@@ -14,8 +14,8 @@ use windows_sys::Win32::Security::{
     TOKEN_ASSIGN_PRIMARY, TOKEN_DUPLICATE, TOKEN_QUERY, TokenPrimary,
 };
 use windows_sys::Win32::System::Threading::{
-    CREATE_NEW_PROCESS_GROUP, CREATE_UNICODE_ENVIRONMENT, CreateProcessWithTokenW, GetExitCodeProcess,
-    PROCESS_INFORMATION, STARTUPINFOW,
+    CREATE_NEW_PROCESS_GROUP, CREATE_UNICODE_ENVIRONMENT, CreateProcessAsUserW, CreateProcessWithTokenW,
+    GetExitCodeProcess, PROCESS_INFORMATION, STARTUPINFOW,
 };
 use windows_sys::Win32::UI::WindowsAndMessaging::{GetShellWindow, GetWindowThreadProcessId};
 
@@ -107,20 +107,42 @@ impl Desktop {
         let folder = folder.and_then(usable_folder).map(|folder| wide_text(folder.as_os_str()));
         let startup = STARTUPINFOW { cb: size_of::<STARTUPINFOW>() as u32, ..STARTUPINFOW::default() };
         let mut made = PROCESS_INFORMATION::default();
-        // SAFETY: every pointer is to a value that lives over the call; the strings end in zero, the environment in
+        let folder = folder.as_ref().map_or(std::ptr::null(), |folder| folder.as_ptr());
+        let (environment, line) = (environment.as_ptr().cast(), line.as_mut_ptr());
+        let flags = CREATE_UNICODE_ENVIRONMENT | CREATE_NEW_PROCESS_GROUP;
+        let (startup, made_at) = (&raw const startup, &raw mut made);
+        // SAFETY: every pointer is to a value that lives over both calls; the strings end in zero, the environment in
         // two. The command line is ours to be written to.
         let done = unsafe {
-            CreateProcessWithTokenW(
-                self.token.0,
+            let (token, program) = (self.token.0, program.as_ptr());
+            let none = std::ptr::null();
+            // The system's own services may do the first, administrators the second.
+            match CreateProcessAsUserW(
+                token,
+                program,
+                line,
+                none,
+                none,
                 0,
-                program.as_ptr(),
-                line.as_mut_ptr(),
-                CREATE_UNICODE_ENVIRONMENT | CREATE_NEW_PROCESS_GROUP,
-                environment.as_ptr().cast(),
-                folder.as_ref().map_or(std::ptr::null(), |folder| folder.as_ptr()),
-                &raw const startup,
-                &raw mut made,
-            )
+                flags,
+                environment,
+                folder,
+                startup,
+                made_at,
+            ) {
+                0 => CreateProcessWithTokenW(
+                    token,
+                    0,
+                    program,
+                    line,
+                    flags,
+                    environment,
+                    folder,
+                    startup,
+                    made_at,
+                ),
+                done => done,
+            }
         };
         if done == 0 {
             return Err(io::Error::last_os_error());
