@@ -17,7 +17,7 @@ use super::path::wide;
 use crate::platform::ChangeMark;
 
 pub use super::path::plain;
-pub use super::user::{is_of_known, owner};
+pub use super::user::{create_private, is_of_known, owner};
 
 /// Whether files have Unix permission bits here.
 pub const HAS_MODES: bool = false;
@@ -162,14 +162,6 @@ pub fn may_write_in(folder: &Path) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.access_mode(FILE_GENERIC_WRITE | DELETE).create_new(true).custom_flags(FILE_FLAG_DELETE_ON_CLOSE);
     options.write(true).open(probe).map(drop)
-}
-
-/// Creates a new file. It inherits the rights of its folder, which below a user's profile is that user alone.
-///
-/// # Errors
-/// If it exists, or what the system says.
-pub fn create_private(path: &Path) -> io::Result<File> {
-    OpenOptions::new().write(true).create_new(true).open(path)
 }
 
 /// Whether others than the owner can read the file; not looked at on Windows.

@@ -1,14 +1,23 @@
 //! Users on Windows: whose a process or a file is, and whether it has more rights than it was given by default.
 #![expect(unsafe_code, reason = "calls of the Windows API")]
 
+use std::fs::File;
+use std::io;
+use std::os::windows::io::FromRawHandle as _;
 use std::path::Path;
 
-use windows_sys::Win32::Foundation::{ERROR_SUCCESS, HANDLE, LocalFree};
-use windows_sys::Win32::Security::Authorization::{GetNamedSecurityInfoW, SE_FILE_OBJECT};
+use windows_sys::Win32::Foundation::{ERROR_SUCCESS, GENERIC_WRITE, HANDLE, INVALID_HANDLE_VALUE, LocalFree};
+use windows_sys::Win32::Security::Authorization::{
+    ConvertSidToStringSidW, ConvertStringSecurityDescriptorToSecurityDescriptorW, GetNamedSecurityInfoW,
+    SDDL_REVISION_1, SE_FILE_OBJECT,
+};
 use windows_sys::Win32::Security::{
     EqualSid, GetTokenInformation, IsWellKnownSid, LookupAccountSidW, OWNER_SECURITY_INFORMATION,
-    PSECURITY_DESCRIPTOR, PSID, TOKEN_ELEVATION, TOKEN_QUERY, TOKEN_USER, TokenElevation, TokenUser,
-    WinBuiltinAdministratorsSid, WinLocalSystemSid,
+    PSECURITY_DESCRIPTOR, PSID, SECURITY_ATTRIBUTES, TOKEN_ELEVATION, TOKEN_QUERY, TOKEN_USER,
+    TokenElevation, TokenUser, WinBuiltinAdministratorsSid, WinLocalSystemSid,
+};
+use windows_sys::Win32::Storage::FileSystem::{
+    CREATE_NEW, CreateFileW, FILE_ATTRIBUTE_NORMAL, FILE_SHARE_READ,
 };
 use windows_sys::Win32::System::Threading::{GetCurrentProcess, OpenProcessToken};
 
@@ -169,4 +178,65 @@ fn account(sid: PSID) -> Option<String> {
         )
     };
     (done != 0).then(|| super::until_zero(&name))
+}
+
+/// Creates a new file that only this user, administrators and the system can read.
+///
+/// # Errors
+/// If it exists, or what the system says.
+pub fn create_private(path: &Path) -> io::Result<File> {
+    let who =
+        own_token(TOKEN_QUERY).and_then(|token| token_user(&token)).and_then(|user| in_words(user.sid()));
+    let who = who.ok_or_else(|| io::Error::other("the system does not say who we are"))?;
+    // In the system's own language: protected from what the folder hands down; all rights to these three.
+    let rights: Vec<u16> = format!("D:P(A;;FA;;;{who})(A;;FA;;;SY)(A;;FA;;;BA)\0").encode_utf16().collect();
+    let (mut descriptor, none) = (std::ptr::null_mut(), std::ptr::null_mut());
+    // SAFETY: the text ends in zero, and `descriptor` lives over the call; null is allowed for its size.
+    let made = unsafe {
+        ConvertStringSecurityDescriptorToSecurityDescriptorW(
+            rights.as_ptr(),
+            SDDL_REVISION_1,
+            &raw mut descriptor,
+            std::ptr::null_mut(),
+        )
+    };
+    if made == 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let length = size_of::<SECURITY_ATTRIBUTES>() as u32;
+    let attributes =
+        SECURITY_ATTRIBUTES { nLength: length, lpSecurityDescriptor: descriptor, bInheritHandle: 0 };
+    let path = wide(path);
+    // SAFETY: the path ends in zero; it and the attributes live over the call. The descriptor is freed once, after it.
+    let (handle, error) = unsafe {
+        let at = &raw const attributes;
+        let (rights, share) = (GENERIC_WRITE, FILE_SHARE_READ);
+        let handle = CreateFileW(path.as_ptr(), rights, share, at, CREATE_NEW, FILE_ATTRIBUTE_NORMAL, none);
+        let error = io::Error::last_os_error();
+        LocalFree(descriptor);
+        (handle, error)
+    };
+    if handle == INVALID_HANDLE_VALUE {
+        return Err(error);
+    }
+    // SAFETY: the handle was just opened, and nobody else has it.
+    Ok(unsafe { File::from_raw_handle(handle) })
+}
+
+/// An account's identifier as the system writes it, `S-1-5-...`.
+fn in_words(sid: PSID) -> Option<String> {
+    let mut text = std::ptr::null_mut();
+    // SAFETY: the identifier is valid, and `text` lives over the call.
+    if unsafe { ConvertSidToStringSidW(sid, &raw mut text) } == 0 {
+        return None;
+    }
+    let mut units = Vec::new();
+    // SAFETY: the system made a text that ends in zero; it is freed once, after it was read.
+    unsafe {
+        while *text.add(units.len()) != 0 {
+            units.push(*text.add(units.len()));
+        }
+        LocalFree(text.cast());
+    }
+    String::from_utf16(&units).ok()
 }
