@@ -2,19 +2,19 @@
 //! (PE format, "The .rsrc Section"), so that building for Windows needs no resource compiler.
 
 /// What Windows and its people read of a program without starting it.
-pub struct Program<'a> {
+pub(crate) struct Program<'a> {
     /// The name of its file, without `.exe`.
-    pub name: &'a str,
+    pub(crate) name: &'a str,
     /// What it is, in a few words.
-    pub description: &'a str,
+    pub(crate) description: &'a str,
     /// Its version, of four numbers.
-    pub version: [u16; 4],
+    pub(crate) version: [u16; 4],
     /// The same as people write it.
-    pub version_text: &'a str,
+    pub(crate) version_text: &'a str,
     /// Its manifest, with `@NAME@`, `@VERSION@` and `@DESCRIPTION@` to be filled in.
-    pub manifest: &'a str,
+    pub(crate) manifest: &'a str,
     /// Its icon: an `.ico` file.
-    pub icon: &'a [u8],
+    pub(crate) icon: &'a [u8],
 }
 
 /// A resource: its type, its number among those of the type, and its bytes.
@@ -32,7 +32,7 @@ const MANIFEST: u32 = 24;
 const LANGUAGE: u32 = 0x0409;
 
 /// The object file for a machine as Rust names it; nothing for one that is not known here.
-pub fn object(program: &Program<'_>, machine: &str) -> Option<Vec<u8>> {
+pub(crate) fn object(program: &Program<'_>, machine: &str) -> Option<Vec<u8>> {
     // The machine's number and that of its relocation "address in memory less that of the image".
     let (machine, relocation) = match machine {
         "x86_64" => (0x8664_u16, 3_u16),
