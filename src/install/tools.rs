@@ -50,7 +50,12 @@ pub(super) fn open_patiently(disk: &dyn Disk, path: &Path) -> fsx::Result<Box<dy
 pub(super) fn rename_over(disk: &dyn Disk, from: &Path, to: &Path, aside: &Path) -> fsx::Result<()> {
     match patiently(|| disk.rename(from, to)) {
         Err(error) if is_held(&error) => {
-            let place = move_aside(disk, to, aside).map_err(|_why| error)?;
+            // Windows answers "access denied" to the first, and says what it means to the second.
+            let told = |why: FsError| {
+                let is_told = platform::file::is_sharing_violation(&why.source);
+                if is_told { FsError::new("replace", to, why.source) } else { error }
+            };
+            let place = move_aside(disk, to, aside).map_err(told)?;
             disk.rename(from, to).inspect_err(|_why| {
                 // If even this fails, recovery finds the content in its backup.
                 disk.rename(&place, to).ok();

@@ -113,8 +113,9 @@ refused() { # code of the failure, words, command...
   ok "$words: $(printf '%s' "$said" | grep -F "[$code]" | head -n 1)"
 }
 if [ "$(id -u)" = 0 ] && unshare -m true 2> /dev/null; then
+  # Wine says the same of both: access denied.
   # shellcheck disable=SC2016 # its own shell expands it
-  refused disk.read-only "a volume that can only be read" unshare -m sh -c \
+  refused disk.permission "a volume that can only be read" unshare -m sh -c \
     'mount --bind "$1" "$1" && mount -o remount,ro,bind "$1" && exec wine "$1/updater/updater.exe" update --no-start' sh "$world/app"
   chmod -R a-w "$world/app"
   refused disk.permission "a folder this user may not change" \
