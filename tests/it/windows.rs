@@ -296,11 +296,11 @@ fn a_new_updater_that_does_not_work_is_not_switched_in() {
     world.publish("1.0", &[]);
     world.lay_updater();
     world.update();
-    let other = fs::read(demo_host()).unwrap();
+    let other = fs::read(env!("CARGO_BIN_EXE_updraft")).unwrap();
     let table: [(&str, &[u8], &str); 3] = [
         ("2.0", b"not a program\n", "can't be started"),
         ("2.1", &program[..4096], "can't be started"),
-        ("2.2", &other, "does not answer as an updater does"),
+        ("2.2", &other, "it ended with exit code: 64"),
     ];
     for (version, bytes, why) in table {
         lay(bytes);
