@@ -5,5 +5,6 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    updraft::platform::process::harden();
     updraft::cli::updater::main()
 }

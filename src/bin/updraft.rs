@@ -4,5 +4,6 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    updraft::platform::process::harden();
     updraft::cli::demo::as_another_program().unwrap_or_else(updraft::cli::updraft::main)
 }

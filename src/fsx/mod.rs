@@ -323,12 +323,13 @@ pub fn list(path: &Path) -> Result<Vec<std::ffi::OsString>> {
     Ok(names)
 }
 
-/// The absolute path without links.
+/// The absolute path without links, as people know it: on Windows not in its long spelling (`\\?\`), where the plain
+/// one names the same.
 ///
 /// # Errors
 /// If it leads nowhere.
 pub fn canonical(path: &Path) -> Result<PathBuf> {
-    fs::canonicalize(path).at("find", path)
+    fs::canonicalize(path).map(platform::file::plain).at("find", path)
 }
 
 /// Sets the Unix permission bits; elsewhere does nothing.

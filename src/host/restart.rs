@@ -87,7 +87,7 @@ impl Program {
             (OsString::from(UPDATED_FROM_VARIABLE), updated_from.map(|version| version.as_str().into())),
             (OsString::from(ASKED_VARIABLE), Some(OsString::from(Stamp::now().unix().to_string()))),
         ];
-        platform::process::spawn_detached(&self.path, &self.args, Some(&self.folder), &variables)
+        platform::process::spawn_for_person(&self.path, &self.args, Some(&self.folder), &variables)
             .map_err(|source| RestartError::Spawn { path: self.path.clone(), source })
     }
 }

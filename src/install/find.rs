@@ -56,9 +56,7 @@ fn is_updater(exe: &Path) -> bool {
 /// Whether there is a journal that may say what is done to files here: one of ours, of whoever `exe` is of, or of
 /// the system.
 fn is_trusted(journal: &Path, exe: &Path) -> bool {
-    let found = fsx::stat(journal).ok().filter(|journal| journal.is_file());
-    let exe = fsx::stat(exe).ok();
-    found.is_some_and(|journal| platform::file::is_of_known(&journal, exe.as_ref()))
+    fsx::stat(journal).is_ok_and(|found| found.is_file()) && platform::file::is_of_known(journal, exe)
 }
 
 fn is_there(path: &Path) -> bool {

@@ -174,7 +174,7 @@ pub(super) fn lay(
     let disk = install.disk();
     let txn = install.txn_dir();
     checkpoint("stage.clear", &txn)?;
-    disk.remove_tree(&txn)?;
+    tools::remove_or_trash(disk, &txn, &install.trash_dir())?;
     let (new, old) = (txn.join("new"), txn.join("old"));
     disk.make_dirs(&new)?;
     disk.make_dirs(&old)?;

@@ -12,6 +12,8 @@ use crate::platform::ChangeMark;
 use crate::platform::file::HAS_MODES;
 use crate::release::{Digest, Entry, Hasher, RelPath};
 
+use super::tools;
+
 /// What lies at a path, or should.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -122,7 +124,7 @@ pub(super) fn hash_while(
     path: &Path,
     go_on: &mut dyn FnMut(u64) -> bool,
 ) -> fsx::Result<Option<(Digest, u64)>> {
-    let mut file = disk.open(path)?;
+    let mut file = tools::open_patiently(disk, path)?;
     let mut hasher = Hasher::new();
     let mut buffer = vec![0; 64 * 1024];
     let mut size = 0;

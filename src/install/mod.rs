@@ -164,6 +164,10 @@ impl Install {
         self.state_dir().join("trash")
     }
 
+    fn aside_dir(&self) -> PathBuf {
+        self.state_dir().join("aside")
+    }
+
     fn record_file(&self) -> PathBuf {
         self.state_dir().join("installed.json")
     }

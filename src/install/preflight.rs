@@ -282,9 +282,8 @@ impl Install {
         let too_long = if platform::file::HAS_MODES {
             length > 4000
         } else {
-            // Windows counts UTF-16 units; the classic limit holds unless the root is in its long form.
-            let units = place.to_string_lossy().encode_utf16().count();
-            units > 32_000 || (units > 259 && !self.root().to_string_lossy().starts_with(r"\\?\"))
+            // Windows counts UTF-16 units. The classic limit of 260 holds for none of our calls.
+            place.to_string_lossy().encode_utf16().count() > 32_000
         };
         if too_long { Err(PreflightError::TooLong(place)) } else { Ok(()) }
     }

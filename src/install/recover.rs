@@ -3,7 +3,7 @@
 //! The same code runs in the updater, in the stub that lies under the name of an entry, and in the library of
 //! the host. It needs the lock, the journal and nothing else. Rules R1 to R8 are in `docs/recovery.md`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::fsx::{Absent as _, FsError};
 use crate::report::{ErrorCode, Failure, Fault, ReleaseRef};
@@ -12,7 +12,7 @@ use super::checkpoint::checkpoint;
 use super::journal::{Journal, JournalError};
 use super::record::StartAs;
 use super::steps::{StepError, Txn};
-use super::{Guard, Install, barriers, swap};
+use super::{Guard, Install, barriers, swap, tools};
 
 /// How often going forward is begun before the way back is taken.
 const ATTEMPTS: usize = 3;
@@ -75,7 +75,7 @@ impl Install {
         self.clear_probes()?;
         if !self.is_swap_open() {
             // R2. Nothing had changed.
-            self.disk().remove_tree(&self.txn_dir())?;
+            tools::remove_or_trash(self.disk(), &self.txn_dir(), &self.trash_dir())?;
             return Ok(None);
         }
         checkpoint("recover.read", &self.journal_file())?;
@@ -149,11 +149,26 @@ impl Install {
     /// # Errors
     /// If it can't be deleted; then the next call tries again.
     pub fn purge(&self, _guard: &Guard) -> Result<(), FsError> {
-        let trash = self.trash_dir();
-        if self.disk().exists(&trash)? {
-            self.disk().remove_tree(&trash)?;
+        for folder in [self.trash_dir(), self.aside_dir()] {
+            self.purge_folder(&folder)?;
         }
         Ok(())
+    }
+
+    /// Deletes what it can of each thing in a folder: one that is still in use keeps nothing else.
+    fn purge_folder(&self, folder: &Path) -> Result<(), FsError> {
+        if !self.disk().exists(folder)? {
+            return Ok(());
+        }
+        let mut left = Ok(());
+        for name in self.disk().list(folder)? {
+            let place = folder.join(name);
+            let is_folder = self.disk().stat(&place)?.is_dir();
+            let gone =
+                if is_folder { self.disk().remove_tree(&place) } else { self.disk().remove_file(&place) };
+            left = left.and(gone);
+        }
+        left.and_then(|()| self.disk().remove_dir(folder))
     }
 
     /// Takes an open swap that can't be recovered out of the way, keeping all of it, so that a repair can

@@ -136,9 +136,9 @@ impl<'a> Txn<'a> {
         self.dir.join("old").join(i.to_string())
     }
 
-    /// Where a file in use is moved so that its name is free; what it held is in the backup too.
-    pub(super) fn aside(&self, i: usize) -> PathBuf {
-        self.dir.join("old").join(format!("{i}.held"))
+    /// The folder that files in use are moved to, so that their names are free; what they hold is in the backup too.
+    pub(super) fn aside(&self) -> PathBuf {
+        self.install.aside_dir()
     }
 
     /// Whether this has been decided: `commit` or `rollback`.
@@ -279,7 +279,7 @@ impl<'a> Txn<'a> {
                 if !self.disk().exists(&self.backup(i))? {
                     return Err(StepError::Backup(operation.path.clone()));
                 }
-                self.put(&self.file("stub"), &target, &self.aside(i))?;
+                self.put(&self.file("stub"), &target, &self.aside())?;
             }
             folders.extend(target.parent().map(Path::to_path_buf));
         }
@@ -329,7 +329,7 @@ impl<'a> Txn<'a> {
         } else if !state.old {
             Err(StepError::Foreign(operation.path.clone()))
         } else if self.disk().exists(&backup)? {
-            Ok(tools::remove_from(self.disk(), &target, &self.aside(i))?)
+            Ok(tools::remove_from(self.disk(), &target, &self.aside())?)
         } else {
             Ok(tools::patiently(|| self.disk().rename(&target, &backup))?)
         }
@@ -348,7 +348,7 @@ impl<'a> Txn<'a> {
             tools::patiently(|| self.disk().rename(&target, &backup))?;
             checkpoint("switch.moved", &target)?;
         }
-        Ok(tools::rename_over(self.disk(), &self.staged(i), &target, &self.aside(i))?)
+        Ok(tools::rename_over(self.disk(), &self.staged(i), &target, &self.aside())?)
     }
 
     /// Folders of the old version where the new one has a file.
@@ -436,9 +436,9 @@ impl<'a> Txn<'a> {
                 return Err(StepError::Foreign(operation.path.clone()));
             }
             if !state.new && operation.new.is_content() {
-                self.put(&self.staged(i), &target, &self.aside(i))?;
+                self.put(&self.staged(i), &target, &self.aside())?;
             } else if !state.new {
-                tools::remove_from(self.disk(), &target, &self.aside(i))?;
+                tools::remove_from(self.disk(), &target, &self.aside())?;
             }
             folders.extend(target.parent().map(Path::to_path_buf));
         }
@@ -487,7 +487,7 @@ impl<'a> Txn<'a> {
             checkpoint("retire.trash", &prev)?;
             tools::to_trash(self.disk(), &prev, &self.install.trash_dir())?;
             checkpoint("retire.rename", &self.dir)?;
-            self.disk().rename(&self.dir, &prev)?;
+            tools::patiently(|| self.disk().rename(&self.dir, &prev))?;
         } else if !self.disk().exists(&prev)? {
             let lost = io::Error::new(io::ErrorKind::NotFound, "it was deleted during the update");
             return Err(FsError::new("use", &self.dir, lost).into());

@@ -10,7 +10,7 @@ use super::lay::{Stage, StageError};
 use super::look::{self, Thing};
 use super::record::{Record, RecordError, StartAs};
 use super::steps::{StepError, Txn};
-use super::{Guard, HostGone, Install, Watch, barriers};
+use super::{Guard, HostGone, Install, Watch, barriers, tools};
 
 /// How often the end of a decided swap is tried before it is left to recovery.
 const TRIES: u32 = 3;
@@ -172,7 +172,7 @@ impl Install {
     /// Drops a stage that will not be used. The install is not touched; what can't be deleted is deleted
     /// before the next stage.
     pub(super) fn discard(&self) {
-        self.disk().remove_tree(&self.txn_dir()).ok();
+        tools::remove_or_trash(self.disk(), &self.txn_dir(), &self.trash_dir()).ok();
     }
 }
 
@@ -210,7 +210,7 @@ impl Install {
         if self.is_swap_open() {
             return Err(StageError::SwapOpen(self.root().to_path_buf()));
         }
-        Ok(self.disk().remove_tree(&self.txn_dir())?)
+        Ok(tools::remove_or_trash(self.disk(), &self.txn_dir(), &self.trash_dir())?)
     }
 
     /// The volume's free bytes where the install lies.

@@ -1,7 +1,7 @@
 //! Renames and links that know about files in use and volumes without hard links.
 
-use std::io;
-use std::path::Path;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::fsx::{self, Absent as _, Barrier, Context as _, Disk, FsError};
@@ -32,25 +32,71 @@ pub(super) fn patiently<T>(mut action: impl FnMut() -> fsx::Result<T>) -> fsx::R
     action()
 }
 
-/// Renames over `to`. A `to` that stays in use is renamed to `aside` first, and back if that does not help.
+/// Opens a file for reading, when nobody keeps it for himself any more.
+pub(super) fn open_patiently(disk: &dyn Disk, path: &Path) -> fsx::Result<Box<dyn Read>> {
+    for wait in PATIENCE_MS {
+        match disk.open(path) {
+            Err(error) if platform::file::is_sharing_violation(&error.source) => {
+                std::thread::sleep(Duration::from_millis(wait));
+            }
+            other => return other,
+        }
+    }
+    disk.open(path)
+}
+
+/// Renames over `to`. A `to` that stays in use is renamed into the folder `aside` first, and back if that does not
+/// help.
 pub(super) fn rename_over(disk: &dyn Disk, from: &Path, to: &Path, aside: &Path) -> fsx::Result<()> {
     match patiently(|| disk.rename(from, to)) {
         Err(error) if is_held(&error) => {
-            disk.rename(to, aside).map_err(|_why| error)?;
+            // Windows answers "access denied" to the first, and says what it means to the second.
+            let told = |why: FsError| {
+                let is_told = platform::file::is_sharing_violation(&why.source);
+                if is_told { FsError::new("replace", to, why.source) } else { error }
+            };
+            let place = move_aside(disk, to, aside).map_err(told)?;
             disk.rename(from, to).inspect_err(|_why| {
                 // If even this fails, recovery finds the content in its backup.
-                disk.rename(aside, to).ok();
+                disk.rename(&place, to).ok();
             })
         }
         other => other,
     }
 }
 
-/// Removes a file; one that stays in use is renamed to `aside`. One that is not there is removed already.
+/// Removes a file; one that stays in use is renamed into the folder `aside`. One that is not there is removed already.
 pub(super) fn remove_from(disk: &dyn Disk, path: &Path, aside: &Path) -> fsx::Result<()> {
     match patiently(|| disk.remove_file(path)).if_present() {
-        Err(error) if is_held(&error) => disk.rename(path, aside),
+        Err(error) if is_held(&error) => move_aside(disk, path, aside).map(drop),
         other => other.map(|_removed| ()),
+    }
+}
+
+/// Renames a file in use to a free name in the folder `aside`, which is itself never renamed: Windows renames no
+/// folder with a file in it that somebody has open.
+fn move_aside(disk: &dyn Disk, path: &Path, aside: &Path) -> fsx::Result<PathBuf> {
+    disk.make_dirs(aside)?;
+    let place = free_name(disk, aside)?;
+    disk.rename(path, &place).map(|()| place)
+}
+
+fn free_name(disk: &dyn Disk, folder: &Path) -> fsx::Result<PathBuf> {
+    for number in 0_u64.. {
+        let place = folder.join(number.to_string());
+        if !disk.exists(&place)? {
+            return Ok(place);
+        }
+    }
+    Err(io::Error::other("it is full")).at("use", folder)
+}
+
+/// Removes a folder that nobody needs any more. What of it is in use is moved out of the way and deleted later: a file
+/// there may be a second name of a program that runs, even of this one.
+pub(super) fn remove_or_trash(disk: &dyn Disk, folder: &Path, trash: &Path) -> fsx::Result<()> {
+    match disk.remove_tree(folder) {
+        Err(error) if is_held(&error) => to_trash(disk, folder, trash),
+        other => other,
     }
 }
 
@@ -116,11 +162,6 @@ pub(super) fn to_trash(disk: &dyn Disk, folder: &Path, trash: &Path) -> fsx::Res
         return Ok(());
     }
     disk.make_dirs(trash)?;
-    for number in 0_u64.. {
-        let place = trash.join(number.to_string());
-        if !disk.exists(&place)? {
-            return disk.rename(folder, &place);
-        }
-    }
-    Err(io::Error::other("it is full")).at("use", trash)
+    let place = free_name(disk, trash)?;
+    patiently(|| disk.rename(folder, &place))
 }

@@ -59,7 +59,7 @@ impl Txn<'_> {
             let state = self.state(i)?;
             // A foreign file where ours was to be added is somebody's and stays.
             if state.new && !state.old {
-                tools::remove_from(self.disk(), &target, &self.aside(i))?;
+                tools::remove_from(self.disk(), &target, &self.aside())?;
             }
         }
         for folder in self.journal.make_folders.iter().rev() {
@@ -105,10 +105,10 @@ impl Txn<'_> {
         if !self.disk().exists(&backup)? {
             return Err(StepError::Backup(operation.path.clone()));
         }
-        match self.put(&backup, &target, &self.aside(i)) {
+        match self.put(&backup, &target, &self.aside()) {
             // No links and no room for a copy: the backup itself goes back.
             Err(error) if error.source.kind() == io::ErrorKind::StorageFull => {
-                Ok(tools::rename_over(self.disk(), &backup, &target, &self.aside(i))?)
+                Ok(tools::rename_over(self.disk(), &backup, &target, &self.aside())?)
             }
             other => Ok(other?),
         }
@@ -126,7 +126,7 @@ impl Txn<'_> {
                 let state = self.state(i)?;
                 checkpoint("undo.entry", &target)?;
                 if state.new && !state.old {
-                    tools::remove_from(self.disk(), &target, &self.aside(i))?;
+                    tools::remove_from(self.disk(), &target, &self.aside())?;
                 }
             }
             folders.extend(target.parent().map(Path::to_path_buf));

@@ -42,7 +42,7 @@ pub struct Trial {
 /// # Errors
 /// If it can't be started.
 pub fn try_out(program: &Path, args: &[OsString], folder: &Path, limit: Duration) -> io::Result<Trial> {
-    let mut command = Command::new(program);
+    let mut command = super::process::command(program);
     command.args(args).current_dir(folder).env_clear();
     command.envs(KEPT.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());

@@ -66,10 +66,18 @@ pub struct Spawned {
 impl Spawned {
     /// Takes over a child and collects it in the background, so that an ended one does not look alive.
     pub(super) fn new(process: ProcessId, mut child: std::process::Child) -> std::io::Result<Self> {
+        Self::watched(process, move || child.wait().is_ok_and(|status| status.success()))
+    }
+
+    /// The same for a program whose end `wait` waits for, saying whether it ended with success.
+    pub(super) fn watched(
+        process: ProcessId,
+        wait: impl FnOnce() -> bool + Send + 'static,
+    ) -> std::io::Result<Self> {
         let ended = Arc::new(OnceLock::new());
         let shared = Arc::clone(&ended);
         let collect = move || {
-            let well = child.wait().is_ok_and(|status| status.success());
+            let well = wait();
             shared.get_or_init(|| well);
         };
         std::thread::Builder::new().name("child".to_owned()).spawn(collect)?;

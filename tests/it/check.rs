@@ -126,6 +126,7 @@ fn updates_turned_off_means_no_request() {
 }
 
 /// A08: any plain static web server serves a client: installed, checked and updated from nginx.
+#[cfg(unix)]
 #[test]
 fn a_client_updates_from_nginx() {
     let mut world = World::new();

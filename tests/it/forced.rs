@@ -10,20 +10,20 @@ use std::process::Command;
 
 use updraft::report::{Event, Step, parse_line};
 
-use super::support::world::{World, demo_host, expect, wait_for, write};
+use super::support::world::{World, demo_host, exe, expect, wait_for, write};
 
 /// An install that has learnt of a required release and can't reach its server any more.
 fn cut_off() -> World {
     let mut world = World::new();
     let server = world.serve(None);
     fs::create_dir_all(world.build()).unwrap();
-    fs::copy(demo_host(), world.build().join("demo_host")).unwrap();
+    fs::copy(demo_host(), world.build().join(exe("demo_host"))).unwrap();
     write(world.build().join("version.txt"), "1.0");
-    world.publish("1.0", &["--start", "demo_host"]);
+    world.publish("1.0", &["--start", &exe("demo_host")]);
     world.lay_updater();
     world.update();
     write(world.build().join("version.txt"), "2.0");
-    world.publish("2.0", &["--start", "demo_host", "--forced"]);
+    world.publish("2.0", &["--start", &exe("demo_host"), "--forced"]);
     expect(world.updater().arg("check"), 11);
     drop(server);
     world

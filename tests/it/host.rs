@@ -11,10 +11,10 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use super::support::world::{Running, World, demo_host, expect, text, tree, wait_for, write};
+use super::support::world::{Running, World, demo_host, exe, expect, no_window, text, tree, wait_for, write};
 
 /// A world whose program is the real demonstration program, release 1 installed and release 2 published.
-fn world(second: &[&str], prepare: impl FnOnce(&World)) -> World {
+pub(crate) fn world(second: &[&str], prepare: impl FnOnce(&World)) -> World {
     let world = World::new();
     build(&world, "1.0");
     publish(&world, "1.0", &[]);
@@ -26,35 +26,37 @@ fn world(second: &[&str], prepare: impl FnOnce(&World)) -> World {
     world
 }
 
-fn build(world: &World, version: &str) {
+pub(crate) fn build(world: &World, version: &str) {
     fs::create_dir_all(world.build()).unwrap();
-    fs::copy(demo_host(), world.build().join("demo_host")).unwrap();
+    fs::copy(demo_host(), world.build().join(exe("demo_host"))).unwrap();
     write(world.build().join("version.txt"), version);
 }
 
-fn publish(world: &World, version: &str, more: &[&str]) {
-    let mut all = vec!["--start", "demo_host", "--health-seconds", "2"];
+pub(crate) fn publish(world: &World, version: &str, more: &[&str]) {
+    let program = exe("demo_host");
+    let mut all = vec!["--start", &program, "--health-seconds", "2"];
     all.extend(more);
     world.publish(version, &all);
 }
 
-fn trace_file(world: &World) -> PathBuf {
+pub(crate) fn trace_file(world: &World) -> PathBuf {
     world.path("starts.jsonl")
 }
 
-fn starts(world: &World) -> Vec<Value> {
+pub(crate) fn starts(world: &World) -> Vec<Value> {
     let text = fs::read_to_string(trace_file(world)).unwrap_or_default();
     text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
 }
 
-fn program(world: &World) -> Command {
-    let mut command = Command::new(world.app().join("demo_host"));
-    command.env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY").env("UPDRAFT_DEMO_TRACE", trace_file(world));
+pub(crate) fn program(world: &World) -> Command {
+    let mut command = Command::new(world.app().join(exe("demo_host")));
+    no_window(&mut command);
+    command.env("UPDRAFT_DEMO_TRACE", trace_file(world));
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command
 }
 
-fn updater(world: &World) -> Command {
+pub(crate) fn updater(world: &World) -> Command {
     let mut command = world.updater();
     command.env("UPDRAFT_DEMO_TRACE", trace_file(world));
     command
@@ -82,7 +84,7 @@ fn a_program_that_hands_over_comes_back_as_it_was() {
     let starts = starts(&world);
     assert_eq!((&starts[0]["version"], &starts[1]["version"]), (&"1.0".into(), &"2.0".into()));
     assert_eq!(starts[1]["args"], serde_json::json!(args));
-    assert_eq!(starts[1]["folder"], folder.canonicalize().unwrap().to_str().unwrap());
+    assert_eq!(starts[1]["folder"], updraft::fsx::canonical(&folder).unwrap().to_str().unwrap());
     assert_eq!((&starts[1]["mark"], &starts[1]["after_update"]), (&"kept".into(), &true.into()));
     wait_for_idle(&world);
     assert_eq!(world.record()["receipt"]["number"], 2);
@@ -174,6 +176,7 @@ fn a_version_that_does_not_live_is_taken_back() {
 }
 
 /// A98, A101: nothing new, started without a display: says so and starts the program.
+#[cfg(unix)] // without a screen there is none to click on
 #[test]
 fn nothing_new_starts_the_program() {
     let world = world(&[], |_| {});
@@ -184,6 +187,7 @@ fn nothing_new_starts_the_program() {
 }
 
 /// A111: after a success the program is started, and the last word is the new version.
+#[cfg(unix)] // without a screen there is none to click on
 #[test]
 fn after_an_update_the_program_is_started() {
     let world = world(&[], |_| {});
@@ -213,6 +217,7 @@ fn a_missing_program_is_an_error() {
 }
 
 /// A35: a release that only removes files: they go, and the program starts afterwards.
+#[cfg(unix)] // without a screen there is none to click on
 #[test]
 fn the_program_starts_after_a_removal() {
     let world = World::new();
@@ -244,6 +249,7 @@ fn a_program_started_by_the_updater_is_not_asked_again_at_once() {
 
 /// A release that stands but never showed that it lives, because the updater was killed, is watched at its next
 /// start, and taken back when it ends at once.
+#[cfg(unix)] // without a screen there is none to click on
 #[test]
 fn an_unproven_version_is_watched_at_its_next_start() {
     let world = world(&[], |world| write(world.build().join("behave.txt"), "crash"));

@@ -3,14 +3,12 @@
 mod support;
 
 mod acceptance;
-#[cfg(unix)]
 mod bad_input;
 #[cfg(all(target_os = "linux", feature = "vendor"))]
 mod browser;
 #[cfg(unix)]
 mod bundle;
 mod c_interface;
-#[cfg(unix)]
 mod check;
 #[cfg(feature = "components")]
 mod component;
@@ -21,13 +19,11 @@ mod crash_model;
 mod docs;
 #[cfg(all(target_os = "linux", feature = "vendor"))]
 mod fleet;
-#[cfg(unix)]
 mod forced;
 #[cfg(unix)]
 mod health;
 #[cfg(target_os = "linux")]
 mod holders;
-#[cfg(unix)]
 mod host;
 #[cfg(unix)]
 mod hosts;
@@ -35,7 +31,7 @@ mod hosts;
 mod inspect;
 #[cfg(feature = "checkpoints")]
 mod install_crash;
-#[cfg(all(unix, feature = "checkpoints"))]
+#[cfg(feature = "checkpoints")]
 mod install_kill;
 mod install_swap;
 mod install_tree;
@@ -43,7 +39,6 @@ mod install_tree;
 mod interlock;
 #[cfg(all(unix, feature = "vendor"))]
 mod keys;
-#[cfg(unix)]
 mod lying_mirrors;
 #[cfg(target_os = "linux")]
 mod memory;
@@ -55,7 +50,6 @@ mod network;
 mod operate;
 #[cfg(all(target_os = "linux", feature = "vendor"))]
 mod package;
-#[cfg(unix)]
 mod policies;
 #[cfg(target_os = "linux")]
 mod preflight;
@@ -71,7 +65,6 @@ mod publish_kill;
 mod real_release;
 #[cfg(unix)]
 mod repair;
-#[cfg(unix)]
 mod reporters;
 mod repository_formats;
 #[cfg(unix)]
@@ -98,10 +91,8 @@ mod trust_manifests;
 mod trust_world;
 #[cfg(unix)]
 mod typed;
-#[cfg(unix)]
 mod update;
 mod vendor;
-#[cfg(unix)]
 mod vendor_app;
 mod verify;
 #[cfg(unix)]
@@ -110,3 +101,5 @@ mod verify_install;
 mod watch;
 #[cfg(feature = "gui")]
 mod window;
+#[cfg(all(windows, feature = "checkpoints"))]
+mod windows;

@@ -11,12 +11,12 @@ use updraft::release::{Channel, Platform};
 use updraft::report::{Control, Event, Fanout, ProgressSink, Reporter, SeedAdapter};
 use updraft::source::{Mirrors, NetOptions};
 
-use super::support::world::{World, tree, write};
+use super::support::world::{World, exe, tree, write};
 use super::vendor::noise;
 
 fn setup(world: &World) -> Setup {
     Setup {
-        install: Install::at(world.app().canonicalize().unwrap(), "updater".parse().unwrap()),
+        install: Install::at(updraft::fsx::canonical(&world.app()).unwrap(), "updater".parse().unwrap()),
         app: "App".parse().unwrap(),
         mirrors: Mirrors::new(&[world.source.parse().unwrap()], &NetOptions::default()).unwrap(),
         channel: Channel::stable(),
@@ -33,7 +33,7 @@ fn setup(world: &World) -> Setup {
         close_program: false,
         limit: Some(2_000_000),
         start_anyway: false,
-        stub: world.app().join("updater/updater"),
+        stub: world.app().join("updater").join(exe("updater")),
         log: None,
     }
 }

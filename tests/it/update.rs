@@ -6,9 +6,10 @@
 )]
 
 use std::fs;
+#[cfg(unix)]
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 
-use super::support::world::{World, expect, tree, write};
+use super::support::world::{World, exe, expect, tree, write};
 
 /// An install of release 1 made of `files`.
 fn installed(files: &[(&str, &str)]) -> World {
@@ -160,6 +161,7 @@ fn repair_brings_back_what_is_damaged() {
 }
 
 /// A80: the executable bit and symbolic links are kept.
+#[cfg(unix)]
 #[test]
 fn modes_and_links_arrive() {
     let world = World::new();
@@ -228,27 +230,28 @@ fn rollback_works_offline() {
 fn the_updater_replaces_itself() {
     let world = World::new();
     let program = fs::read(env!("CARGO_BIN_EXE_updater")).unwrap();
+    let name = exe("updater/updater");
     let lay = |bytes: &[u8]| {
-        let path = world.build().join("updater/updater");
+        let path = world.build().join(&name);
         write(&path, bytes);
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        updraft::fsx::set_mode(&path, 0o755).unwrap();
     };
     lay(&program);
     write(world.build().join("a"), "1");
-    world.publish("1.0", &["--entry", "updater/updater"]);
+    world.publish("1.0", &["--entry", &name]);
     world.lay_updater();
     world.update();
     // A program file may have anything after its end.
     let newer = [program.as_slice(), b"second"].concat();
     lay(&newer);
     write(world.build().join("a"), "2");
-    world.publish("2.0", &["--entry", "updater/updater"]);
+    world.publish("2.0", &["--entry", &name]);
     world.update();
-    assert!(fs::read(world.app().join("updater/updater")).unwrap() == newer);
+    assert!(fs::read(world.app().join(&name)).unwrap() == newer);
     assert_eq!(fs::read(world.app().join("a")).unwrap(), b"2");
     expect(world.updater().arg("check"), 0);
     expect(world.updater().args(["rollback", "--no-start"]), 0);
-    assert!(fs::read(world.app().join("updater/updater")).unwrap() == program);
+    assert!(fs::read(world.app().join(&name)).unwrap() == program);
 }
 
 /// A repository of another program is refused, be it signed with the same keys.

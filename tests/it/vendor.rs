@@ -1,6 +1,7 @@
 //! The vendor's side for tests: a folder to publish, a repository, the program `updraft`.
 
 #![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests set up by hand")]
+#![cfg_attr(windows, expect(dead_code, reason = "what only tests of Unix use"))]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

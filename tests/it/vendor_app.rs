@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::support::world::{World, demo_host, expect, wait_for, write};
+use super::support::world::{World, demo_host, exe, expect, no_window, wait_for, write};
 
 /// A113: the example in Rust asks, hands over, is started again as the new version and confirms.
 #[test]
@@ -13,17 +13,20 @@ fn the_example_updates_itself() {
     let world = World::new();
     let build = |version: &str| {
         fs::create_dir_all(world.build()).unwrap();
-        fs::copy(demo_host().with_file_name("vendor_app"), world.build().join("vendor_app")).unwrap();
+        fs::copy(demo_host().with_file_name(exe("vendor_app")), world.build().join(exe("vendor_app")))
+            .unwrap();
         write(world.build().join("version"), format!("{version}\n"));
-        world.publish(version, &["--start", "vendor_app", "--confirm-health", "--health-seconds", "60"]);
+        let start = exe("vendor_app");
+        world.publish(version, &["--start", &start, "--confirm-health", "--health-seconds", "60"]);
     };
     build("1.0");
     world.lay_updater();
     world.update();
     let work = world.path("work");
     let run = || {
-        let mut program = Command::new(world.app().join("vendor_app"));
-        program.arg(&work).env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY");
+        let mut program = Command::new(world.app().join(exe("vendor_app")));
+        no_window(&mut program);
+        program.arg(&work);
         expect(program.stdout(Stdio::null()), 0)
     };
     run();

@@ -97,7 +97,7 @@ fn trace(version: &str, args: &[String]) {
     let mark = std::env::var("DEMO_MARK").ok();
     let line = serde_json::json!({
         "version": version, "pid": std::process::id(), "args": args, "folder": folder,
-        "after_update": after_update, "mark": mark,
+        "after_update": after_update, "mark": mark, "elevated": crate::platform::process::is_elevated(),
     });
     let written = fsx::append(Path::new(&path)).map(|mut file| writeln!(file, "{line}"));
     if !matches!(written, Ok(Ok(()))) {

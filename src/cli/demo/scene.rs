@@ -164,7 +164,9 @@ fn wait_for_second(places: &Places, headless: bool) -> Result<(), Failure> {
         if is_at_work(places, &lines) {
             idle_since = Instant::now();
         }
-        if idle_since.elapsed() > Duration::from_secs(3) {
+        // An updater may take its time to start, on a busy machine or where a scanner looks at it first.
+        let is_done = lines.last().is_some_and(|(version, _)| version == "2.0");
+        if idle_since.elapsed() > Duration::from_secs(if is_done { 3 } else { 15 }) {
             return ending(&lines, headless);
         }
         std::thread::sleep(Duration::from_millis(200));

@@ -4,7 +4,7 @@
 use std::fs::{File, Metadata, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, AtFlags};
 
@@ -165,9 +165,16 @@ pub fn owner(path: &Path) -> Option<String> {
 
 /// Whether a file is of the user we run as, of the system, or of whom `other` is.
 #[must_use]
-pub fn is_of_known(metadata: &Metadata, other: Option<&Metadata>) -> bool {
-    let uid = metadata.uid();
-    uid == 0 || uid == rustix::process::geteuid().as_raw() || other.is_some_and(|other| other.uid() == uid)
+pub fn is_of_known(path: &Path, other: &Path) -> bool {
+    let owner = |path: &Path| std::fs::symlink_metadata(path).map(|found| found.uid());
+    let Ok(uid) = owner(path) else { return false };
+    uid == 0 || uid == rustix::process::geteuid().as_raw() || owner(other).is_ok_and(|other| other == uid)
+}
+
+/// A path as people know it. On Unix there is only one way to write it.
+#[must_use]
+pub fn plain(path: PathBuf) -> PathBuf {
+    path
 }
 
 /// Whether nobody but the system can change what lies here: it is of root, and others may not write. In a folder where

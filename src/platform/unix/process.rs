@@ -77,6 +77,31 @@ pub fn end_by_force(process: ProcessId) -> io::Result<()> {
     os::kill(process)
 }
 
+/// A program that is to be started.
+#[must_use]
+pub fn command(program: &Path) -> Command {
+    Command::new(program)
+}
+
+/// Starts a program for the person before the screen. On Unix with the rights we have.
+///
+/// # Errors
+/// What the system says.
+pub fn spawn_for_person(
+    program: &Path,
+    args: &[OsString],
+    folder: Option<&Path>,
+    variables: &[(OsString, Option<OsString>)],
+) -> io::Result<Spawned> {
+    spawn_detached(program, args, folder, variables)
+}
+
+/// Whether this process has the rights of the system's administrator.
+#[must_use]
+pub fn is_elevated() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
 /// Starts a program that outlives us and has no part in our terminal's signals.
 ///
 /// # Errors
@@ -87,7 +112,7 @@ pub fn spawn_detached(
     folder: Option<&Path>,
     variables: &[(OsString, Option<OsString>)],
 ) -> io::Result<Spawned> {
-    let mut command = Command::new(program);
+    let mut command = command(program);
     command.args(args).stdin(Stdio::null()).process_group(0);
     if let Some(folder) = folder {
         command.current_dir(folder);
@@ -109,7 +134,7 @@ pub fn spawn_detached(
 /// # Errors
 /// What the system says.
 pub fn run_in_place(program: &Path, args: &[OsString]) -> io::Result<u8> {
-    let mut command = Command::new(program);
+    let mut command = command(program);
     if let Some(name) = std::env::args_os().next() {
         command.arg0(name);
     }
@@ -158,3 +183,6 @@ pub fn attach_console() {}
 pub fn give_way() {
     os::give_way();
 }
+
+/// Takes libraries from the system alone. Nothing to do on Unix, where none is taken from the program's own folder.
+pub fn harden() {}

@@ -4,7 +4,6 @@
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io;
-use std::os::windows::ffi::OsStrExt as _;
 use std::os::windows::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
@@ -14,7 +13,11 @@ use windows_sys::Win32::Storage::FileSystem::{
     MOVEFILE_REPLACE_EXISTING, MOVEFILE_WRITE_THROUGH, MoveFileExW,
 };
 
+use super::path::wide;
 use crate::platform::ChangeMark;
+
+pub use super::path::plain;
+pub use super::user::{create_private, is_of_known, owner};
 
 /// Whether files have Unix permission bits here.
 pub const HAS_MODES: bool = false;
@@ -122,7 +125,8 @@ pub fn change_mark(metadata: &Metadata) -> ChangeMark {
     }
 }
 
-/// The volume a file is on; unknown here, so that all are one.
+/// The volume a file is on; all are one here. Another volume can be in an install only through a folder that is a
+/// mount point, and those are links to us: nothing is ever written through one.
 #[must_use]
 pub fn volume(_metadata: &Metadata) -> u64 {
     0
@@ -160,34 +164,10 @@ pub fn may_write_in(folder: &Path) -> io::Result<()> {
     options.write(true).open(probe).map(drop)
 }
 
-/// The user a file belongs to; not looked up on Windows.
-#[must_use]
-pub fn owner(_path: &Path) -> Option<String> {
-    None
-}
-
-/// Whether a file is of the user we run as, of the system, or of whom `other` is; not looked up on Windows.
-#[must_use]
-pub fn is_of_known(_metadata: &Metadata, _other: Option<&Metadata>) -> bool {
-    true
-}
-
-/// Creates a new file. It inherits the rights of its folder, which below a user's profile is that user alone.
-///
-/// # Errors
-/// If it exists, or what the system says.
-pub fn create_private(path: &Path) -> io::Result<File> {
-    OpenOptions::new().write(true).create_new(true).open(path)
-}
-
 /// Whether others than the owner can read the file; not looked at on Windows.
 #[must_use]
 pub fn is_open_to_others(_metadata: &Metadata) -> bool {
     false
-}
-
-fn wide(path: &Path) -> Vec<u16> {
-    path.as_os_str().encode_wide().chain(std::iter::once(0)).collect()
 }
 
 /// Whether nobody but the system can change what lies here. Not found out here: rights are asked for in another way.

@@ -14,21 +14,23 @@ use windows_sys::Win32::Foundation::{
     CloseHandle, ERROR_ACCESS_DENIED, FILETIME, HANDLE, LPARAM, WAIT_OBJECT_0,
 };
 use windows_sys::Win32::Storage::FileSystem::FILE_SHARE_READ;
-use windows_sys::Win32::System::Console::{
-    ATTACH_PARENT_PROCESS, AttachConsole, GetStdHandle, STD_OUTPUT_HANDLE,
-};
 use windows_sys::Win32::System::Threading::{
     CREATE_NEW_PROCESS_GROUP, GetProcessTimes, OpenProcess, PROCESS_QUERY_LIMITED_INFORMATION,
     PROCESS_SYNCHRONIZE, PROCESS_TERMINATE, TerminateProcess, WaitForSingleObject,
 };
 use windows_sys::Win32::UI::WindowsAndMessaging::{
-    EnumWindows, GetWindowThreadProcessId, IsWindowVisible, PostMessageW, WM_CLOSE,
+    AllowSetForegroundWindow, EnumWindows, GetWindowThreadProcessId, IsWindowVisible, PostMessageW, WM_CLOSE,
 };
 
 use super::file::is_sharing_violation;
-pub use super::holders::holders;
-use super::holders::is_ours;
+use super::path::{startable, usable_folder};
+use super::user::is_ours;
 use crate::platform::{ProcessId, Spawned};
+
+pub use super::console::{attach_console, harden};
+pub use super::holders::holders;
+pub use super::person::spawn_for_person;
+pub use super::user::is_elevated;
 
 /// The first of `files` that another process has open for writing: such a file can't be opened for reading alone.
 #[must_use]
@@ -40,6 +42,9 @@ pub fn being_written(_folder: &Path, files: &[PathBuf]) -> Option<PathBuf> {
 /// A process handle that closes itself.
 pub(super) struct Handle(pub(super) HANDLE);
 
+// SAFETY: a handle of the system means the same in every thread.
+unsafe impl Send for Handle {}
+
 impl Drop for Handle {
     fn drop(&mut self) {
         // SAFETY: the handle was opened by us and is closed once.
@@ -48,8 +53,13 @@ impl Drop for Handle {
 }
 
 pub(super) fn open(pid: u32) -> Option<Handle> {
+    open_for(pid, PROCESS_QUERY_LIMITED_INFORMATION | PROCESS_SYNCHRONIZE)
+}
+
+/// A process with these rights to it.
+pub(super) fn open_for(pid: u32, rights: u32) -> Option<Handle> {
     // SAFETY: no pointers are passed.
-    let handle = unsafe { OpenProcess(PROCESS_QUERY_LIMITED_INFORMATION | PROCESS_SYNCHRONIZE, 0, pid) };
+    let handle = unsafe { OpenProcess(rights, 0, pid) };
     (!handle.is_null()).then_some(Handle(handle))
 }
 
@@ -62,7 +72,7 @@ pub(super) fn start_time(handle: &Handle) -> Option<u64> {
     (done != 0).then(|| u64::from(created.dwHighDateTime) << 32 | u64::from(created.dwLowDateTime))
 }
 
-fn has_ended(handle: &Handle, limit: Duration) -> bool {
+pub(super) fn has_ended(handle: &Handle, limit: Duration) -> bool {
     let limit = u32::try_from(limit.as_millis()).unwrap_or(u32::MAX - 1);
     // SAFETY: the handle is open.
     unsafe { WaitForSingleObject(handle.0, limit) == WAIT_OBJECT_0 }
@@ -169,7 +179,20 @@ pub fn end_by_force(process: ProcessId) -> io::Result<()> {
     if unsafe { TerminateProcess(handle.0, 1) } == 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
-/// Starts a program that outlives us.
+/// Lets a program that was just started come to the front, as far as we have that right ourselves.
+pub(super) fn let_in_front(pid: u32) {
+    // SAFETY: a number goes in and a truth value comes out.
+    unsafe { AllowSetForegroundWindow(pid) };
+}
+
+/// A program that is to be started. One whose path has more than the classic 260 characters can be.
+#[must_use]
+pub fn command(program: &Path) -> Command {
+    Command::new(&*startable(program))
+}
+
+/// Starts a program that outlives us. A working folder with more than the classic 260 characters is none that
+/// Windows would start a program in; the program then has ours.
 ///
 /// # Errors
 /// What the system says.
@@ -179,9 +202,9 @@ pub fn spawn_detached(
     folder: Option<&Path>,
     variables: &[(OsString, Option<OsString>)],
 ) -> io::Result<Spawned> {
-    let mut command = Command::new(program);
+    let mut command = command(program);
     command.args(args).stdin(Stdio::null()).creation_flags(CREATE_NEW_PROCESS_GROUP);
-    if let Some(folder) = folder {
+    if let Some(folder) = folder.and_then(usable_folder) {
         command.current_dir(folder);
     }
     for (name, value) in variables {
@@ -192,6 +215,7 @@ pub fn spawn_detached(
     }
     let child = command.spawn()?;
     let pid = child.id();
+    let_in_front(pid);
     Spawned::new(find(pid).unwrap_or(ProcessId { pid, started: 0 }), child)
 }
 
@@ -201,7 +225,7 @@ pub fn spawn_detached(
 /// # Errors
 /// What the system says.
 pub fn run_in_place(program: &Path, args: &[OsString]) -> io::Result<u8> {
-    let code = Command::new(program).args(args).status()?.code();
+    let code = command(program).args(args).status()?.code();
     Ok(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
 }
 
@@ -217,16 +241,6 @@ pub fn exe_name(stem: &OsStr) -> PathBuf {
     let mut name = stem.to_os_string();
     name.push(".exe");
     PathBuf::from(name)
-}
-
-/// Gives a program without a console the one it was started from, unless its output already goes somewhere.
-pub fn attach_console() {
-    // SAFETY: no pointers are passed.
-    unsafe {
-        if GetStdHandle(STD_OUTPUT_HANDLE).is_null() {
-            AttachConsole(ATTACH_PARENT_PROCESS);
-        }
-    }
 }
 
 /// The program by which a person gets the rights of the system for one command: none that is typed.

@@ -38,7 +38,12 @@ pub(crate) fn updraft() -> Command {
 /// The example program that takes the library in.
 pub(crate) fn demo_host() -> PathBuf {
     let deps = Path::new(env!("CARGO_BIN_EXE_updraft")).parent().unwrap();
-    deps.join("examples").join(format!("demo_host{}", std::env::consts::EXE_SUFFIX))
+    deps.join("examples").join(exe("demo_host"))
+}
+
+/// The file of the program `name`, as this system names programs.
+pub(crate) fn exe(name: &str) -> String {
+    format!("{name}{}", std::env::consts::EXE_SUFFIX)
 }
 
 /// A port nobody listens on.
@@ -108,6 +113,14 @@ pub(crate) fn tree(root: &Path) -> BTreeMap<String, Option<Vec<u8>>> {
     found
 }
 
+/// Starts a program as on a machine without a screen. Windows always has one, so that no window has to be asked for.
+pub(crate) fn no_window(command: &mut Command) {
+    command.env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY");
+    if cfg!(windows) {
+        command.env("UPDRAFT_RENDERER", "headless");
+    }
+}
+
 /// Writes a file and the folders above it.
 pub(crate) fn write(path: impl AsRef<Path>, content: impl AsRef<[u8]>) {
     fs::create_dir_all(path.as_ref().parent().unwrap()).unwrap();
@@ -164,7 +177,7 @@ impl World {
     pub(crate) fn lay_updater_in(&self, app: &Path) {
         let folder = app.join("updater");
         fs::create_dir_all(&folder).unwrap();
-        fs::copy(env!("CARGO_BIN_EXE_updater"), folder.join("updater")).unwrap();
+        fs::copy(env!("CARGO_BIN_EXE_updater"), folder.join(exe("updater"))).unwrap();
         fs::copy(self.repo().join("metadata/root.json"), folder.join("root.json")).unwrap();
         let settings = serde_json::json!({
             "app": "App", "sources": [self.source], "check": {"timeout": 10}, "language": "en",
@@ -174,8 +187,8 @@ impl World {
 
     /// The updater of the user's copy.
     pub(crate) fn updater(&self) -> Command {
-        let mut command = Command::new(self.app().join("updater").join("updater"));
-        command.env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY");
+        let mut command = Command::new(self.app().join("updater").join(exe("updater")));
+        no_window(&mut command);
         for name in ["http_proxy", "https_proxy", "all_proxy", "no_proxy"] {
             command.env_remove(name).env_remove(name.to_uppercase());
         }
