@@ -1,9 +1,5 @@
 //! A repository in a store that speaks like S3: published to, read back, steered, pruned, updated from.
-#![expect(
-    clippy::disallowed_methods,
-    clippy::unwrap_used,
-    reason = "tests look at the disk with their own eyes"
-)]
+#![expect(clippy::disallowed_methods, reason = "tests look at the disk with their own eyes")]
 
 use std::fs;
 use std::process::{Command, Stdio};

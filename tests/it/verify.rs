@@ -94,7 +94,7 @@ fn a_bad_signature_is_found_and_named() {
 fn expiry_and_a_stray_key_are_found() {
     let vendor = filled();
     let late = "2030-01-01T00:00:00Z".parse().unwrap();
-    let found = verify(&vendor.repo(), late, 0, &|_, _| {}).unwrap();
+    let found = verify(vendor.repo(), late, 0, &|_, _| {}).unwrap();
     assert!(
         found.flaws.iter().any(|flaw| flaw.file == "metadata/timestamp.json" && flaw.what.contains("until"))
     );

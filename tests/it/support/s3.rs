@@ -1,10 +1,5 @@
 //! A server that speaks like S3, on loopback. It comes with Python's package `moto`; `.ci/run` installs it.
-#![expect(
-    clippy::disallowed_methods,
-    clippy::print_stderr,
-    clippy::unwrap_used,
-    reason = "tests set up by hand"
-)]
+#![expect(clippy::print_stderr, clippy::unwrap_used, reason = "tests set up by hand")]
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
