@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use updraft::component::builtin::{Tally, audit};
-use updraft::component::carrier::{Artifact, Instance, Limits, Log, Program as _};
+use updraft::component::carrier::{Artifact, Limits, Log, Program as _};
 use updraft::component::message::{Batch, Message};
 use updraft::component::sample::{Counter, Flaw};
 use updraft::component::{Cache, Happening, Options, Pipeline, Service, Wasm};
@@ -204,7 +204,7 @@ fn time(rounds: u64, mut work: impl FnMut()) -> Duration {
 fn memory(swaps: u64) {
     let bench = Bench::start(&Counter::version(1), "per_second = 20000", "");
     let versions = [Counter::version(1).build().unwrap(), Counter::version(2).build().unwrap()];
-    let mut swap = |count: u64| {
+    let swap = |count: u64| {
         for number in 1..=count {
             let next = versions[usize::try_from(number % 2).unwrap()].clone();
             bench.service.replace("counter.wasm", next).unwrap();

@@ -56,4 +56,6 @@ pub mod cli;
 pub use api::{
     Begin, can_update, confirm_healthy, hand_over_to_updater, has_new_version, startup, updated_from,
 };
+#[cfg(feature = "components")]
+pub use component::plugins;
 pub use host::serve_ready;

@@ -12,6 +12,7 @@ mod config;
 mod gate;
 mod line;
 pub mod message;
+pub mod plugins;
 mod process;
 mod queue;
 pub mod sample;

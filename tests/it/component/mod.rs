@@ -6,6 +6,7 @@ mod bad_versions;
 mod carriers;
 mod configs;
 mod load;
+mod plugins;
 mod program;
 mod swaps;
 mod watched;

@@ -1,0 +1,193 @@
+//! A signed repository as a place plugins come from: checked as every release is, fetched as every file is.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::catalog::{self, CATALOG, CatalogError, Item};
+use super::roles::Helper;
+use crate::fsx::{self, Absent as _, FsError};
+use crate::plan::{Choice, Seen, choose};
+use crate::release::{App, Channel, Digest, FileEntry, Manifest, Platform, Stamp};
+use crate::report::{Control, Event};
+use crate::source::{Mirrors, NetError, NetOptions, SourceUrl};
+use crate::transfer::{Depot, Options, Patience, Reader, Request, Said, TransferError, fetch_all};
+use crate::trust::{Answer, MAX_ROOT, Refresh, Store, TrustError, TrustedRepository, Versions};
+
+/// How long one look, or one file, may take.
+const LIMIT: Duration = Duration::from_secs(120);
+/// Most bytes of a plugin.
+const MAX_PLUGIN: u64 = 1 << 30;
+
+/// Why a repository gives no plugins. What runs goes on.
+#[derive(Debug, thiserror::Error)]
+pub enum FeedError {
+    /// Files of its own can't be read or written.
+    #[error(transparent)]
+    Fs(#[from] FsError),
+    /// The network can't be used.
+    #[error(transparent)]
+    Net(#[from] NetError),
+    /// What the repository says can't be trusted.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
+    /// It can't be reached.
+    #[error(transparent)]
+    Transfer(#[from] TransferError),
+    /// The catalogue is wrong.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    /// It has no release for this channel and platform.
+    #[error("the repository has no release for the channel {0}")]
+    NoRelease(Channel),
+    /// It is the repository of something else.
+    #[error("the repository is that of \u{ab}{found}\u{bb}, not of \u{ab}{wanted}\u{bb}")]
+    OtherApp {
+        /// What was found.
+        found: App,
+        /// What was wanted.
+        wanted: App,
+    },
+    /// A file is missing in the release.
+    #[error("the release has no file {0}")]
+    NoFile(String),
+    /// It took too long.
+    #[error("it took longer than {} s", LIMIT.as_secs())]
+    Slow,
+    /// There is no event loop.
+    #[error("the network can't be used: {0}")]
+    Loop(#[source] std::io::Error),
+}
+
+/// A signed repository with a catalogue.
+pub struct Feed {
+    mirrors: Mirrors,
+    app: App,
+    channel: Channel,
+    folder: PathBuf,
+    manifest: Option<Manifest>,
+}
+
+impl Feed {
+    /// A repository at `source`, whose root key file has the bytes `root`; `folder` keeps what is known of it.
+    ///
+    /// # Errors
+    /// If the root is none, or the folder can't be used.
+    pub fn open(
+        source: SourceUrl,
+        root: &[u8],
+        app: App,
+        channel: Channel,
+        folder: &Path,
+    ) -> Result<Self, FeedError> {
+        Store::open(&folder.join("trusted"))?.plant_root(root)?;
+        let mirrors = Mirrors::new(&[source], &NetOptions::default())?;
+        Ok(Self { mirrors, app, channel, folder: folder.to_path_buf(), manifest: None })
+    }
+
+    /// The bytes of a root key file.
+    ///
+    /// # Errors
+    /// If it can't be read.
+    pub fn read_root(path: &Path) -> Result<Vec<u8>, FeedError> {
+        Ok(fsx::read(path, MAX_ROOT)?)
+    }
+
+    fn block_on<T>(work: impl Future<Output = Result<T, FeedError>>) -> Result<T, FeedError> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let limited = async { tokio::time::timeout(LIMIT, work).await.unwrap_or(Err(FeedError::Slow)) };
+        runtime.map_err(FeedError::Loop)?.block_on(limited)
+    }
+
+    async fn refresh(&self, control: &Control) -> Result<TrustedRepository, FeedError> {
+        let silent = |_: Event| {};
+        let floor_file = self.folder.join("versions.json");
+        let floor = fsx::read(&floor_file, 4096).if_present()?;
+        let floor: Versions = floor.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+        let mut reader =
+            Reader::new(&self.mirrors, Patience::Until(Instant::now() + LIMIT), control, &silent);
+        'chain: loop {
+            let store = Store::open(&self.folder.join("trusted"))?;
+            let mut refresh = Refresh::begin(store, Stamp::now(), floor)?;
+            while let Some(want) = refresh.wants() {
+                let answer = match reader.get(&want.path, want.limit).await? {
+                    Said::Found(bytes) => Answer::Found(bytes),
+                    Said::Missing => Answer::Missing,
+                    Said::Moved => continue 'chain,
+                };
+                refresh.supply(answer)?;
+            }
+            let repository = refresh.finish()?;
+            let versions = serde_json::to_vec(&repository.versions()).unwrap_or_default();
+            fsx::write_durable(&floor_file, &versions)?;
+            return Ok(repository);
+        }
+    }
+
+    async fn look(&self) -> Result<Manifest, FeedError> {
+        let control = Control::new();
+        let repository = self.refresh(&control).await?;
+        let of = |platform: Platform| repository.releases(&self.channel, &[platform]);
+        let mut targets = of(Platform::current());
+        targets.extend(of(Platform::any()));
+        let seen = Seen { now: Some(Stamp::now()), by_hand: true, ..Seen::default() };
+        let none = || FeedError::NoRelease(self.channel.clone());
+        let Choice::New(summary, _) =
+            choose(targets.iter().map(|target| (&target.summary, target.digest)), &seen)
+        else {
+            return Err(none());
+        };
+        let target = targets.iter().find(|target| target.summary == summary).ok_or_else(none)?;
+        let silent = |_: Event| {};
+        let mut reader =
+            Reader::new(&self.mirrors, Patience::Until(Instant::now() + LIMIT), &control, &silent);
+        let bytes = reader.any(&target.fetch_path, target.length).await?;
+        let bytes = bytes.ok_or_else(|| FeedError::NoFile(target.fetch_path.clone()))?;
+        let manifest = repository.open_release(target, &bytes)?.manifest().clone();
+        if manifest.app != self.app {
+            return Err(FeedError::OtherApp { found: manifest.app, wanted: self.app.clone() });
+        }
+        Ok(manifest)
+    }
+
+    async fn fetch(&self, file: &FileEntry) -> Result<Vec<u8>, FeedError> {
+        let Some(content) = file.content.clone() else { return Ok(Vec::new()) };
+        let depot = Depot::open(&self.folder.join("fetched"))?;
+        let request = Request { file: file.path.clone(), sha256: file.sha256, size: file.size, content };
+        let fetched =
+            fetch_all(&self.mirrors, &depot, vec![request], &Options::default(), &Control::new(), &|_| {})
+                .await?;
+        let path = fetched.file(&file.sha256).ok_or_else(|| FeedError::NoFile(file.path.to_string()))?;
+        let bytes = fsx::read(path, MAX_PLUGIN)?;
+        depot.clear()?;
+        Ok(bytes)
+    }
+
+    fn file<'a>(manifest: &'a Manifest, path: &str) -> Result<&'a FileEntry, FeedError> {
+        let file = manifest.regular().find(|file| file.path.as_str() == path);
+        file.ok_or_else(|| FeedError::NoFile(path.to_owned()))
+    }
+}
+
+impl Helper for Feed {
+    type Error = FeedError;
+
+    fn catalog(&mut self) -> Result<(Vec<Item>, BTreeMap<String, Digest>), FeedError> {
+        let (manifest, bytes) = Self::block_on(async {
+            let manifest = self.look().await?;
+            let bytes = self.fetch(Self::file(&manifest, CATALOG)?).await?;
+            Ok((manifest, bytes))
+        })?;
+        let items = catalog::parse(&bytes)?;
+        let contents = catalog::contents(&items, &manifest)?;
+        self.manifest = Some(manifest);
+        Ok((items, contents))
+    }
+
+    fn get(&mut self, item: &Item) -> Result<Vec<u8>, FeedError> {
+        let none = || FeedError::NoFile(item.file.to_string());
+        let manifest = self.manifest.as_ref().ok_or_else(none)?;
+        let file = Self::file(manifest, item.file.as_str())?;
+        Self::block_on(self.fetch(file))
+    }
+}
