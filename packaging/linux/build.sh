@@ -2,7 +2,7 @@
 # Makes the deb and the tar.gz of Updraft itself and prints the sizes of all it made. The same programs and the same
 # SOURCE_DATE_EPOCH (default: the last commit) give the same bytes.
 # usage: packaging/linux/build.sh OUT [FOLDER WITH updraft, updater AND libupdraft_c.so]
-# Without the second word everything is built as it is shipped, which takes long and much memory.
+# UPDRAFT_DEB=gzip packs the deb quickly instead of well. Without the second word everything is built as it is shipped, which takes long and much memory.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 out=$(realpath -m "${1:?where the packages go}")
@@ -63,7 +63,7 @@ Description: signed, resumable, crash-safe updates for programs
 CONTROL
 (cd "$root" && find usr -type f -print0 | LC_ALL=C sort -z | xargs -0 md5sum > DEBIAN/md5sums)
 find "$root" -exec touch -h -d "@$epoch" {} +
-SOURCE_DATE_EPOCH=$epoch dpkg-deb --root-owner-group -Zxz --build "$root" "$out/updraft_${version}_$arch.deb" > /dev/null
+SOURCE_DATE_EPOCH=$epoch dpkg-deb --root-owner-group "-Z${UPDRAFT_DEB:-xz}" --build "$root" "$out/updraft_${version}_$arch.deb" > /dev/null
 
 echo "sizes in bytes:"
 for file in "$lib/updraft" "$lib/updater" "$lib/libupdraft_c.so" "$out/updraft_${version}_$arch.deb" "$out/$name.tar.gz"; do

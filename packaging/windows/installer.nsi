@@ -1,7 +1,8 @@
 ; Installer of a program that keeps itself up to date. `updraft package --format nsis` fills in what stands between @
 ; and @; `makensis setup.nsi` makes the installer. It installs for the user who runs it, and asks for no rights.
 ; Silent: /S, and /D=FOLDER as the last word. What people may want to change stands here and nowhere else.
-Unicode true
+; Of 64 bits, as the programs are; a program of 32 bits needs x86-unicode here.
+Target amd64-unicode
 ManifestDPIAware true
 RequestExecutionLevel user
 SetCompressor /SOLID lzma

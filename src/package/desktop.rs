@@ -1,4 +1,4 @@
-//! What a Linux desktop reads: the menu entry (Desktop Entry Specification 1.5), the catalogue entry (AppStream 1.0)
+//! What a Linux desktop reads: the menu entry (Desktop Entry Specification 1.4), the catalogue entry (AppStream 1.0)
 //! and the polkit action by which an install of root is updated.
 
 use super::Layout;
@@ -12,7 +12,7 @@ pub(super) fn stem(layout: &Layout) -> String {
 pub(super) fn entry(layout: &Layout, program: &str) -> String {
     let shown = &layout.shown;
     format!(
-        "[Desktop Entry]\nType=Application\nVersion=1.5\nName={}\nComment={}\nExec={}\nIcon={}\nTerminal=false\n\
+        "[Desktop Entry]\nType=Application\nVersion=1.4\nName={}\nComment={}\nExec={}\nIcon={}\nTerminal=false\n\
          Categories=Utility;\n",
         value(&shown.name),
         value(&shown.summary),

@@ -114,7 +114,7 @@ fn the_step_for_all_users_takes_nothing_from_its_caller() {
     }
     let world = systems_install();
     for more in
-        [&["--source", "/tmp"][..], &["--config", "/tmp/x.json"], &["--install", "/tmp"], &["--", "x"]]
+        [["--source", "/tmp"], ["--config", "/tmp/x.json"], ["--install", "/tmp"], ["--wait-pid", "1"]]
     {
         let said = expect(world.updater().arg("update-for-all").args(more), 64);
         assert!(said.contains("takes nothing from its caller"), "{said}");

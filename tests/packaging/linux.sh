@@ -12,7 +12,7 @@ fail() { echo "not ok: $1"; exit 1; }
 
 mkdir "$work/programs"
 ln -s "$from/updraft" "$from/updater" "$from/examples/libupdraft_c.so" "$work/programs/"
-export SOURCE_DATE_EPOCH=1700000000
+export SOURCE_DATE_EPOCH=1700000000 UPDRAFT_DEB=gzip
 packaging/linux/build.sh "$work/one" "$work/programs"
 packaging/linux/build.sh "$work/two" "$work/programs" > /dev/null
 diff -r "$work/one" "$work/two" || fail "the same input should give the same bytes"
