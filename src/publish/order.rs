@@ -8,9 +8,9 @@ use serde::Serialize;
 use crate::release::{
     App, Channel, Platform, Policy, RelPath, ReleaseNumber, Rollout, Stamp, Urgency, Version,
 };
-use crate::trust::sign::Lifetimes;
+use crate::trust::sign::{Lifetimes, Unlock};
 
-use super::{Changes, Effort, Forecast};
+use super::{Changes, Effort, Forecast, Place};
 
 /// What `publish` is asked for.
 #[derive(Debug, Clone)]
@@ -18,7 +18,7 @@ pub struct Order {
     /// The folder with the files of the release.
     pub folder: PathBuf,
     /// The repository.
-    pub repository: PathBuf,
+    pub repository: Place,
     /// The version of the release.
     pub version: Version,
     /// The program; needed only if the repository does not say.
@@ -31,10 +31,14 @@ pub struct Order {
     pub urgency: Urgency,
     /// The version below which an install must update before the program may start.
     pub minimum: Option<Version>,
+    /// The version an install must have to go to it at once.
+    pub barrier: Barrier,
     /// Who may have it yet; everybody if nothing is said.
     pub rollout: Option<Rollout>,
     /// Files of notes, one for each language.
     pub notes: Vec<PathBuf>,
+    /// Notes by language, beside those in files; of a language in both these count.
+    pub texts: BTreeMap<String, String>,
     /// The program to start; nothing to keep the one of the release before, or to find it.
     pub start: Option<String>,
     /// Further files that a person or the system starts; empty to keep those of the release before.
@@ -49,6 +53,8 @@ pub struct Order {
     pub policies: Vec<(String, Policy)>,
     /// The folder with the keys; nothing for the usual place.
     pub keys: Option<PathBuf>,
+    /// What opens them.
+    pub unlock: Unlock,
     /// How hard to compress.
     pub effort: Effort,
     /// Whether to stop before anything is written.
@@ -64,18 +70,20 @@ pub struct Order {
 impl Order {
     /// An order with nothing special about it.
     #[must_use]
-    pub fn new(folder: PathBuf, repository: PathBuf, version: Version) -> Self {
+    pub fn new(folder: PathBuf, repository: impl Into<Place>, version: Version) -> Self {
         Self {
             folder,
-            repository,
+            repository: repository.into(),
             version,
             app: None,
             channel: Channel::stable(),
             platform: Platform::current(),
             urgency: Urgency::Optional,
             minimum: None,
+            barrier: Barrier::AsBefore,
             rollout: None,
             notes: Vec::new(),
+            texts: BTreeMap::new(),
             start: None,
             entries: Vec::new(),
             confirm_health: None,
@@ -83,6 +91,7 @@ impl Order {
             exclude: Vec::new(),
             policies: Vec::new(),
             keys: None,
+            unlock: Unlock::default(),
             effort: Effort::Small,
             dry_run: false,
             now: Stamp::now(),
@@ -90,6 +99,18 @@ impl Order {
             threads: 0,
         }
     }
+}
+
+/// Which installs can go to a release at once; all others are brought to one of these versions first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Barrier {
+    /// Those of the release before.
+    #[default]
+    AsBefore,
+    /// All.
+    None,
+    /// Those of this published version and later ones.
+    From(Version),
 }
 
 /// What a publish came to.
@@ -147,4 +168,6 @@ pub enum Stage {
     Read,
     /// Compressing what is new.
     Pack,
+    /// Sending it to a store.
+    Send,
 }

@@ -22,6 +22,6 @@ pub use manifest::{
     Notes, Policy, Start,
 };
 pub use path::{InvalidPath, RelPath};
-pub use rollout::Rollout;
+pub use rollout::{Curve, Rollout};
 pub use stamp::{InvalidStamp, Stamp};
 pub use summary::{Summary, parse_target_path, target_path};

@@ -1,11 +1,18 @@
 //! The command line of `updraft`.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
 use crate::release::{App, Channel, Platform, Stamp, Version};
+
+use crate::publish::Place;
+
+use super::inspect::InspectArgs;
+use super::key::KeyCommand;
+use super::prune::PruneArgs;
+use super::signing::{DaysArg, EndpointArg, KeyArgs, NewKeyArgs, RepoArg, place};
+use super::steer::{DowngradeArgs, NewSpread, PromoteArgs, RolloutCommand, WithdrawArgs};
 
 /// The whole command line.
 #[derive(Debug, Parser)]
@@ -29,11 +36,14 @@ pub(super) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Makes the keys and an empty repository.
-    Init(Init),
+    Init(Box<Init>),
     /// Publishes a folder as a new release, if anything in it changed.
     Publish(Box<Publish>),
+    /// Publishes a folder by itself whenever it has changed and settled.
+    #[cfg(feature = "vendor")]
+    Watch(Box<super::watch::WatchArgs>),
     /// Serves a repository, or a folder of repositories, over HTTP.
-    Serve(Serve),
+    Serve(Box<super::serve::ServeArgs>),
     /// Checks every signature, manifest and object of a repository.
     Verify(Verify),
     /// Signs the metadata of a repository again before it runs out.
@@ -44,25 +54,76 @@ pub(super) enum Command {
     /// Further places of the repository, told to every install in its signed metadata.
     #[command(subcommand)]
     Mirror(Mirror),
+    /// Shows what a repository, install, bundle, manifest, metadata file or key is. Believes and changes nothing.
+    Inspect(InspectArgs),
+    /// Which keys count, and how one takes the place of another.
+    #[command(subcommand)]
+    Key(KeyCommand),
+    /// Removes old releases and everything that nobody needs any more.
+    Prune(PruneArgs),
+    /// Who may have a release: a share that grows, nobody, everybody.
+    #[command(subcommand)]
+    Rollout(RolloutCommand),
+    /// Takes a release back: it is not installed any more.
+    Withdraw(WithdrawArgs),
+    /// Brings a release from one channel to another.
+    Promote(PromoteArgs),
+    /// Leads installs back to an older release.
+    Downgrade(DowngradeArgs),
+    /// Puts the updater, its settings and the root keys beside the program: what people install first.
+    #[cfg(feature = "vendor")]
+    Package(Box<super::package::Package>),
+    /// Keeps the program of this node running and takes it from release to release without losing a connection.
+    #[cfg(feature = "vendor")]
+    Agent(super::fleet::AgentArgs),
+    /// Serves the lock of a fleet (FleetLock protocol) with its state in etcd.
+    #[cfg(feature = "vendor")]
+    Fleetlock(super::fleet::FleetlockArgs),
+    /// Forwards connections to a few programs on this machine, with drain, counts and an instant switch.
+    #[cfg(feature = "vendor")]
+    Switch(super::fleet::SwitchArgs),
+    /// Runs a pipeline of components, and replaces them while messages flow.
+    #[cfg(feature = "components")]
+    Run(super::run::RunArgs),
+    /// Components: begin one, or check one.
+    #[cfg(feature = "components")]
+    #[command(subcommand)]
+    Component(super::component::What),
     /// Shows an update on this machine: a vendor, a server and an installed program in one folder.
     Demo(crate::cli::demo::DemoArgs),
 }
 
 /// `updraft init`
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  updraft init ./repo --app MyApp --keys ~/keys/MyApp")]
+#[command(after_help = "Examples:\n  \
+    updraft init ./repo --app MyApp\n  \
+    updraft init s3://bucket/MyApp --app MyApp --keys ~/keys/MyApp\n  \
+    updraft init ./repo --app MyApp --import UpdateConfiguration.xml --folder FileFolder")]
 pub(super) struct Init {
-    /// The repository folder to make.
-    pub(super) repo: PathBuf,
+    #[command(flatten)]
+    pub(super) repo: RepoArg,
     /// The name of the program.
     #[arg(long, value_name = "NAME")]
     pub(super) app: App,
-    /// Where the private keys go; keys that are there already are used [default: REPO.keys beside REPO].
-    #[arg(long, value_name = "DIR", env = "UPDRAFT_KEYS")]
-    pub(super) keys: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) keys: KeyArgs,
+    #[command(flatten)]
+    pub(super) new: NewKeyArgs,
     /// Sign with this time instead of now (YYYY-MM-DDTHH:MM:SSZ).
     #[arg(long, value_name = "TIME")]
     pub(super) time: Option<Stamp>,
+    /// Take over a program from OAUS: publish what its UpdateConfiguration.xml lists as release 1.
+    #[cfg(feature = "vendor")]
+    #[arg(long, value_name = "FILE", requires = "folder")]
+    pub(super) import: Option<PathBuf>,
+    /// Where those files lie, the old server's FileFolder.
+    #[cfg(feature = "vendor")]
+    #[arg(long, value_name = "DIR", requires = "import")]
+    pub(super) folder: Option<PathBuf>,
+    /// What release 1 runs on.
+    #[cfg(feature = "vendor")]
+    #[arg(long, value_name = "NAME", requires = "import", default_value = "any")]
+    pub(super) platform: Platform,
 }
 
 /// `updraft publish`
@@ -74,9 +135,11 @@ pub(super) struct Init {
 pub(super) struct Publish {
     /// The folder with the files of the program, all of them.
     pub(super) folder: PathBuf,
-    /// The repository.
-    #[arg(long = "to", value_name = "REPO")]
-    pub(super) to: PathBuf,
+    /// The repository: a folder, s3://bucket/prefix, az://container/prefix or gs://bucket/prefix.
+    #[arg(long = "to", value_name = "REPO", value_parser = place())]
+    pub(super) to: Place,
+    #[command(flatten)]
+    pub(super) endpoint: EndpointArg,
     /// The version as people read it.
     #[arg(long, value_name = "V")]
     pub(super) version: Version,
@@ -95,13 +158,15 @@ pub(super) struct Publish {
     /// Installs below this published version must update before the program may start.
     #[arg(long, value_name = "V")]
     pub(super) minimum: Option<Version>,
-    /// Let only this share of the installs have it by themselves: `5%`, `0.5%`. Asked by hand, and for a
-    /// required release, the share does not count.
-    #[arg(long, value_name = "PERCENT", value_parser = basis_points)]
-    pub(super) rollout: Option<u32>,
-    /// Hours in which the share grows evenly to everybody; without it the share stays.
-    #[arg(long, value_name = "HOURS", requires = "rollout")]
-    pub(super) rollout_hours: Option<u32>,
+    /// Only installs of this published version or later go to it at once; older ones are brought to one of those
+    /// first [default: as before].
+    #[arg(long, value_name = "V", conflicts_with = "no_barrier")]
+    pub(super) barrier: Option<Version>,
+    /// Every install goes to it at once, though the release before had a barrier.
+    #[arg(long)]
+    pub(super) no_barrier: bool,
+    #[command(flatten)]
+    pub(super) spread: NewSpread,
     /// Release notes in Markdown; the language is read from the name: notes.en.md, notes.zh-CN.md.
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub(super) notes: Vec<PathBuf>,
@@ -130,9 +195,8 @@ pub(super) struct Publish {
     /// Files of which the release's copy counts again; the user's is kept aside.
     #[arg(long, value_name = "GLOB")]
     pub(super) replace: Vec<String>,
-    /// The private keys [default: REPO.keys beside REPO].
-    #[arg(long, value_name = "DIR", env = "UPDRAFT_KEYS")]
-    pub(super) keys: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) keys: KeyArgs,
     /// Compress quickly instead of well.
     #[arg(long)]
     pub(super) fast: bool,
@@ -150,27 +214,11 @@ pub(super) struct Publish {
     pub(super) days: u32,
 }
 
-/// `updraft serve`
-#[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  \
-    updraft serve ./repo\n  \
-    updraft serve ./all-repos --listen 0.0.0.0:8080")]
-pub(super) struct Serve {
-    /// A repository, or a folder of repositories.
-    pub(super) root: PathBuf,
-    /// The address to listen at; port 0 takes a free one.
-    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:4530")]
-    pub(super) listen: SocketAddr,
-    /// Write no line for each request.
-    #[arg(long)]
-    pub(super) quiet: bool,
-}
-
 /// `updraft verify`
 #[derive(Debug, Args)]
 pub(super) struct Verify {
-    /// The repository.
-    pub(super) repo: PathBuf,
+    #[command(flatten)]
+    pub(super) repo: RepoArg,
     /// Print the result as one JSON object.
     #[arg(long)]
     pub(super) json: bool,
@@ -179,14 +227,12 @@ pub(super) struct Verify {
 /// `updraft renew`
 #[derive(Debug, Args)]
 pub(super) struct Renew {
-    /// The repository.
-    pub(super) repo: PathBuf,
-    /// The private keys [default: REPO.keys beside REPO].
-    #[arg(long, value_name = "DIR", env = "UPDRAFT_KEYS")]
-    pub(super) keys: Option<PathBuf>,
-    /// Days until the timestamp runs out: more for bundles and machines that are seldom reached.
-    #[arg(long, value_name = "N", default_value_t = TIMESTAMP_DAYS, value_parser = days())]
-    pub(super) days: u32,
+    #[command(flatten)]
+    pub(super) repo: RepoArg,
+    #[command(flatten)]
+    pub(super) keys: KeyArgs,
+    #[command(flatten)]
+    pub(super) days: DaysArg,
 }
 
 /// `updraft bundle`
@@ -277,35 +323,33 @@ pub(super) enum Mirror {
     after_help = "Example:\n  updraft mirror add ./repo https://mirror.example/MyApp --keys ~/keys/MyApp"
 )]
 pub(super) struct MirrorChange {
-    /// The repository.
-    pub(super) repo: PathBuf,
+    #[command(flatten)]
+    pub(super) repo: RepoArg,
     /// The address, with http or https.
     pub(super) url: String,
-    /// The private keys [default: REPO.keys beside REPO].
-    #[arg(long, value_name = "DIR", env = "UPDRAFT_KEYS")]
-    pub(super) keys: Option<PathBuf>,
-    /// Days until the timestamp runs out.
-    #[arg(long, value_name = "N", default_value_t = TIMESTAMP_DAYS, value_parser = days())]
-    pub(super) days: u32,
+    #[command(flatten)]
+    pub(super) keys: KeyArgs,
+    #[command(flatten)]
+    pub(super) days: DaysArg,
 }
 
 /// `updraft mirror list`
 #[derive(Debug, Args)]
 pub(super) struct MirrorList {
-    /// The repository.
-    pub(super) repo: PathBuf,
+    #[command(flatten)]
+    pub(super) repo: RepoArg,
 }
 
 /// Days a timestamp is good unless said otherwise.
-const TIMESTAMP_DAYS: u32 = 60;
+pub(super) const TIMESTAMP_DAYS: u32 = 60;
 
 /// From a day to ten years, which is what root is good for.
-fn days() -> clap::builder::RangedI64ValueParser<u32> {
+pub(super) fn days() -> clap::builder::RangedI64ValueParser<u32> {
     clap::value_parser!(u32).range(1..=3650)
 }
 
 /// Reads a percentage with at most two decimals as basis points.
-fn basis_points(text: &str) -> Result<u32, String> {
+pub(super) fn basis_points(text: &str) -> Result<u32, String> {
     let wrong = || "write a percentage from 0 to 100 with at most two decimals, such as 2.5%".to_owned();
     let number = text.strip_suffix('%').unwrap_or(text);
     let (whole, part) = number.split_once('.').unwrap_or((number, ""));

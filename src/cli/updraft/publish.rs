@@ -4,24 +4,34 @@ use std::sync::Mutex;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::publish::{self, Changes, Effort, Order, Report, Stage};
-use crate::release::{Platform, Policy, RelPath, Rollout, Stamp, Urgency};
+use crate::publish::{self, Barrier, Changes, Effort, Order, Report, Stage};
+use crate::release::{Platform, Policy, RelPath, Stamp, Urgency};
 use crate::report::{ErrorCode, Failure};
 use crate::trust::sign::Lifetimes;
 
 use super::{Outcome, args, bytes, fail, say};
 
 pub(super) fn init(args: args::Init) -> Outcome {
+    let mut unlock = args.keys.unlock()?;
+    #[cfg(feature = "vendor")]
+    let taken = super::import::look(&args)?;
     let order = publish::Init {
-        repository: args.repo,
+        repository: args.repo.place(),
         app: args.app,
-        keys: args.keys,
+        keys: args.keys.keys.clone(),
         now: args.time.unwrap_or_else(Stamp::now),
         lifetimes: Lifetimes::default(),
     };
-    let made = publish::init(&order).map_err(fail)?;
+    if !publish::has_keys(&order).map_err(fail)? {
+        unlock.passphrase = args.new.passphrase(&args.keys)?;
+    }
+    let made = publish::init_with(&order, &unlock).map_err(fail)?;
     say(&format!("The repository of {} is ready: {}", made.app, made.repository.display()));
-    let how = if made.keys_were_there { "The keys found there were used" } else { "New private keys" };
+    let how = match (made.keys_were_there, unlock.passphrase.is_some()) {
+        (true, _) => "The keys found there were used",
+        (false, true) => "New private keys, under the passphrase",
+        (false, false) => "New private keys, without a passphrase",
+    };
     say(&format!("{how}: {}", made.keys.display()));
     say("  root-1.key   keep offline: it replaces the other keys");
     say("  root-2.key   move to another place, a drawer say: it replaces root-1.key when that is lost");
@@ -29,12 +39,16 @@ pub(super) fn init(args: args::Init) -> Outcome {
     say("  online.key   signs timestamps; needed wherever you publish or renew");
     say("Whoever has these keys can update every install. Never put that folder on a web server.");
     say(&format!("Ship {} beside the updater of every install.", made.root.display()));
+    #[cfg(feature = "vendor")]
+    if let Some(taken) = taken {
+        return super::import::publish(taken, made.repository, made.keys, order.now);
+    }
     Ok(0)
 }
 
 pub(super) fn publish(args: args::Publish) -> Outcome {
-    let (json, dry_run, to) = (args.json, args.dry_run, args.to.display().to_string());
-    let keys = args.keys.as_ref().map(|keys| format!(" --keys {}", keys.display())).unwrap_or_default();
+    let (json, dry_run, to) = (args.json, args.dry_run, args.to.to_string());
+    let keys = args.keys.keys.as_ref().map(|keys| format!(" --keys {}", keys.display())).unwrap_or_default();
     let has_wishes = args.forced || args.minimum.is_some() || !args.notes.is_empty();
     let order = order(args)?;
     let now = order.now;
@@ -43,6 +57,7 @@ pub(super) fn publish(args: args::Publish) -> Outcome {
         let text = match stage {
             Stage::Read => "Reading",
             Stage::Pack => "Compressing",
+            Stage::Send => "Sending",
         };
         bar.show(text, done, total);
     });
@@ -69,8 +84,13 @@ pub(super) fn publish(args: args::Publish) -> Outcome {
 
 fn order(args: args::Publish) -> Result<Order, Failure> {
     let now = args.time.unwrap_or_else(Stamp::now);
-    let rollout =
-        args.rollout.map(|start_bp| rollout(start_bp, args.rollout_hours.unwrap_or(0), now)).transpose()?;
+    let rollout = args.spread.rollout(now)?;
+    let barrier = match args.barrier {
+        Some(version) => Barrier::From(version),
+        None if args.no_barrier => Barrier::None,
+        None => Barrier::AsBefore,
+    };
+    let unlock = args.keys.unlock()?;
     let policies = [
         (args.keep_if_modified, Policy::KeepIfModified),
         (args.once, Policy::Once),
@@ -80,6 +100,8 @@ fn order(args: args::Publish) -> Result<Order, Failure> {
         policies.into_iter().flat_map(|(globs, policy)| globs.into_iter().map(move |g| (g, policy)));
     Ok(Order {
         rollout,
+        barrier,
+        unlock,
         policies: policies.collect(),
         app: args.app,
         channel: args.channel,
@@ -92,26 +114,13 @@ fn order(args: args::Publish) -> Result<Order, Failure> {
         confirm_health: args.confirm_health,
         health_seconds: args.health_seconds,
         exclude: args.exclude,
-        keys: args.keys,
+        keys: args.keys.keys,
         effort: if args.fast { Effort::Fast } else { Effort::Small },
         dry_run: args.dry_run,
         now,
         lifetimes: Lifetimes::of_days(args.days),
-        ..Order::new(args.folder, args.to, args.version)
+        ..Order::new(args.folder, args.endpoint.at(args.to), args.version)
     })
-}
-
-/// A rollout with a salt of its own, so that it is not always the same installs that go first.
-fn rollout(start_bp: u32, hours: u32, now: Stamp) -> Result<Rollout, Failure> {
-    let mut salt = [0; 8];
-    getrandom::fill(&mut salt).map_err(|why| Failure {
-        code: ErrorCode::Internal,
-        message: format!("the system gives no random numbers: {why}"),
-        hint: None,
-    })?;
-    let salt = format!("{:016x}", u64::from_be_bytes(salt));
-    let duration_minutes = u64::from(hours) * 60;
-    Ok(Rollout { salt, start: now.unix(), start_bp, duration_minutes, halted: false })
 }
 
 fn list(changes: &Changes) {
@@ -121,7 +130,7 @@ fn list(changes: &Changes) {
     lines("removed", &changes.removed);
 }
 
-fn told(report: &Report) -> String {
+pub(super) fn told(report: &Report) -> String {
     let Report { app, version, number, channel, platform, changes, .. } = report;
     let release = format!("{app} {version} ({number}, {channel}, {platform})");
     if report.nothing_changed() {
@@ -158,7 +167,7 @@ fn told(report: &Report) -> String {
 pub(super) fn verify(args: &args::Verify) -> Outcome {
     let bar = Bar::new();
     let found =
-        publish::verify(&args.repo, Stamp::now(), 0, &|done, total| bar.show("Checking", done, total));
+        publish::verify(args.repo.place(), Stamp::now(), 0, &|done, total| bar.show("Checking", done, total));
     bar.close();
     let found = found.map_err(fail)?;
     if args.json {
@@ -183,8 +192,8 @@ pub(super) fn verify(args: &args::Verify) -> Outcome {
 
 pub(super) fn renew(args: &args::Renew) -> Outcome {
     let now = Stamp::now();
-    let lifetimes = Lifetimes::of_days(args.days);
-    publish::renew(&args.repo, args.keys.as_deref(), now, lifetimes).map_err(fail)?;
+    let lifetimes = args.days.lifetimes();
+    publish::renew(&args.keys.signing(args.repo.place())?, now, lifetimes).map_err(fail)?;
     say(&format!("Renewed: the timestamp is valid until {}.", now.after(lifetimes.timestamp)));
     Ok(0)
 }

@@ -169,3 +169,9 @@ pub fn may_write_in(folder: &Path) -> io::Result<()> {
 pub fn is_open_to_others(_metadata: &Metadata) -> bool {
     false
 }
+
+/// Whether nobody but the system can change what lies here. Not found out here: rights are asked for in another way.
+#[must_use]
+pub fn is_systems_alone(_metadata: &Metadata) -> bool {
+    false
+}

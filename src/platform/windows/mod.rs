@@ -6,6 +6,8 @@ mod holders;
 mod path;
 mod person;
 pub mod process;
+pub mod signal;
+pub mod socket;
 mod user;
 #[cfg(feature = "gui")]
 pub mod window;
