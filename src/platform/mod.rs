@@ -21,6 +21,7 @@ pub use windows::window;
 #[cfg(windows)]
 pub use windows::{file, process, signal};
 
+pub mod dirs;
 mod trial;
 mod types;
 

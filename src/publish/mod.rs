@@ -12,6 +12,8 @@ mod exclude;
 #[cfg(feature = "vendor")]
 mod freshen;
 mod init;
+mod inspect;
+mod keyring;
 mod mirrors;
 #[cfg(feature = "vendor")]
 mod next_version;
@@ -22,10 +24,13 @@ mod order;
 mod overview;
 mod place;
 mod pool;
+mod prune;
 mod repository;
 mod run;
+mod scratch;
 mod signing;
 pub mod steer;
+mod store;
 mod verify;
 mod walk;
 #[cfg(feature = "vendor")]
@@ -36,7 +41,11 @@ pub use changes::{Changes, Forecast, forecast, full_download};
 pub use error::PublishError;
 #[cfg(feature = "vendor")]
 pub use freshen::{Fresh, freshen};
-pub use init::{Init, Initialised, default_keys, init};
+#[cfg(feature = "vendor")]
+pub use init::keys_beside;
+pub use init::{Init, Initialised, default_keys, has_keys, init, init_with};
+pub use inspect::{Inspected, InstallView, KeyView, ManifestView, MetadataView, RepositoryView, inspect};
+pub use keyring::{KeyChange, KeyChanged, KeyList, KeyOrder, KeyStanding, change_keys, keys};
 pub use mirrors::{MirrorChange, change_mirrors, mirrors};
 #[cfg(feature = "vendor")]
 pub use next_version::VersionRule;
@@ -44,8 +53,10 @@ pub use order::{Barrier, Order, Report, Stage};
 #[cfg(feature = "vendor")]
 pub use overview::{Overview, manifest, overview};
 pub use place::{InvalidStore, Place, StoreKind, StoreUrl};
+pub use prune::{Prune, Pruned, prune};
 pub use run::{Progress, publish};
 pub use signing::{Signing, renew};
+pub use store::StoreError;
 pub use verify::{Flaw, Verified, is_soon, verify};
 #[cfg(feature = "vendor")]
 pub use watch::{Bell, Notice, Stopper, Watch, next_version, watch};

@@ -10,7 +10,7 @@ use crate::release::{
 };
 use crate::trust::sign::{Lifetimes, Unlock};
 
-use super::{Changes, Effort, Forecast};
+use super::{Changes, Effort, Forecast, Place};
 
 /// What `publish` is asked for.
 #[derive(Debug, Clone)]
@@ -18,7 +18,7 @@ pub struct Order {
     /// The folder with the files of the release.
     pub folder: PathBuf,
     /// The repository.
-    pub repository: PathBuf,
+    pub repository: Place,
     /// The version of the release.
     pub version: Version,
     /// The program; needed only if the repository does not say.
@@ -70,10 +70,10 @@ pub struct Order {
 impl Order {
     /// An order with nothing special about it.
     #[must_use]
-    pub fn new(folder: PathBuf, repository: PathBuf, version: Version) -> Self {
+    pub fn new(folder: PathBuf, repository: impl Into<Place>, version: Version) -> Self {
         Self {
             folder,
-            repository,
+            repository: repository.into(),
             version,
             app: None,
             channel: Channel::stable(),
@@ -168,4 +168,6 @@ pub enum Stage {
     Read,
     /// Compressing what is new.
     Pack,
+    /// Sending it to a store.
+    Send,
 }

@@ -31,7 +31,7 @@ impl Signing {
     /// Opens the repository for one change.
     pub(super) fn open(&self) -> Result<Opened, PublishError> {
         let (repository, state, lock) = Repository::open_to_sign(&self.repository)?;
-        let folder = keys_of(&repository, self.keys.as_deref())?;
+        let folder = keys_of(&repository, self.keys.as_deref(), None)?;
         let keys = Keys::open(&folder, Some(&state), &self.unlock)?;
         Ok(Opened { repository, state, keys, _lock: lock })
     }

@@ -106,9 +106,9 @@ pub fn watch(
     progress: Progress<'_>,
     tell: &mut dyn FnMut(Notice),
 ) -> Result<(), PublishError> {
-    let repository = resolve(&watch.order.repository)?;
-    if !Repository::at(&repository).is_complete()? {
-        return Err(PublishError::NotARepository(repository));
+    let repository = Repository::open(&watch.order.repository)?;
+    if !repository.is_complete()? {
+        return Err(repository.none());
     }
     let exclude = watch.order.exclude.iter().map(|text| Pattern::new(text)).collect();
     let now = Instant::now();
@@ -302,8 +302,8 @@ impl Watching<'_> {
 /// # Errors
 /// If the repository can't be read, or the rule leads to no version.
 pub fn next_version(order: &Order, rule: &VersionRule, now: Stamp) -> Result<Version, PublishError> {
-    let root = resolve(&order.repository)?;
-    let state = Repository::at(&root).state()?.ok_or(PublishError::NotARepository(root))?;
+    let repository = Repository::open(&order.repository)?;
+    let state = repository.state()?.ok_or_else(|| repository.none())?;
     let ours = |release: &&crate::trust::ReleaseTarget| {
         release.channel == order.channel && release.platform == order.platform
     };

@@ -24,6 +24,8 @@ mod health;
 mod holders;
 #[cfg(unix)]
 mod host;
+#[cfg(unix)]
+mod inspect;
 #[cfg(feature = "checkpoints")]
 mod install_crash;
 #[cfg(all(unix, feature = "checkpoints"))]
@@ -32,6 +34,8 @@ mod install_swap;
 mod install_tree;
 #[cfg(all(unix, feature = "checkpoints"))]
 mod interlock;
+#[cfg(all(unix, feature = "vendor"))]
+mod keys;
 #[cfg(unix)]
 mod lying_mirrors;
 #[cfg(target_os = "linux")]
@@ -48,6 +52,8 @@ mod policies;
 mod preflight;
 #[cfg(unix)]
 mod proxies;
+#[cfg(unix)]
+mod prune;
 #[cfg(unix)]
 mod publish;
 #[cfg(unix)]
@@ -70,6 +76,8 @@ mod settings;
 mod steer;
 #[cfg(unix)]
 mod stopping;
+#[cfg(all(unix, feature = "vendor"))]
+mod stores;
 #[cfg(unix)]
 mod tls;
 mod transfer;

@@ -28,7 +28,7 @@ fn project(value: &Value) -> bool {
     std::fs::create_dir(&repository).unwrap();
     std::fs::write(repository.join("project.json"), value.to_string()).unwrap();
     let order = Init {
-        repository,
+        repository: repository.into(),
         app: "MyApp".parse().unwrap(),
         keys: Some(dir.path().join("keys")),
         now: Stamp::now(),

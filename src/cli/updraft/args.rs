@@ -6,7 +6,12 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::release::{App, Channel, Platform, Stamp, Version};
 
-use super::signing::{DaysArg, KeyArgs, RepoArg};
+use crate::publish::Place;
+
+use super::inspect::InspectArgs;
+use super::key::KeyCommand;
+use super::prune::PruneArgs;
+use super::signing::{DaysArg, EndpointArg, KeyArgs, NewKeyArgs, RepoArg, place};
 use super::steer::{DowngradeArgs, NewSpread, PromoteArgs, RolloutCommand, WithdrawArgs};
 
 /// The whole command line.
@@ -49,6 +54,13 @@ pub(super) enum Command {
     /// Further places of the repository, told to every install in its signed metadata.
     #[command(subcommand)]
     Mirror(Mirror),
+    /// Shows what a repository, install, bundle, manifest, metadata file or key is. Believes and changes nothing.
+    Inspect(InspectArgs),
+    /// Which keys count, and how one takes the place of another.
+    #[command(subcommand)]
+    Key(KeyCommand),
+    /// Removes old releases and everything that nobody needs any more.
+    Prune(PruneArgs),
     /// Who may have a release: a share that grows, nobody, everybody.
     #[command(subcommand)]
     Rollout(RolloutCommand),
@@ -64,16 +76,19 @@ pub(super) enum Command {
 
 /// `updraft init`
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  updraft init ./repo --app MyApp --keys ~/keys/MyApp")]
+#[command(after_help = "Examples:\n  \
+    updraft init ./repo --app MyApp\n  \
+    updraft init s3://bucket/MyApp --app MyApp --keys ~/keys/MyApp")]
 pub(super) struct Init {
-    /// The repository folder to make.
-    pub(super) repo: PathBuf,
+    #[command(flatten)]
+    pub(super) repo: RepoArg,
     /// The name of the program.
     #[arg(long, value_name = "NAME")]
     pub(super) app: App,
-    /// Where the private keys go; keys that are there already are used [default: REPO.keys beside REPO].
-    #[arg(long, value_name = "DIR", env = "UPDRAFT_KEYS")]
-    pub(super) keys: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) keys: KeyArgs,
+    #[command(flatten)]
+    pub(super) new: NewKeyArgs,
     /// Sign with this time instead of now (YYYY-MM-DDTHH:MM:SSZ).
     #[arg(long, value_name = "TIME")]
     pub(super) time: Option<Stamp>,
@@ -88,9 +103,11 @@ pub(super) struct Init {
 pub(super) struct Publish {
     /// The folder with the files of the program, all of them.
     pub(super) folder: PathBuf,
-    /// The repository.
-    #[arg(long = "to", value_name = "REPO")]
-    pub(super) to: PathBuf,
+    /// The repository: a folder, s3://bucket/prefix, az://container/prefix or gs://bucket/prefix.
+    #[arg(long = "to", value_name = "REPO", value_parser = place())]
+    pub(super) to: Place,
+    #[command(flatten)]
+    pub(super) endpoint: EndpointArg,
     /// The version as people read it.
     #[arg(long, value_name = "V")]
     pub(super) version: Version,
@@ -168,8 +185,8 @@ pub(super) struct Publish {
 /// `updraft verify`
 #[derive(Debug, Args)]
 pub(super) struct Verify {
-    /// The repository.
-    pub(super) repo: PathBuf,
+    #[command(flatten)]
+    pub(super) repo: RepoArg,
     /// Print the result as one JSON object.
     #[arg(long)]
     pub(super) json: bool,

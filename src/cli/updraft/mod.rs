@@ -2,7 +2,10 @@
 
 mod args;
 mod bundle;
+mod inspect;
+mod key;
 mod mirror;
+mod prune;
 mod publish;
 mod serve;
 mod signing;
@@ -36,6 +39,9 @@ pub fn main() -> ExitCode {
         Command::Renew(args) => publish::renew(&args),
         Command::Bundle(what) => bundle::bundle(what),
         Command::Mirror(what) => mirror::mirror(&what),
+        Command::Inspect(args) => inspect::inspect(&args),
+        Command::Key(command) => key::key(command),
+        Command::Prune(args) => prune::prune(&args),
         Command::Rollout(command) => steer::rollout(command),
         Command::Withdraw(args) => steer::withdraw(&args),
         Command::Promote(args) => steer::promote(&args),
