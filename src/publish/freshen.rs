@@ -1,13 +1,11 @@
 //! Keeps a timestamp good: signs it anew with the online key alone before it runs out.
 
-use std::path::Path;
-
 use crate::release::Stamp;
-use crate::trust::sign::{self, Expiries, KeyPair, Keys, Lifetimes};
+use crate::trust::sign::{self, Expiries, KeyRole, Lifetimes};
 
 use super::init::keys_of;
-use super::repository::{Repository, resolve};
-use super::{Place, PublishError};
+use super::repository::Repository;
+use super::{PublishError, Signing};
 
 /// How long a timestamp holds after [`freshen`] has looked at it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,19 +29,16 @@ fn is_due(expires: Stamp, now: Stamp) -> bool {
 /// # Errors
 /// If it is no repository, the online key is missing or is another one, another publisher is at work, or the file
 /// can't be written.
-pub fn freshen(repository: &Path, keys: Option<&Path>, now: Stamp) -> Result<Fresh, PublishError> {
-    let root = resolve(repository)?;
-    let none = || PublishError::NotARepository(root.clone());
-    let expiries = Repository::at(&root).state()?.ok_or_else(none)?.expiries();
+pub fn freshen(signing: &Signing, now: Stamp) -> Result<Fresh, PublishError> {
+    let repository = Repository::open(&signing.repository)?;
+    let expiries = repository.state()?.ok_or_else(|| repository.none())?.expiries();
     if !is_due(expiries.timestamp, now) {
         return Ok(Fresh { signed: false, expiries });
     }
-    let keys = keys_of(&Repository::at(&root), keys, None)?;
-    let online = KeyPair::load(&keys.join(Keys::ONLINE))?;
-    let (repository, state, _lock) = Repository::open_to_sign(&Place::Folder(root.clone()))?;
-    for (path, bytes) in sign::renew_timestamp(&state, &online, now, Lifetimes::served())? {
-        repository.write(&path, &bytes)?;
-    }
-    let expiries = repository.state()?.ok_or_else(none)?.expiries();
+    let (repository, state, _lock) = Repository::open_to_sign(&signing.repository)?;
+    let keys = keys_of(&repository, signing.keys.as_deref(), None)?;
+    let online = sign::open_role(&keys, KeyRole::Online, Some(&state), &signing.unlock)?;
+    repository.write_signed(&sign::renew_timestamp(&state, &online, now, Lifetimes::served())?)?;
+    let expiries = repository.state()?.ok_or_else(|| repository.none())?.expiries();
     Ok(Fresh { signed: true, expiries })
 }

@@ -125,6 +125,15 @@ fn make_keys(folder: &Path, passphrase: Option<&Passphrase>) -> Result<Keys, Pub
     Ok(Keys::generate_under(folder, passphrase)?)
 }
 
+/// The folder in which the keys of a repository folder are looked for when nobody says another one.
+///
+/// # Errors
+/// If the repository can't be read.
+#[cfg(feature = "vendor")]
+pub fn keys_beside(repository: &Path) -> Result<PathBuf, PublishError> {
+    keys_of(&Repository::at(&resolve(repository)?), None, None)
+}
+
 /// Where the keys of a repository are: in `keys`; in `<name>.keys` beside a folder, where they once lay; or in the
 /// usual place of its program. Private keys never lie in a repository: it is there to be given away.
 pub(super) fn keys_of(

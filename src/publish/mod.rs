@@ -45,6 +45,8 @@ pub use changes::{Changes, Forecast, forecast, full_download};
 pub use error::PublishError;
 #[cfg(feature = "vendor")]
 pub use freshen::{Fresh, freshen};
+#[cfg(feature = "vendor")]
+pub use init::keys_beside;
 pub use init::{Init, Initialised, default_keys, has_keys, init, init_with};
 pub use inspect::{Inspected, InstallView, KeyView, ManifestView, MetadataView, RepositoryView, inspect};
 pub use keyring::{KeyChange, KeyChanged, KeyList, KeyOrder, KeyStanding, change_keys, keys};
@@ -61,7 +63,7 @@ pub use overview::{Overview, manifest, overview};
 pub use place::{InvalidStore, Place, StoreKind, StoreUrl};
 pub use prune::{Prune, Pruned, prune};
 pub use run::{Progress, publish};
-pub use signing::{Signing, keys_folder, renew};
+pub use signing::{Signing, renew};
 pub use store::StoreError;
 pub use verify::{Flaw, Verified, is_soon, verify};
 #[cfg(feature = "vendor")]

@@ -27,7 +27,7 @@ pub struct Overview {
 pub fn overview(repository: &Path) -> Result<Overview, PublishError> {
     let root = resolve(repository)?;
     let repository = Repository::at(&root);
-    let state = repository.state()?.ok_or(PublishError::NotARepository(root))?;
+    let state = repository.state()?.ok_or_else(|| repository.none())?;
     let releases = state.releases().to_vec();
     Ok(Overview { app: repository.project()?, releases, expiries: state.expiries() })
 }

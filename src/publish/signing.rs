@@ -37,14 +37,6 @@ impl Signing {
     }
 }
 
-/// The folder with the keys of a repository: `keys`, or the usual place.
-///
-/// # Errors
-/// If the keys would lie in the repository, or it is not said where a repository in a store has its keys.
-pub fn keys_folder(repository: &Place, keys: Option<&Path>) -> Result<PathBuf, PublishError> {
-    keys_of(&Repository::open(repository)?, keys, None)
-}
-
 /// A repository that nobody else changes meanwhile, with the keys that sign for it.
 pub(super) struct Opened {
     pub(super) repository: Repository,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::fsx;
-use crate::publish::{Effort, Order, Place, Watch, keys_folder};
+use crate::publish::{Effort, Order, Watch, keys_beside};
 use crate::release::{Channel, Platform, Version};
 
 use super::error::ServeError;
@@ -165,10 +165,10 @@ fn plan(parsed: File, base: &Path, file: &Path) -> Result<Plan, String> {
 fn desk(entry: &Entry, base: &Path) -> Result<Desk, String> {
     let repository = base.join(&entry.repository);
     let keys = entry.keys.as_ref().map(|keys| base.join(keys));
-    let Some(build) = &entry.build else { return Ok(Desk { keys, build: None, watched: false }) };
+    let Some(build) = &entry.build else { return Ok(Desk { keys, ..Desk::default() }) };
     let keys = match keys {
         Some(keys) => keys,
-        None => keys_folder(&Place::from(&repository), None).map_err(|error| error.to_string())?,
+        None => keys_beside(&repository).map_err(|error| error.to_string())?,
     };
     let seconds = |name: &str, value: f64| {
         let is_good = (0.1..=86_400.0).contains(&value);
@@ -194,7 +194,7 @@ fn desk(entry: &Entry, base: &Path) -> Result<Desk, String> {
         settle: seconds("settle_seconds", build.settle_seconds.unwrap_or(5.0))?,
         poll: build.poll_seconds.map(|often| seconds("poll_seconds", often)).transpose()?,
     };
-    Ok(Desk { keys: Some(keys), build: Some(watch), watched: build.watch })
+    Ok(Desk { keys: Some(keys), build: Some(watch), watched: build.watch, ..Desk::default() })
 }
 
 #[cfg(test)]

@@ -231,13 +231,14 @@ async fn keep_fresh(shared: Shared, public: Arc<Public>, tell: Tell) {
     let mut said: HashMap<Option<String>, String> = HashMap::new();
     let mut due: HashMap<Option<String>, Instant> = HashMap::new();
     loop {
-        for Project { name, root, desk } in current(&shared).projects.all(&public.site()) {
-            let Some(keys) = desk.keys else { continue };
+        for project in current(&shared).projects.all(&public.site()) {
+            let Some(signing) = project.signing() else { continue };
+            let name = project.name;
             let now = Instant::now();
             if due.get(&name).is_some_and(|due| now < *due) {
                 continue;
             }
-            let done = tokio::task::spawn_blocking(move || freshen(&root, Some(&keys), Stamp::now())).await;
+            let done = tokio::task::spawn_blocking(move || freshen(&signing, Stamp::now())).await;
             let Ok(done) = done else { continue };
             let wait = if done.is_ok() { FRESHEN } else { FRESHEN_AGAIN };
             due.insert(name.clone(), now + wait);

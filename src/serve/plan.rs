@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use crate::publish::Watch;
+use crate::publish::{Signing, Watch};
+use crate::trust::sign::Unlock;
 
 use super::error::ServeError;
 use super::listen::Limits;
@@ -57,6 +58,8 @@ pub enum Projects {
 pub struct Desk {
     /// The keys it signs with; without them it signs nothing.
     pub keys: Option<PathBuf>,
+    /// What opens them.
+    pub unlock: Unlock,
     /// The folder that is published, and how.
     pub build: Option<Watch>,
     /// Whether that folder is published by itself.
@@ -72,6 +75,24 @@ pub(super) struct Project {
     pub(super) root: PathBuf,
     /// What may be done with it.
     pub(super) desk: Desk,
+}
+
+impl Plan {
+    /// The same, with what opens the keys of every project.
+    #[must_use]
+    pub fn with_unlock(mut self, unlock: &Unlock) -> Self {
+        let desks: Vec<&mut Desk> = match &mut self.projects {
+            Projects::Root(_, desk) => vec![desk],
+            Projects::Named(named) => named.iter_mut().map(|(.., desk)| desk).collect(),
+        };
+        for desk in desks {
+            desk.unlock = unlock.clone();
+            if let Some(watch) = &mut desk.build {
+                watch.order.unlock = unlock.clone();
+            }
+        }
+        self
+    }
 }
 
 impl Projects {
@@ -105,5 +126,11 @@ impl Project {
     /// The last part of its address in the console.
     pub(super) fn slug(&self) -> &str {
         self.name.as_deref().unwrap_or("-")
+    }
+
+    /// The repository and what signs for it, if the server may.
+    pub(super) fn signing(&self) -> Option<Signing> {
+        let keys = self.desk.keys.as_deref()?;
+        Some(Signing { unlock: self.desk.unlock.clone(), ..Signing::new(&self.root, Some(keys)) })
     }
 }

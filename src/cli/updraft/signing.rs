@@ -88,6 +88,14 @@ impl RepoArg {
     }
 }
 
+/// What opens keys where nobody can be asked: what the environment gives.
+#[cfg(feature = "vendor")]
+pub(super) fn from_environment() -> Result<Unlock, Failure> {
+    let signer = std::env::var("UPDRAFT_SIGNER").ok().filter(|signer| !signer.is_empty());
+    let unlock = KeyArgs { keys: None, passphrase_file: None, signer }.unlock()?;
+    Ok(Unlock { ask: None, ..unlock })
+}
+
 impl KeyArgs {
     /// What opens the keys.
     pub(super) fn unlock(&self) -> Result<Unlock, Failure> {

@@ -6,12 +6,13 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::platform::signal::Ends;
-use crate::publish::{self, Bell, Effort, Notice, Order, VersionRule, Watch};
+use crate::publish::{self, Bell, Effort, Notice, Order, Place, VersionRule, Watch};
 use crate::release::{App, Channel, Platform, Policy, Stamp, Urgency, Version};
 use crate::report::{ErrorCode, Failure};
 use crate::trust::sign::Lifetimes;
 
 use super::publish::{to_json, told};
+use super::signing::{EndpointArg, KeyArgs, place};
 use super::{Outcome, args, fail, say};
 
 /// `updraft watch`
@@ -24,14 +25,15 @@ use super::{Outcome, args, fail, say};
 pub(super) struct WatchArgs {
     /// The folder with the files of the program, all of them.
     pub(super) folder: PathBuf,
-    /// The repository.
-    #[arg(long = "to", value_name = "REPO")]
-    pub(super) to: PathBuf,
+    /// The repository: a folder, s3://bucket/prefix, az://container/prefix or gs://bucket/prefix.
+    #[arg(long = "to", value_name = "REPO", value_parser = place())]
+    pub(super) to: Place,
+    #[command(flatten)]
+    pub(super) endpoint: EndpointArg,
     #[command(flatten)]
     pub(super) how: How,
-    /// The private keys [default: REPO.keys beside REPO].
-    #[arg(long, value_name = "DIR", env = "UPDRAFT_KEYS")]
-    pub(super) keys: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) keys: KeyArgs,
     /// Print what happens as JSON, one object a line.
     #[arg(long)]
     pub(super) json: bool,
@@ -84,7 +86,12 @@ pub(super) struct How {
 
 impl How {
     /// The watch of `folder` that these wishes make.
-    pub(super) fn watch(self, folder: PathBuf, to: PathBuf, keys: Option<PathBuf>) -> Result<Watch, Failure> {
+    pub(super) fn watch(
+        self,
+        folder: PathBuf,
+        to: impl Into<Place>,
+        keys: Option<PathBuf>,
+    ) -> Result<Watch, Failure> {
         let any: Version = "0".parse().map_err(|_why| Failure {
             code: ErrorCode::Internal,
             message: "a version can't be made".to_owned(),
@@ -123,8 +130,10 @@ fn seconds(text: &str) -> Result<f64, String> {
 
 pub(super) fn watch(args: WatchArgs) -> Outcome {
     let json = args.json;
-    let (folder, to) = (args.folder.display().to_string(), args.to.display().to_string());
-    let watch = args.how.watch(args.folder, args.to, args.keys)?;
+    let (folder, to) = (args.folder.display().to_string(), args.to.to_string());
+    let unlock = args.keys.unlock()?;
+    let mut watch = args.how.watch(args.folder, args.endpoint.at(args.to), args.keys.keys.clone())?;
+    watch.order.unlock = unlock;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| cannot_start(&error))?;
     let (bell, stopper) = Bell::new();

@@ -7,8 +7,8 @@ use axum::extract::{Form, FromRequest, Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 
+use crate::publish::PublishError;
 use crate::publish::steer::{self, Promotion, Spread, Steered, Which};
-use crate::publish::{PublishError, Signing};
 use crate::release::{Channel, Curve, Stamp};
 use crate::report::Failure;
 use crate::serve::site::escape;
@@ -81,7 +81,7 @@ async fn act(
     }
     let lang = person.lang;
     let Some(project) = desk.project(&at.project) else { return person.missing() };
-    let Some(keys) = project.desk.keys.clone() else {
+    let Some(signing) = project.signing() else {
         let told = lang
             .say("Not done: this server has no keys for the project.", "未执行：服务器没有该项目的密钥。");
         return person.go(&super::url(&project), false, told.to_owned());
@@ -92,7 +92,7 @@ async fn act(
         let Some(release) = release else { return Ok(None) };
         let version = release.summary.version.to_string();
         let request = steer::Request {
-            signing: Signing::new(root, Some(&keys)),
+            signing,
             channel: release.channel.clone(),
             platform: Some(release.platform.clone()),
             release: Which::Named(version.clone()),

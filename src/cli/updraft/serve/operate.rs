@@ -7,13 +7,14 @@ use std::sync::Arc;
 use clap::Args;
 
 use crate::fsx;
-use crate::publish::{Place, Watch, keys_folder};
+use crate::publish::{Watch, keys_beside};
 use crate::release::Stamp;
 use crate::report::{ErrorCode, Failure};
 use crate::serve::{
     Admin, Desk, Event, Limits, LogTo, Plan, Projects, Reread, ServeError, TlsFiles, operate,
 };
 
+use super::super::signing::from_environment;
 use super::super::watch::{How, tell};
 use super::{Outcome, ServeArgs, cannot_start, fail, greet, hear_warnings, say};
 
@@ -81,13 +82,14 @@ pub(in crate::cli::updraft) fn serve(args: ServeArgs) -> Outcome {
     hear_warnings();
     let config = args.more.config.clone();
     let what = what(&args);
+    let unlock = from_environment()?;
     let (plan, reread): (Plan, Reread) = match config {
         Some(file) => {
-            let read = move || Plan::read(&file);
+            let read = move || Ok(Plan::read(&file)?.with_unlock(&unlock));
             (read().map_err(fail)?, Box::new(read))
         }
         None => {
-            let plan = plan(args)?;
+            let plan = plan(args)?.with_unlock(&unlock);
             let same = plan.clone();
             (plan, Box::new(move || Ok(same.clone())))
         }
@@ -180,13 +182,13 @@ fn desk(
             ),
         });
     }
-    let Some(folder) = folder else { return Ok(Desk { keys, build: None, watched: false }) };
+    let Some(folder) = folder else { return Ok(Desk { keys, ..Desk::default() }) };
     let keys = match keys {
         Some(keys) => keys,
-        None => keys_folder(&Place::from(root), None).map_err(fail)?,
+        None => keys_beside(root).map_err(fail)?,
     };
     let watch: Watch = how.watch(folder, root.to_path_buf(), Some(keys.clone()))?;
-    Ok(Desk { keys: Some(keys), build: Some(watch), watched })
+    Ok(Desk { keys: Some(keys), build: Some(watch), watched, ..Desk::default() })
 }
 
 /// Prints what a server tells.
