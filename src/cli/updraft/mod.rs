@@ -10,6 +10,8 @@ mod fleet;
 mod import;
 mod inspect;
 mod key;
+#[cfg(feature = "vendor")]
+mod delta;
 mod mirror;
 #[cfg(feature = "vendor")]
 mod package;
@@ -68,6 +70,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         #[cfg(feature = "components")]
         Command::Component(what) => component::component(&what),
+        Command::Delta(what) => delta::delta(&what),
         Command::Demo(args) => super::demo::run(&args).map(|()| 0),
     };
     match result {
