@@ -274,7 +274,7 @@ impl Making<'_, '_> {
     fn spans(&self) -> Result<Vec<Span>, ApplyError> {
         let (mut ops, mut spans, mut new) = (self.ops.clone(), Vec::new(), 0u64);
         while let Some(op) = ops.next()? {
-            let end = u32::try_from(new + op.add + op.copy).map_err(|_| Short)?;
+            let end = u32::try_from(new + op.add + op.copy).map_err(|_long| Short)?;
             if spans.len() as u64 == MAX_SPANS {
                 return Err(Short.into());
             }

@@ -105,7 +105,7 @@ impl<'a> Streams<'a> {
     /// Unpacks a control stream into memory.
     pub(super) fn held(&self, kind: Kind) -> Result<Vec<u8>, Short> {
         let stream = &self.0[kind as usize];
-        let mut bytes = vec![0; usize::try_from(stream.raw).map_err(|_| Short)?];
+        let mut bytes = vec![0; usize::try_from(stream.raw).map_err(|_long| Short)?];
         Flow::open(stream, &[])?.fill(&mut bytes)?;
         Ok(bytes)
     }

@@ -62,7 +62,7 @@ impl<'a> Numbers<'a> {
     /// A count or size that may be at most `most`.
     pub(super) fn count(&mut self, most: u64) -> Result<usize, Short> {
         let value = self.u64()?;
-        if value > most { Err(Short) } else { usize::try_from(value).map_err(|_| Short) }
+        if value > most { Err(Short) } else { usize::try_from(value).map_err(|_long| Short) }
     }
 }
 

@@ -167,8 +167,8 @@ impl Find for Suffixes<'_> {
             let place = self.order[at] as usize;
             (place, common(&self.text[place..], wanted))
         };
-        let above = (low < bounds.1).then(|| look(low)).unwrap_or_default();
-        let below = (low > bounds.0).then(|| look(low - 1)).unwrap_or_default();
+        let above = if low < bounds.1 { look(low) } else { (0, 0) };
+        let below = if low > bounds.0 { look(low - 1) } else { (0, 0) };
         let mut best = if above.1 >= below.1 { above } else { below };
         // Equals lie side by side; a few are enough.
         let (mut up, mut down) = (low, low);

@@ -139,7 +139,7 @@ fn votes(old: &Program<'_>, new: &Program<'_>, stretches: &[Stretch]) -> HashMap
 /// Writes a unit whose code is predicted.
 pub(super) fn write(
     draft: &mut Draft,
-    (old, old_bytes): (&Program<'_>, &[u8]),
+    old: &Program<'_>,
     (new, new_bytes): (&Program<'_>, &[u8]),
     stretches: &[Stretch],
     map: &Map,
@@ -150,7 +150,6 @@ pub(super) fn write(
     let mut predictor = Predictor::new(&old.image, &old.refs, layout, map);
     let mut telling = Telling { draft, new_refs: &new.refs, next: 0, new: new_bytes };
     let mut chunk = vec![0; CHUNK];
-    debug_assert_eq!(old_bytes.len(), old_bytes.len());
     for stretch in stretches {
         let mut done = 0;
         while done < stretch.length {
