@@ -36,7 +36,7 @@ fn a_delta_with_any_bit_turned_does_no_harm() {
     let (old, new) = pair();
     let (bytes, _) = delta_of(&old, &new, Effort::Fast, 1);
     let mut refused = 0;
-    let step = (bytes.len() / 1500).max(1);
+    let step = (bytes.len() / 600).max(1);
     for at in (0..bytes.len()).step_by(step) {
         let mut wrong = bytes.clone();
         wrong[at] ^= 1 << (at % 8);
@@ -49,7 +49,7 @@ fn a_delta_with_any_bit_turned_does_no_harm() {
 fn a_delta_cut_off_anywhere_is_refused() {
     let (old, new) = pair();
     let (bytes, _) = delta_of(&old, &new, Effort::Fast, 1);
-    for length in (0..bytes.len()).step_by((bytes.len() / 500).max(1)) {
+    for length in (0..bytes.len()).step_by((bytes.len() / 250).max(1)) {
         assert!(!matches!(attempt(&bytes[..length], &old), Some(Ok(()))), "{length}");
     }
     let longer = [bytes, vec![0]].concat();
@@ -74,7 +74,7 @@ fn what_is_no_delta_is_said_to_be_none() {
 fn random_instructions_do_no_harm() {
     let mut random = Random(13);
     let old = one(Program::new(&mut random, 40).elf());
-    for round in 0..600u32 {
+    for round in 0..300u32 {
         let (code, size) = (u8::from(round % 2 == 1), 1 + random.below(100_000));
         let mut body = Vec::new();
         let mut streams = Vec::new();
