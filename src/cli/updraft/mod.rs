@@ -5,13 +5,13 @@ mod bundle;
 #[cfg(feature = "components")]
 mod component;
 #[cfg(feature = "vendor")]
+mod delta;
+#[cfg(feature = "vendor")]
 mod fleet;
 #[cfg(feature = "vendor")]
 mod import;
 mod inspect;
 mod key;
-#[cfg(feature = "vendor")]
-mod delta;
 mod mirror;
 #[cfg(feature = "vendor")]
 mod package;
