@@ -80,7 +80,7 @@ pub(super) fn align_programs(
     };
     let to =
         new.tokens(new_bytes, |_, kind, target| Some(if is_label(kind) { token(target) } else { MADE_UP }));
-    let passes = if quick { 1 } else { 2 };
+    let passes = if quick { 1 } else { 3 };
     for _ in 0..passes {
         let Some(map) = map(&stretches, old_bytes.len()) else { return Ok(stretches) };
         let gone = votes(old, new, &stretches);

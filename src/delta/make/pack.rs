@@ -52,8 +52,11 @@ fn smallest(bytes: &[u8], old: Option<&[u8]>, effort: Effort) -> io::Result<Code
     let large = bytes.len() > 32 << 20;
     let level = if effort == Effort::Fast || large { 12 } else { 22 };
     offer(Coding::Zstd, zstd(bytes, level)?);
-    let shapes: &[(u32, u32, u32)] =
-        if effort == Effort::Fast || large { &[(3, 0, 0)] } else { &[(3, 0, 0), (0, 2, 2), (0, 0, 0)] };
+    let shapes: &[(u32, u32, u32)] = if effort == Effort::Fast || large {
+        &[(3, 0, 0)]
+    } else {
+        &[(3, 0, 0), (4, 0, 0), (0, 2, 2), (0, 0, 0)]
+    };
     for &shape in shapes {
         offer(Coding::Lzma, lzma(bytes, shape)?);
     }
