@@ -24,10 +24,12 @@ pub use windows::{file, process, signal, socket};
 #[cfg(feature = "components")]
 mod compiled;
 pub mod dirs;
+mod mapped;
 mod trial;
 mod types;
 
 #[cfg(feature = "components")]
 pub use compiled::load_compiled;
+pub use mapped::Mapped;
 pub use trial::{Trial, try_out};
 pub use types::{ChangeMark, Holder, ProcessId, Spawned, Use};

