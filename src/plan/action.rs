@@ -1,6 +1,6 @@
 //! The values a plan is made from and made of.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +9,7 @@ use crate::release::{
 };
 use crate::report::{ErrorCode, Fault, ReleaseRef, Remedy, Totals};
 
+use super::assembly::Wanted;
 use super::policy::Conflict;
 
 /// What lies at a path of the install now.
@@ -155,6 +156,9 @@ pub enum Way {
     Local(RelPath),
     /// They are fetched as a whole.
     Whole(Content),
+    /// They are made of chunks that lie in the install and in packs. The number is the place of the pack whose index
+    /// tells of them in the release's list.
+    Packed(u32),
 }
 
 /// One path of a plan.
@@ -198,7 +202,7 @@ impl Plan {
     #[must_use]
     pub fn totals(&self) -> Totals {
         let mut totals = Totals::default();
-        let mut fetched = std::collections::HashSet::new();
+        let mut fetched = HashSet::new();
         for item in &self.items {
             match item.action {
                 Action::Add => totals.add += 1,
@@ -214,6 +218,18 @@ impl Plan {
             }
         }
         totals
+    }
+
+    /// The files that lie in packs and are not installed under any name; each content once.
+    #[must_use]
+    pub fn packed(&self) -> Vec<Wanted> {
+        let mut seen = HashSet::new();
+        let files = self.items.iter().filter_map(|item| match (&item.way, &item.want) {
+            (Way::Packed(_), Some(Entry::File(file))) => Some((&item.path, file)),
+            _ => None,
+        });
+        let fresh = files.filter(|(_, file)| seen.insert(file.sha256));
+        fresh.filter_map(|(path, file)| Some(Wanted { name: path.clone(), ..Wanted::of(file)? })).collect()
     }
 
     /// The items that change something.

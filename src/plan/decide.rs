@@ -162,10 +162,11 @@ fn same_content(current: &Option<Found>, entry: &Entry) -> bool {
 
 fn way(entry: &Entry, on_disk: &HashMap<Digest, &RelPath>) -> Way {
     let Entry::File(file) = entry else { return Way::Nothing };
-    match (&file.content, on_disk.get(&file.sha256)) {
-        (None, _) => Way::Nothing,
-        (Some(_), Some(path)) => Way::Local((*path).clone()),
-        (Some(content), None) => Way::Whole(content.clone()),
+    match (&file.content, file.pack, on_disk.get(&file.sha256)) {
+        (None, None, _) => Way::Nothing,
+        (_, _, Some(path)) => Way::Local((*path).clone()),
+        (Some(content), _, None) => Way::Whole(content.clone()),
+        (None, Some(pack), None) => Way::Packed(pack),
     }
 }
 

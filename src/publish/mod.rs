@@ -13,14 +13,17 @@ mod mirrors;
 mod notes;
 mod object;
 mod order;
+mod packs;
+mod patches;
 mod pool;
 mod repository;
 mod run;
 mod verify;
 mod walk;
+mod whole;
 
 pub use bundle::{BundleProgress, Export, Exported, Import, Imported, Listed, Looked, export, import, look};
-pub use changes::{Changes, Forecast, forecast, full_download};
+pub use changes::{Changes, Forecast};
 pub use error::PublishError;
 pub use init::{Init, Initialised, default_keys, init, renew};
 pub use mirrors::{MirrorChange, change_mirrors, mirrors};

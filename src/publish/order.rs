@@ -51,6 +51,8 @@ pub struct Order {
     pub keys: Option<PathBuf>,
     /// How hard to compress.
     pub effort: Effort,
+    /// Whether each file becomes an object of its own, as updaters before packs need it.
+    pub whole: bool,
     /// Whether to stop before anything is written.
     pub dry_run: bool,
     /// The time to sign with.
@@ -84,6 +86,7 @@ impl Order {
             policies: Vec::new(),
             keys: None,
             effort: Effort::Small,
+            whole: false,
             dry_run: false,
             now: Stamp::now(),
             lifetimes: Lifetimes::default(),
@@ -145,6 +148,8 @@ impl Report {
 pub enum Stage {
     /// Reading and hashing the folder.
     Read,
+    /// Cutting what is new into chunks.
+    Cut,
     /// Compressing what is new.
     Pack,
 }

@@ -1,20 +1,20 @@
 //! One publish, from the folder to the new timestamp.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::fsx::{self, Absent as _};
-use crate::release::{App, Content, Digest, Entry, Manifest, RelPath, ReleaseNumber, Summary};
+use crate::release::{App, Digest, Manifest, ManifestPatch, ReleaseNumber, Summary};
 use crate::trust::ReleaseTarget;
 use crate::trust::sign::{self, Keys, RepoState};
 
 use super::exclude::Pattern;
 use super::init::keys_of;
-use super::object::{self, Packer, object_path};
+use super::object::{self, Packer};
+use super::packs::{self, Known, Outlook, Work};
 use super::repository::{Repository, resolve};
 use super::walk::{Tree, TreeFile, walk};
-use super::{Changes, Forecast, Order, PublishError, Report, Stage, draft, forecast, full_download, pool};
+use super::{Changes, Forecast, Order, PublishError, Report, Stage, draft, patches, pool, whole};
 
 /// Releases before the new one whose download is foretold.
 const FORETOLD: usize = 5;
@@ -59,16 +59,28 @@ pub fn publish(order: &Order, progress: Progress<'_>) -> Result<Report, PublishE
     history.refuse_used(order)?;
 
     let packer = Packer::new((!order.dry_run).then(|| places.repository.clone()), order.effort);
-    let known = known_content(&repository, &state)?;
-    pack(&mut manifest, &tree, &known, &packer, threads, progress)?;
+    let mut known = Known::read(&repository, &state)?;
+    if order.whole {
+        whole::pack(&mut manifest, &tree, &known, &packer, threads, progress)?;
+    } else {
+        let newest = history.newest();
+        let work =
+            Work { repository: &repository, tree: &tree, newest, packer: &packer, threads, progress };
+        packs::pack(&work, &mut manifest, &mut known)?;
+    }
     if walk(&places.folder, &exclude)? != tree {
         return Err(PublishError::TreeChanging(places.folder));
     }
+    let mut outlook = Outlook::new(&repository, &mut known);
+    history.foretell(&mut manifest, &mut outlook)?;
     let bytes = manifest.to_bytes()?;
-    let report = report(order, &manifest, bytes.len() as u64, changes, &history, &packer)?;
+    let patches = patches::make(&repository, &packer, history.releases.first(), &bytes)?;
+    let length = bytes.len() as u64;
+    let cost = |from| patches::cost(&history.releases, &patches, length, from);
+    let report = report(order, &manifest, &cost, changes, &history, &mut outlook, &packer)?;
     if let Some(keys) = keys {
         packer.settle()?;
-        commit(&repository, &state, &keys, order, &manifest, &bytes, &report)?;
+        commit(&repository, &state, &keys, order, &manifest, &bytes, patches, &report)?;
     }
     drop(lock);
     Ok(report)
@@ -123,6 +135,18 @@ impl History {
 
     fn newest(&self) -> Option<&Manifest> {
         self.manifests.first()
+    }
+
+    /// Writes into the manifest what installs of the releases before fetch from packs.
+    fn foretell(&self, manifest: &mut Manifest, outlook: &mut Outlook<'_>) -> Result<(), PublishError> {
+        if manifest.packs.is_empty() {
+            return Ok(());
+        }
+        for old in &self.manifests {
+            let bytes = outlook.of(old, manifest)?.by_packs;
+            manifest.downloads.insert(old.number, bytes);
+        }
+        Ok(())
     }
 
     fn refuse_used(&self, order: &Order) -> Result<(), PublishError> {
@@ -222,89 +246,21 @@ fn unchanged(order: &Order, newest: &Manifest, state: &RepoState) -> Report {
     }
 }
 
-/// Where every content published before lies, by its digest.
-fn known_content(
-    repository: &Repository,
-    state: &RepoState,
-) -> Result<HashMap<Digest, Content>, PublishError> {
-    let mut known = HashMap::new();
-    for release in state.releases().iter().rev() {
-        // A manifest that is damaged has nothing to offer; `verify` names it.
-        let Ok(manifest) = repository.manifest(release) else { continue };
-        for file in manifest.regular() {
-            if let Some(content) = &file.content {
-                known.entry(file.sha256).or_insert_with(|| content.clone());
-            }
-        }
-    }
-    let mut present = HashMap::with_capacity(known.len());
-    for (digest, content) in known {
-        if is_present(repository, &content)? {
-            present.insert(digest, content);
-        }
-    }
-    Ok(present)
-}
-
-fn is_present(repository: &Repository, content: &Content) -> Result<bool, PublishError> {
-    let size =
-        |digest| Ok::<_, PublishError>(fsx::stat(&object_path(repository.root(), digest)).if_present()?);
-    let whole = size(&content.object)?.is_some_and(|metadata| metadata.len() == content.size);
-    let pieces = match &content.pieces {
-        Some(list) => size(list)?.is_some(),
-        None => true,
-    };
-    Ok(whole && pieces)
-}
-
-/// Puts the content of every file where a client will find it, and into the manifest where that is.
-fn pack(
-    manifest: &mut Manifest,
-    tree: &Tree,
-    known: &HashMap<Digest, Content>,
-    packer: &Packer,
-    threads: usize,
-    progress: Progress<'_>,
-) -> Result<(), PublishError> {
-    let by_path: HashMap<&RelPath, &TreeFile> = tree.files.iter().map(|file| (&file.path, file)).collect();
-    let mut wanted: HashMap<Digest, &TreeFile> = HashMap::new();
-    for file in manifest.regular().filter(|file| file.content.is_some() && !known.contains_key(&file.sha256))
-    {
-        wanted.extend(by_path.get(&file.path).map(|source| (file.sha256, *source)));
-    }
-    let mut jobs: Vec<(Digest, &TreeFile)> = wanted.into_iter().collect();
-    // The largest first, so that no thread is left alone with one at the end.
-    jobs.sort_by_key(|(digest, file)| (std::cmp::Reverse(file.mark.size), *digest));
-    let total = jobs.iter().map(|(_, file)| file.mark.size).sum();
-    let done = AtomicU64::new(0);
-    progress(Stage::Pack, 0, total);
-    let made = pool::map(&jobs, threads, &|(digest, file): &(Digest, &TreeFile)| {
-        let content = packer.pack(file, *digest)?;
-        let now = done.fetch_add(file.mark.size, Ordering::Relaxed) + file.mark.size;
-        progress(Stage::Pack, now, total);
-        Ok::<_, PublishError>((*digest, content))
-    })?;
-    let made: HashMap<Digest, Content> = made.into_iter().collect();
-    for entry in &mut manifest.files {
-        if let Entry::File(file) = entry
-            && file.content.is_some()
-        {
-            file.content = made.get(&file.sha256).or_else(|| known.get(&file.sha256)).cloned();
-        }
-    }
-    Ok(())
-}
-
 fn report(
     order: &Order,
     manifest: &Manifest,
-    length: u64,
+    cost: &dyn Fn(ReleaseNumber) -> u64,
     changes: Changes,
     history: &History,
+    outlook: &mut Outlook<'_>,
     packer: &Packer,
 ) -> Result<Report, PublishError> {
-    let downloads: Vec<Forecast> =
-        history.manifests.iter().map(|old| forecast(old, manifest, length)).collect::<Result<_, _>>()?;
+    let mut downloads: Vec<Forecast> = Vec::with_capacity(history.manifests.len());
+    for old in &history.manifests {
+        let mut forecast = outlook.of(old, manifest)?;
+        forecast.bytes += cost(old.number);
+        downloads.push(forecast);
+    }
     let (new_objects, new_bytes) = packer.made();
     Ok(Report {
         app: manifest.app.clone(),
@@ -321,13 +277,14 @@ fn report(
         changes,
         new_objects,
         new_bytes,
-        full_download: full_download(manifest, length),
+        full_download: outlook.full(manifest)? + cost(ReleaseNumber::NONE),
         downloads,
         expires: order.now.after(order.lifetimes.timestamp),
     })
 }
 
 /// Signs the release and writes its metadata, the timestamp last.
+#[expect(clippy::too_many_arguments, reason = "each of them is signed or written")]
 fn commit(
     repository: &Repository,
     state: &RepoState,
@@ -335,6 +292,7 @@ fn commit(
     order: &Order,
     manifest: &Manifest,
     bytes: &[u8],
+    patches: Vec<ManifestPatch>,
     report: &Report,
 ) -> Result<(), PublishError> {
     let summary = Summary {
@@ -345,6 +303,7 @@ fn commit(
         published: manifest.published,
         withdrawn: false,
         download_bytes: report.downloads.first().map_or(report.full_download, |before| before.bytes),
+        patches,
         rollout: order.rollout.as_ref().and_then(|rollout| serde_json::to_value(rollout).ok()),
     };
     let files = sign::add_release(

@@ -387,7 +387,7 @@ mod tests {
             let content = Content { object, size, codec: Codec::Raw, pieces };
             let path = "data.bin".parse().unwrap();
             let (mode, policy) = (0o644, Policy::default());
-            let file = FileEntry { path, size, sha256: object, mode, policy, content: Some(content.clone()) };
+            let file = FileEntry { path, size, sha256: object, mode, policy, content: Some(content.clone()), pack: None };
             Promise { content, file, release: "1".to_owned() }
         };
         let repository = Repository::at(home.path());

@@ -136,6 +136,9 @@ pub(super) struct Publish {
     /// Compress quickly instead of well.
     #[arg(long)]
     pub(super) fast: bool,
+    /// Make one object of each file, for installs whose updater knows no packs.
+    #[arg(long)]
+    pub(super) whole: bool,
     /// Say what would change and what each older release would download; write nothing.
     #[arg(long)]
     pub(super) dry_run: bool,

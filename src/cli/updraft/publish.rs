@@ -42,6 +42,7 @@ pub(super) fn publish(args: args::Publish) -> Outcome {
     let report = publish::publish(&order, &|stage, done, total| {
         let text = match stage {
             Stage::Read => "Reading",
+            Stage::Cut => "Comparing",
             Stage::Pack => "Compressing",
         };
         bar.show(text, done, total);
@@ -94,6 +95,7 @@ fn order(args: args::Publish) -> Result<Order, Failure> {
         exclude: args.exclude,
         keys: args.keys,
         effort: if args.fast { Effort::Fast } else { Effort::Small },
+        whole: args.whole,
         dry_run: args.dry_run,
         now,
         lifetimes: Lifetimes::of_days(args.days),

@@ -7,16 +7,16 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::fsx::{self, Absent as _};
-use crate::release::{App, Digest, MAX_MANIFEST_BYTES, Stamp};
+use crate::release::{App, Digest, MAX_MANIFEST_BYTES, ReleaseNumber, Stamp};
 use crate::source::BundleFile;
 use crate::trust::sign::RepoState;
 use crate::trust::{MAX_ROOT, TrustError, Versions};
 
-use super::super::object::object_path;
+use super::super::object::{object_name, object_path};
 use super::super::repository::{PROJECT, Repository, TIMESTAMP, WORK, manifest_of, resolve};
 use super::super::{PublishError, verify};
 use super::scratch;
-use super::{BundleProgress, contents, object_name, objects_of};
+use super::BundleProgress;
 
 /// What to import, and where.
 #[derive(Debug, Clone)]
@@ -227,7 +227,7 @@ impl Brought {
             let Some(bytes) = bundle.read(&release.fetch_path, MAX_MANIFEST_BYTES)? else { continue };
             let (manifest, _) = manifest_of(release, Some(bytes))?;
             let mut missing = Vec::new();
-            for (digest, size) in contents(&manifest).flat_map(|(_, content)| objects_of(content)) {
+            for (digest, size) in manifest.objects() {
                 if is_stored(repository, &digest, size)? {
                     continue;
                 }
@@ -235,6 +235,14 @@ impl Brought {
                     brought.objects.insert(digest, size);
                 } else {
                     missing.push(digest);
+                }
+            }
+            let patches = release.summary.patches.iter().map(|patch| (patch.object, patch.size));
+            for (digest, size) in manifest.delta_objects(ReleaseNumber::NONE).chain(patches) {
+                let is_brought =
+                    bundle.index().find(&object_name(&digest)).is_some_and(|part| part.length == size);
+                if is_brought && !is_stored(repository, &digest, size)? {
+                    brought.objects.insert(digest, size);
                 }
             }
             if let Some(object) = missing.first() {

@@ -16,7 +16,8 @@ use crate::source::BundleFile;
 use super::super::repository::manifest_of;
 use super::super::{Flaw, PublishError};
 use super::scratch;
-use super::{BundleProgress, contents, object_name, objects_of};
+use super::super::object::object_name;
+use super::BundleProgress;
 
 /// Bytes read at once.
 const BLOCK: usize = 256 * 1024;
@@ -88,8 +89,7 @@ pub fn look(
                 continue;
             }
         };
-        let needed: BTreeSet<(Digest, u64)> =
-            contents(&manifest).flat_map(|(_, content)| objects_of(content)).collect();
+        let needed: BTreeSet<(Digest, u64)> = manifest.objects().collect();
         let is_there = |(digest, size): &&(Digest, u64)| {
             bundle.index().find(&object_name(digest)).is_some_and(|part| part.length == *size)
         };
