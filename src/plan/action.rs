@@ -195,13 +195,29 @@ pub struct Plan {
     pub drop_folders: Vec<RelPath>,
     /// What the record will say afterwards.
     pub receipt: Receipt,
+    /// What is fetched beside whole files.
+    pub brought: Brought,
+}
+
+/// What is fetched beside whole files: parts of packs and their indexes, or a delta.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Brought {
+    /// Files made of it.
+    pub files: u64,
+    /// Bytes of it.
+    pub bytes: u64,
+    /// The releases whose deltas are applied, one after the other; none if the files come from packs.
+    pub deltas: Vec<ReleaseNumber>,
+    /// About how many of those bytes each file costs, where that can be told.
+    #[serde(skip)]
+    pub shares: BTreeMap<Digest, u64>,
 }
 
 impl Plan {
     /// The counts and bytes of this plan.
     #[must_use]
     pub fn totals(&self) -> Totals {
-        let mut totals = Totals::default();
+        let mut totals = Totals { fetch_files: self.brought.files, fetch_bytes: self.brought.bytes, ..Totals::default() };
         let mut fetched = HashSet::new();
         for item in &self.items {
             match item.action {
@@ -211,6 +227,7 @@ impl Plan {
                 Action::Keep => totals.keep += 1,
             }
             if let Way::Whole(content) = &item.way
+                && self.brought.deltas.is_empty()
                 && fetched.insert(content.object)
             {
                 totals.fetch_files += 1;
@@ -230,6 +247,18 @@ impl Plan {
         });
         let fresh = files.filter(|(_, file)| seen.insert(file.sha256));
         fresh.filter_map(|(path, file)| Some(Wanted { name: path.clone(), ..Wanted::of(file)? })).collect()
+    }
+
+    /// Bytes to fetch for one item alone, as far as that can be told: about, where a block or a delta is shared.
+    #[must_use]
+    pub fn bytes_for(&self, item: &Item) -> u64 {
+        match (&item.way, &item.want) {
+            (Way::Whole(content), _) if self.brought.deltas.is_empty() => content.size,
+            (Way::Packed(_), Some(Entry::File(file))) => {
+                self.brought.shares.get(&file.sha256).copied().unwrap_or_default()
+            }
+            _ => 0,
+        }
     }
 
     /// The items that change something.

@@ -6,7 +6,7 @@ use crate::platform::file::HAS_MODES;
 use crate::release::{Digest, Entry, FileEntry, LinkEntry, Manifest, RelPath};
 use crate::report::ReleaseRef;
 
-use super::action::{Action, Found, Inventory, Item, Laid, Plan, PlanError, Receipt, Way};
+use super::action::{Action, Brought, Found, Inventory, Item, Laid, Plan, PlanError, Receipt, Way};
 use super::policy::{self, Beside, Conflict, Verdict};
 
 /// What the plan is for.
@@ -71,6 +71,7 @@ pub fn make(
         make_folders,
         drop_folders,
         receipt: after,
+        brought: Brought::default(),
     })
 }
 

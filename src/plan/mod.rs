@@ -6,7 +6,7 @@ mod decide;
 mod offer;
 mod policy;
 
-pub use action::{Action, Found, Inventory, Item, Laid, Plan, PlanError, Receipt, Way};
+pub use action::{Action, Brought, Found, Inventory, Item, Laid, Plan, PlanError, Receipt, Way};
 pub use assembly::{
     Assembly, AssemblyError, Build, ChunkStore, Indexes, PackPart, Part, Place, Wanted, assemble,
 };
