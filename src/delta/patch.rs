@@ -44,7 +44,10 @@ mod tests {
     #[test]
     fn a_patch_of_a_small_change_is_small() {
         let line = |at: u32, salt: u32| {
-            format!("{{\"path\":\"lib/module{at}.js\",\"sha256\":\"{:08x}\"}},", (at ^ salt).wrapping_mul(2_654_435_761))
+            format!(
+                "{{\"path\":\"lib/module{at}.js\",\"sha256\":\"{:08x}\"}},",
+                (at ^ salt).wrapping_mul(2_654_435_761)
+            )
         };
         let old: String = (0..20_000).map(|at| line(at, 0)).collect();
         let new: String = (0..20_000).map(|at| line(at, u32::from(at == 7000))).collect();

@@ -61,10 +61,14 @@ impl Fetch<'_> {
         match road {
             Road::Packs(road) => {
                 wanted.extend(road.assembly.fetch.iter().map(|part| part.object));
-                wanted.extend(road.indexes.iter().flat_map(|index| [Some(index.object), index.pieces]).flatten());
+                wanted.extend(
+                    road.indexes.iter().flat_map(|index| [Some(index.object), index.pieces]).flatten(),
+                );
             }
             Road::Deltas(legs) => {
-                wanted.extend(legs.iter().flat_map(|leg| [Some(leg.content.object), leg.content.pieces]).flatten());
+                wanted.extend(
+                    legs.iter().flat_map(|leg| [Some(leg.content.object), leg.content.pieces]).flatten(),
+                );
                 let between = legs.iter().flat_map(|leg| leg.new.regular());
                 wanted.extend(between.map(|file| file.sha256));
             }
@@ -92,7 +96,8 @@ impl Fetch<'_> {
         let again: Vec<Wanted> =
             self.plan.packed().into_iter().filter(|wanted| failed.contains(&wanted.sha256)).collect();
         let names: Vec<&str> = again.iter().take(3).map(|wanted| wanted.name.as_str()).collect();
-        let text = format!("Installed files changed while they were used; fetched anew: {}.", names.join(", "));
+        let text =
+            format!("Installed files changed while they were used; fetched anew: {}.", names.join(", "));
         self.cx.step(Step::Message { text });
         let road = self.survey.packs(&again, &Fetching::Depot(&self.depot), false).await?;
         let mut files = done.files;
@@ -136,9 +141,9 @@ impl Fetch<'_> {
                 let name = name.map(ToString::to_string).unwrap_or_default();
                 (files, format!("{} files came out wrong, {name} among them", failed.len()))
             }
-            Err(GraftError::Ended(error @ (TransferError::Missing { .. } | TransferError::Corrupt { .. }))) => {
-                (Content::default(), error.to_string())
-            }
+            Err(GraftError::Ended(
+                error @ (TransferError::Missing { .. } | TransferError::Corrupt { .. }),
+            )) => (Content::default(), error.to_string()),
             Err(GraftError::Ended(error)) => return Err(error.into()),
             Err(error) => (Content::default(), error.to_string()),
         };
@@ -146,7 +151,8 @@ impl Fetch<'_> {
         tracing::warn!("{text}");
         self.cx.step(Step::Message { text });
         let is_left = |digest: &Digest| files.file(digest).is_none();
-        let whole = whole_requests(self.plan).into_iter().filter(|request| is_left(&request.sha256)).collect();
+        let whole =
+            whole_requests(self.plan).into_iter().filter(|request| is_left(&request.sha256)).collect();
         let left: Vec<Wanted> =
             self.plan.packed().into_iter().filter(|wanted| is_left(&wanted.sha256)).collect();
         let road = self.survey.packs(&left, &Fetching::Depot(&self.depot), true).await?;
@@ -154,11 +160,7 @@ impl Fetch<'_> {
         Ok(files)
     }
 
-    async fn deltas(
-        &self,
-        legs: &[Leg],
-        wanted: &HashMap<Digest, RelPath>,
-    ) -> Result<Assembled, GraftError> {
+    async fn deltas(&self, legs: &[Leg], wanted: &HashMap<Digest, RelPath>) -> Result<Assembled, GraftError> {
         let names = wanted.values().min().into_iter().cycle();
         let requests = legs.iter().zip(names).map(|(leg, name)| raw_request(name, &leg.content)).collect();
         let (cx, tell) = (self.cx, |event| self.tell(event));

@@ -12,7 +12,7 @@ use crate::plan::{
     Assembly, Brought, Found, Inventory, Mode, Part, Place, Plan, Receipt, Wanted, Way, assemble,
 };
 use crate::release::{
-    Codec, Content, Delta, Digest, Entry, Manifest, Pack, Policy, RelPath, ReleaseNumber,
+    Codec, Content, Delta, Digest, Entry, FileEntry, Manifest, Pack, Policy, RelPath, ReleaseNumber,
 };
 use crate::report::{Control, Event};
 use crate::transfer::{Depot, Options, Patience, Reader, Request, TransferError, fetch_all};
@@ -74,7 +74,7 @@ pub(super) fn whole_requests(plan: &Plan) -> Vec<Request> {
         _ => None,
     });
     let fresh = wanted.filter(|(_, _, file)| seen.insert(file.sha256));
-    let request = |(item, content, file): (&crate::plan::Item, &Content, &crate::release::FileEntry)| Request {
+    let request = |(item, content, file): (&crate::plan::Item, &Content, &FileEntry)| Request {
         file: item.path.clone(),
         sha256: file.sha256,
         size: file.size,
@@ -165,20 +165,21 @@ impl Survey<'_> {
                 _ => None,
             })
             .collect();
-        let mut bases = old.regular().filter(|file| file.policy == Policy::Replace && file.size > 0);
-        bases.all(|file| there.contains(&file.sha256)).then_some(old)
+        let is_base = |file: &&FileEntry| file.policy == Policy::Replace && file.size > 0;
+        let is_whole = old.regular().filter(is_base).all(|file| there.contains(&file.sha256));
+        is_whole.then_some(old)
     }
 
     /// Two deltas: to a release in between, and from there. Looked for only where packs are the other way.
     async fn chain(&self, fetching: &Fetching<'_>) -> Option<Vec<Leg>> {
         let installed = self.receipt.number;
-        let second = self.manifest.deltas.iter().filter(|delta| delta.from > installed).min_by_key(|d| d.from)?;
+        let second =
+            self.manifest.deltas.iter().filter(|delta| delta.from > installed).min_by_key(|d| d.from)?;
         let old = self.installed()?;
         let store = Store::open(&self.setup.install.trusted_dir()).ok()?;
         let repository = TrustedRepository::load(&store).ok()?;
-        let is_listed = |number| {
-            releases(self.setup, &repository).iter().any(|release| release.summary.number == number)
-        };
+        let is_listed =
+            |number| releases(self.setup, &repository).iter().any(|release| release.summary.number == number);
         if installed == ReleaseNumber::NONE || !is_listed(second.from) {
             return None;
         }
@@ -187,11 +188,11 @@ impl Survey<'_> {
             Fetching::Memory(patience) => *patience,
         };
         let (setup, control) = (self.setup, self.control);
-        let between = open_release(setup, &repository, second.from, patience, control, self.events).await.ok()?;
+        let between =
+            open_release(setup, &repository, second.from, patience, control, self.events).await.ok()?;
         let between = between.manifest();
         let first = between.deltas.iter().find(|delta| delta.from == installed)?;
-        let to_between =
-            Leg { from: first.from, content: first.content.clone(), old, new: between.clone() };
+        let to_between = Leg { from: first.from, content: first.content.clone(), old, new: between.clone() };
         Some(vec![to_between, self.leg_of(second, between.clone())])
     }
 
@@ -210,7 +211,9 @@ impl Survey<'_> {
         }
         let packs = &self.manifest.packs;
         let mut told: BTreeMap<u32, &Wanted> = BTreeMap::new();
-        wanted.iter().for_each(|wanted| drop(told.entry(wanted.pack).or_insert(wanted)));
+        for wanted in wanted {
+            told.entry(wanted.pack).or_insert(wanted);
+        }
         let needed: Vec<(&Wanted, &Pack)> =
             told.values().filter_map(|wanted| Some((*wanted, packs.get(wanted.pack as usize)?))).collect();
         let indexes = self.indexes(&needed, fetching).await?;
@@ -274,15 +277,15 @@ impl Survey<'_> {
         let mut indexes = HashMap::new();
         match fetching {
             Fetching::Depot(depot) => {
-                let requests = needed.iter().map(|(file, pack)| raw_request(&file.name, &pack.index)).collect();
+                let requests =
+                    needed.iter().map(|(file, pack)| raw_request(&file.name, &pack.index)).collect();
                 // They are part of the plan: only what people should know of the network is told.
                 let tell = |event: Event| {
                     if let Event::Step(_) = &event {
                         (self.events)(event);
                     }
                 };
-                let options =
-                    Options { limit_bytes_per_second: self.setup.limit, ..Options::default() };
+                let options = Options { limit_bytes_per_second: self.setup.limit, ..Options::default() };
                 let fetched =
                     fetch_all(&self.setup.mirrors, depot, requests, &options, self.control, &tell).await?;
                 for (file, pack) in needed {
@@ -294,8 +297,7 @@ impl Survey<'_> {
             }
             Fetching::Memory(patience) => {
                 for (file, pack) in needed {
-                    let mut reader =
-                        Reader::new(&self.setup.mirrors, *patience, self.control, self.events);
+                    let mut reader = Reader::new(&self.setup.mirrors, *patience, self.control, self.events);
                     let hex = pack.index.object.hex();
                     let path = format!("objects/{}/{hex}", &hex[..2]);
                     let missing = || TransferError::Missing {

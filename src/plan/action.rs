@@ -217,7 +217,8 @@ impl Plan {
     /// The counts and bytes of this plan.
     #[must_use]
     pub fn totals(&self) -> Totals {
-        let mut totals = Totals { fetch_files: self.brought.files, fetch_bytes: self.brought.bytes, ..Totals::default() };
+        let mut totals =
+            Totals { fetch_files: self.brought.files, fetch_bytes: self.brought.bytes, ..Totals::default() };
         let mut fetched = HashSet::new();
         for item in &self.items {
             match item.action {

@@ -19,6 +19,7 @@ mod pool;
 mod repository;
 mod run;
 mod verify;
+mod verify_packs;
 mod walk;
 mod whole;
 

@@ -64,8 +64,7 @@ pub fn publish(order: &Order, progress: Progress<'_>) -> Result<Report, PublishE
         whole::pack(&mut manifest, &tree, &known, &packer, threads, progress)?;
     } else {
         let newest = history.newest();
-        let work =
-            Work { repository: &repository, tree: &tree, newest, packer: &packer, threads, progress };
+        let work = Work { repository: &repository, tree: &tree, newest, packer: &packer, threads, progress };
         packs::pack(&work, &mut manifest, &mut known)?;
     }
     if walk(&places.folder, &exclude)? != tree {

@@ -347,7 +347,8 @@ impl Manifest {
             return Err(ManifestError::Field("packs"));
         }
         let mut seen = HashSet::new();
-        let fits = |delta: &Delta| is_raw(&delta.content) && delta.from < self.number && seen.insert(delta.from);
+        let fits =
+            |delta: &Delta| is_raw(&delta.content) && delta.from < self.number && seen.insert(delta.from);
         if self.deltas.iter().all(fits) { Ok(()) } else { Err(ManifestError::Field("deltas")) }
     }
 
@@ -371,7 +372,8 @@ impl Manifest {
 fn check_file(file: &FileEntry, packs: usize) -> Result<(), ManifestError> {
     // An empty file has no place, any other exactly one.
     let places = u32::from(file.content.is_some()) + u32::from(file.pack.is_some());
-    let has_place = places == u32::from(file.size > 0) && file.pack.is_none_or(|pack| (pack as usize) < packs);
+    let has_place =
+        places == u32::from(file.size > 0) && file.pack.is_none_or(|pack| (pack as usize) < packs);
     let sizes = file.content.as_ref().is_none_or(|content| {
         content.size > 0
             && (content.codec != Codec::Raw || content.size == file.size && content.object == file.sha256)

@@ -346,7 +346,8 @@ impl Bench<'_> {
         if Digest::of(&frame) != wanted.sha256 {
             return Err(corrupt(build, "a block changed on disk after it was fetched"));
         }
-        let raw = open_block(&frame, wanted.raw as usize).map_err(|error| corrupt(build, &error.to_string()))?;
+        let raw =
+            open_block(&frame, wanted.raw as usize).map_err(|error| corrupt(build, &error.to_string()))?;
         if self.blocks.len() >= KEPT {
             self.blocks.pop_front();
         }

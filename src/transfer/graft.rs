@@ -70,8 +70,10 @@ impl Graft<'_> {
         let is_wanted = |file: &(u32, u64)| {
             new.get(file.0 as usize).is_some_and(|file| self.wanted.contains(&file.sha256))
         };
-        let groups =
-            delta.groups().iter().filter(|group| group.units.iter().flat_map(|unit| &unit.news).any(is_wanted));
+        let groups = delta
+            .groups()
+            .iter()
+            .filter(|group| group.units.iter().flat_map(|unit| &unit.news).any(is_wanted));
         let bases = groups.flat_map(|group| group.units.iter().flat_map(|unit| &unit.bases));
         Ok(bases.filter_map(|base| old.get(base.0 as usize)).map(|file| file.sha256).collect())
     }
@@ -158,7 +160,11 @@ impl OldFiles for Sources<'_> {
         let file = self.old.get(index).ok_or_else(gone)?;
         let path = (self.find)(&file.sha256).ok_or_else(gone)?;
         let open = fsx::open(&path).map_err(|error| error.source)?;
-        if file.size == 0 { Ok(OldBytes::Held(Vec::new())) } else { Ok(OldBytes::Mapped(Mapped::new(&open)?)) }
+        if file.size == 0 {
+            Ok(OldBytes::Held(Vec::new()))
+        } else {
+            Ok(OldBytes::Mapped(Mapped::new(&open)?))
+        }
     }
 }
 

@@ -36,7 +36,8 @@ impl Session<'_> {
     /// Brings the blocks wanted of a pack; they stay in its part file.
     async fn bring_blocks(&self, part: &PackPart, object: &Arc<Object>) -> Result<(), TransferError> {
         if object.state().parts.is_none() {
-            let ends = part.blocks.iter().map(|block| (block.start, block.start.checked_add(block.len.into())));
+            let ends =
+                part.blocks.iter().map(|block| (block.start, block.start.checked_add(block.len.into())));
             let mut before = 0;
             for (start, end) in ends {
                 if start < before || end.is_none_or(|end| end > object.size) {

@@ -106,7 +106,15 @@ pub fn release(tree: &Tree, number: u64) -> (Manifest, Digest) {
             let content = Content { object: sha256, size, codec: Codec::Raw, pieces: None };
             let content = (size > 0).then_some(content);
             let policy = Policy::Replace;
-            Some(Entry::File(FileEntry { path: path(name), size, sha256, mode: *mode, policy, content, pack: None }))
+            Some(Entry::File(FileEntry {
+                path: path(name),
+                size,
+                sha256,
+                mode: *mode,
+                policy,
+                content,
+                pack: None,
+            }))
         }
     };
     let is_program = |(name, node): &(&String, &Node)| {

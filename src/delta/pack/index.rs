@@ -316,7 +316,8 @@ impl Reader<'_> {
 
     fn files(&mut self, index: &mut Index) -> Result<(), IndexError> {
         let count = self.count(17)?;
-        let names = (0..count).map(|_| Ok(ChunkId::from_bytes(self.bytes()?))).collect::<Result<Vec<_>, _>>()?;
+        let names =
+            (0..count).map(|_| Ok(ChunkId::from_bytes(self.bytes()?))).collect::<Result<Vec<_>, _>>()?;
         let mut counts = Vec::with_capacity(count);
         // A name takes 16 bytes and a place at least 3, or the file's own name stands for its one chunk.
         let (mut total, mut named) = (0usize, 0usize);

@@ -16,9 +16,9 @@ use crate::trust::sign::RepoState;
 
 use super::super::PublishError;
 use super::super::object::{object_name, object_path};
+use super::super::packs::{Known, Outlook};
 use super::super::repository::{Repository, resolve};
 use super::super::verify::MAX_METADATA;
-use super::super::packs::{Known, Outlook};
 use super::BundleProgress;
 
 /// Bytes copied at once.

@@ -15,8 +15,8 @@ use crate::trust::{MAX_ROOT, TrustError, Versions};
 use super::super::object::{object_name, object_path};
 use super::super::repository::{PROJECT, Repository, TIMESTAMP, WORK, manifest_of, resolve};
 use super::super::{PublishError, verify};
-use super::scratch;
 use super::BundleProgress;
+use super::scratch;
 
 /// What to import, and where.
 #[derive(Debug, Clone)]

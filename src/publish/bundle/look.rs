@@ -13,11 +13,11 @@ use crate::release::{
 use crate::report::{ErrorCode, Fault as _};
 use crate::source::BundleFile;
 
+use super::super::object::object_name;
 use super::super::repository::manifest_of;
 use super::super::{Flaw, PublishError};
-use super::scratch;
-use super::super::object::object_name;
 use super::BundleProgress;
+use super::scratch;
 
 /// Bytes read at once.
 const BLOCK: usize = 256 * 1024;

@@ -42,7 +42,10 @@ impl Known {
         }
         let mut present = HashMap::with_capacity(known.whole.len());
         for (digest, content) in std::mem::take(&mut known.whole) {
-            if content.objects().try_fold(true, |all, object| Ok::<_, PublishError>(all && is_there(repository, object)?))? {
+            if content
+                .objects()
+                .try_fold(true, |all, object| Ok::<_, PublishError>(all && is_there(repository, object)?))?
+            {
                 present.insert(digest, content);
             }
         }
@@ -112,7 +115,7 @@ impl Known {
 }
 
 /// The index of a pack, if both are there. One that is damaged has nothing to offer; `verify` names it.
-pub(in crate::publish) fn load(repository: &Repository, pack: &Pack) -> Result<Option<Index>, PublishError> {
+fn load(repository: &Repository, pack: &Pack) -> Result<Option<Index>, PublishError> {
     if let Some(object) = pack.object
         && !is_there(repository, (object, pack.size))?
     {

@@ -40,7 +40,8 @@ pub(super) struct Live(HashMap<BlockKey, Use>);
 impl Live {
     /// Takes in that a chunk is used.
     pub(super) fn add(&mut self, pack: &Pack, index: &Index, chunk: &Chunk) {
-        let (Some(key), Some(block)) = (key(pack, index, chunk), index.blocks.get(chunk.block as usize)) else {
+        let (Some(key), Some(block)) = (key(pack, index, chunk), index.blocks.get(chunk.block as usize))
+        else {
             return;
         };
         let used = self.0.entry(key).or_default();

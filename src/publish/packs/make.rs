@@ -72,7 +72,9 @@ pub(in crate::publish) fn pack(
         .filter(|(sha256, _)| is_poor(known, &told, &live, &dissolved, sha256))
         .map(|(sha256, file)| (*sha256, *file))
         .collect();
-    poor.iter().for_each(|(sha256, _)| drop(told.remove(sha256)));
+    for (sha256, _) in &poor {
+        told.remove(sha256);
+    }
     new.extend(cut(work, &poor)?);
     let made = if new.is_empty() {
         None
@@ -197,7 +199,8 @@ fn elsewhere(
                 None => continue,
             };
             // Its pack has to be listed, so it has to be known.
-            if dissolved.contains(&key.0) || !live.is_worth_it(&key) || known.pack_of_object(&key.0).is_none() {
+            if dissolved.contains(&key.0) || !live.is_worth_it(&key) || known.pack_of_object(&key.0).is_none()
+            {
                 continue;
             }
             let block = index.blocks[chunk.block as usize].clone();

@@ -6,6 +6,6 @@ mod live;
 mod make;
 mod outlook;
 
-pub(super) use known::{Known, load};
+pub(super) use known::Known;
 pub(super) use make::{Work, pack};
 pub(super) use outlook::Outlook;

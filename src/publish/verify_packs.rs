@@ -1,0 +1,316 @@
+//! Checks packs, their indexes, deltas and manifest patches of a repository: each byte, and that they make the files
+//! that were signed.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::fs::File;
+use std::io::{Read as _, Seek as _, SeekFrom};
+
+use crate::delta::pack::{Block, Index, open_block};
+use crate::delta::{Delta, FileList, apply_patch};
+use crate::fsx::{self, Absent as _, Context as _};
+use crate::platform::Mapped;
+use crate::release::{Content, Digest, Hasher, Manifest, Pack, RelPath, ReleaseNumber};
+use crate::report::ErrorCode;
+use crate::trust::ReleaseTarget;
+
+use super::object::{self, object_name, object_path};
+use super::repository::Repository;
+use super::{Flaw, PublishError, pool};
+
+/// Decoded blocks kept while files are put together.
+const KEPT: usize = 8;
+
+/// What releases promise beside whole objects.
+#[derive(Default)]
+pub(super) struct PackPromises {
+    packs: BTreeMap<Digest, PackPromise>,
+    /// Objects that need no more than their own bytes: deltas and patches, with the release.
+    others: BTreeMap<Digest, (Content, String)>,
+    deltas: Vec<DeltaPromise>,
+}
+
+struct PackPromise {
+    pack: Pack,
+    release: String,
+    files: BTreeMap<Digest, (RelPath, u64)>,
+}
+
+struct DeltaPromise {
+    object: Digest,
+    release: String,
+    from: Option<Vec<Listed>>,
+    to: Vec<Listed>,
+}
+
+/// A file as a delta counts it.
+type Listed = (String, u64, Digest);
+
+impl PackPromises {
+    /// Takes in what one release promises. `old` gives the manifest of an older one.
+    pub(super) fn take(
+        &mut self,
+        release: &ReleaseTarget,
+        manifest: &Manifest,
+        old: &dyn Fn(ReleaseNumber) -> Option<Manifest>,
+    ) {
+        for pack in &manifest.packs {
+            self.packs.entry(pack.index.object).or_insert_with(|| PackPromise {
+                pack: pack.clone(),
+                release: release.path.clone(),
+                files: BTreeMap::new(),
+            });
+        }
+        for file in manifest.regular() {
+            let promise = manifest.pack_of(file).and_then(|pack| self.packs.get_mut(&pack.index.object));
+            if let Some(promise) = promise {
+                promise.files.insert(file.sha256, (file.path.clone(), file.size));
+            }
+        }
+        for delta in &manifest.deltas {
+            let content = delta.content.clone();
+            self.others.entry(content.object).or_insert((content, release.path.clone()));
+            self.deltas.push(DeltaPromise {
+                object: delta.content.object,
+                release: release.path.clone(),
+                from: old(delta.from).as_ref().map(listed),
+                to: listed(manifest),
+            });
+        }
+        for patch in &release.summary.patches {
+            let codec = crate::release::Codec::Raw;
+            let content = Content { object: patch.object, size: patch.size, codec, pieces: None };
+            self.others.entry(patch.object).or_insert((content, release.path.clone()));
+        }
+    }
+
+    /// Every object that is promised.
+    pub(super) fn needed(&self) -> BTreeSet<Digest> {
+        let packs = self.packs.values().flat_map(|promise| {
+            promise.pack.object.into_iter().chain(promise.pack.index.objects().map(|(digest, _)| digest))
+        });
+        let others =
+            self.others.values().flat_map(|(content, _)| content.objects()).map(|(digest, _)| digest);
+        packs.chain(others).collect()
+    }
+
+    /// How many checks [`check`](Self::check) does.
+    pub(super) fn count(&self) -> u64 {
+        (self.packs.len() + self.others.len() + self.deltas.len()) as u64
+    }
+
+    /// Checks all of it; says bytes read and what is wrong. `step` is told after each check.
+    pub(super) fn check(
+        &self,
+        repository: &Repository,
+        threads: usize,
+        step: &(dyn Fn() + Sync),
+    ) -> Result<(u64, Vec<Flaw>), PublishError> {
+        let packs: Vec<&PackPromise> = self.packs.values().collect();
+        let mut done = pool::map(&packs, threads, &|promise: &&PackPromise| {
+            let checked = check_pack(repository, promise);
+            step();
+            checked
+        })?;
+        let others: Vec<&(Content, String)> = self.others.values().collect();
+        done.extend(pool::map(&others, threads, &|(content, release): &&(Content, String)| {
+            let checked = check_object(repository, content, release);
+            step();
+            checked
+        })?);
+        for promise in &self.deltas {
+            done.push((0, check_delta(repository, promise)?.into_iter().collect()));
+            step();
+        }
+        let bytes = done.iter().map(|(bytes, _)| bytes).sum();
+        Ok((bytes, done.into_iter().flat_map(|(_, flaws)| flaws).collect()))
+    }
+}
+
+fn listed(manifest: &Manifest) -> Vec<Listed> {
+    manifest.regular().map(|file| (file.path.to_string(), file.size, file.sha256)).collect()
+}
+
+fn flaw(code: ErrorCode, digest: &Digest, what: &str, release: &str) -> Flaw {
+    Flaw::new(code, object_name(digest), format!("{what} (needed for {release})"))
+}
+
+/// Checks an object and its piece list.
+fn check_object(
+    repository: &Repository,
+    content: &Content,
+    release: &str,
+) -> Result<(u64, Vec<Flaw>), PublishError> {
+    let path = object_path(repository.root(), &content.object);
+    let missing = |digest: &Digest| vec![flaw(ErrorCode::Repository, digest, "it is missing", release)];
+    let Some(measure) = object::measure(&path)? else { return Ok((0, missing(&content.object))) };
+    if (measure.digest, measure.size) != (content.object, content.size) {
+        let what = "its bytes are not those that were signed";
+        return Ok((measure.size, vec![flaw(ErrorCode::Corrupt, &content.object, what, release)]));
+    }
+    let Some(list) = &content.pieces else { return Ok((measure.size, Vec::new())) };
+    let Some(bytes) = fsx::read(&object_path(repository.root(), list), content.list_bytes()).if_present()?
+    else {
+        return Ok((measure.size, missing(list)));
+    };
+    let is_right = Digest::of(&bytes) == *list && bytes == measure.pieces;
+    let what = "it is not the list of pieces that was signed";
+    let flaws = if is_right { Vec::new() } else { vec![flaw(ErrorCode::Corrupt, list, what, release)] };
+    Ok((measure.size, flaws))
+}
+
+fn check_pack(repository: &Repository, promise: &PackPromise) -> Result<(u64, Vec<Flaw>), PublishError> {
+    let PackPromise { pack, release, files } = promise;
+    let (mut bytes, mut flaws) = check_object(repository, &pack.index, release)?;
+    if let Some(object) = pack.object {
+        let whole = Content { object, size: pack.size, codec: crate::release::Codec::Raw, pieces: None };
+        let (more, wrong) = check_object(repository, &whole, release)?;
+        bytes += more;
+        flaws.extend(wrong);
+    }
+    if !flaws.is_empty() {
+        return Ok((bytes, flaws));
+    }
+    let name = &pack.index.object;
+    let object = fsx::read(&object_path(repository.root(), name), pack.index.size)?;
+    let index = match Index::parse(&object) {
+        Ok(index) if index.own_size() == pack.size => index,
+        Ok(_) => {
+            let what = "it tells of a pack of another size";
+            return Ok((bytes, vec![flaw(ErrorCode::Corrupt, name, what, release)]));
+        }
+        Err(error) => return Ok((bytes, vec![flaw(ErrorCode::Corrupt, name, &error.to_string(), release)])),
+    };
+    let mut reader =
+        BlockReader { repository, pack, index: &index, files: HashMap::new(), kept: VecDeque::new() };
+    for (sha256, (path, size)) in files {
+        let made = reader.make(sha256, *size)?;
+        if let Some(what) = made {
+            let what = format!("{path} can't be made of it: {what}");
+            flaws.push(flaw(ErrorCode::Corrupt, name, &what, release));
+            break;
+        }
+    }
+    Ok((bytes, flaws))
+}
+
+/// Reads blocks of a pack and of those it refers to.
+struct BlockReader<'a> {
+    repository: &'a Repository,
+    pack: &'a Pack,
+    index: &'a Index,
+    files: HashMap<Digest, File>,
+    kept: VecDeque<(u32, Vec<u8>)>,
+}
+
+impl BlockReader<'_> {
+    /// Why the file `sha256` can't be made; nothing if it can.
+    fn make(&mut self, sha256: &Digest, size: u64) -> Result<Option<String>, PublishError> {
+        let index = self.index;
+        let Some(recipe) = index.find(sha256) else {
+            return Ok(Some("the index does not tell of it".to_owned()));
+        };
+        let mut hasher = Hasher::new();
+        for chunk in index.chunks_of(recipe) {
+            let raw = match self.block(chunk.block)? {
+                Ok(raw) => raw,
+                Err(what) => return Ok(Some(what)),
+            };
+            let from = chunk.offset as usize;
+            match raw.get(from..from + chunk.len as usize) {
+                Some(bytes) => hasher.update(bytes),
+                None => return Ok(Some("a block is too short".to_owned())),
+            }
+        }
+        let is_right = hasher.finish() == *sha256 && recipe.size == size;
+        Ok((!is_right).then(|| "other bytes come out".to_owned()))
+    }
+
+    fn block(&mut self, number: u32) -> Result<Result<&[u8], String>, PublishError> {
+        if let Some(at) = self.kept.iter().position(|(kept, _)| *kept == number) {
+            return Ok(Ok(&self.kept[at].1));
+        }
+        let Some(block) = self.index.blocks.get(number as usize) else {
+            return Ok(Err("no such block".to_owned()));
+        };
+        let raw = match self.read(block)? {
+            Ok(raw) => raw,
+            Err(what) => return Ok(Err(what)),
+        };
+        if self.kept.len() >= KEPT {
+            self.kept.pop_front();
+        }
+        self.kept.push_back((number, raw));
+        Ok(self.kept.back().map(|(_, raw)| raw.as_slice()).ok_or_else(String::new))
+    }
+
+    fn read(&mut self, block: &Block) -> Result<Result<Vec<u8>, String>, PublishError> {
+        let object = match block.pack.checked_sub(1) {
+            None => self.pack.object,
+            Some(other) => self.index.others.get(other as usize).map(|(object, _)| *object),
+        };
+        let Some(object) = object else { return Ok(Err("it refers to no pack".to_owned())) };
+        let path = object_path(self.repository.root(), &object);
+        let file = match self.files.entry(object) {
+            std::collections::hash_map::Entry::Occupied(open) => open.into_mut(),
+            std::collections::hash_map::Entry::Vacant(free) => match fsx::open(&path).if_present()? {
+                Some(open) => free.insert(open),
+                None => return Ok(Err(format!("{} is missing", object_name(&object)))),
+            },
+        };
+        let mut frame = vec![0; block.len as usize];
+        file.seek(SeekFrom::Start(block.start)).at("read", &path)?;
+        if file.read_exact(&mut frame).is_err() || Digest::of(&frame) != block.sha256 {
+            return Ok(Err(format!("a block of {} is not the one that was signed", object_name(&object))));
+        }
+        Ok(open_block(&frame, block.raw as usize).map_err(|error| error.to_string()))
+    }
+}
+
+/// Whether a delta is of the two releases it is signed for.
+fn check_delta(repository: &Repository, promise: &DeltaPromise) -> Result<Option<Flaw>, PublishError> {
+    let path = object_path(repository.root(), &promise.object);
+    let Some(file) = fsx::open(&path).if_present()? else { return Ok(None) };
+    let map = Mapped::new(&file).at("map", &path)?;
+    // One whose bytes are not those of its name was told of before.
+    if Digest::of(&map) != promise.object {
+        return Ok(None);
+    }
+    let list = |files: &[Listed]| {
+        let mut list = FileList::new();
+        files.iter().for_each(|(path, size, digest)| list.add(path, *size, digest));
+        list
+    };
+    let what = match Delta::parse(&map) {
+        Err(error) => error.to_string(),
+        Ok(delta) if !delta.is_to(list(&promise.to)) => "it leads to another release".to_owned(),
+        Ok(delta) if promise.from.as_ref().is_some_and(|from| !delta.is_from(list(from))) => {
+            "it is from another release".to_owned()
+        }
+        Ok(_) => return Ok(None),
+    };
+    Ok(Some(flaw(ErrorCode::Corrupt, &promise.object, &what, &promise.release)))
+}
+
+/// Whether the patches of a release lead to its manifest.
+pub(super) fn check_patches(
+    repository: &Repository,
+    release: &ReleaseTarget,
+    bytes: &[u8],
+    old: &dyn Fn(ReleaseNumber) -> Option<Vec<u8>>,
+) -> Result<Vec<Flaw>, PublishError> {
+    let mut flaws = Vec::new();
+    for patch in &release.summary.patches {
+        let base = if patch.from == ReleaseNumber::NONE { Some(Vec::new()) } else { old(patch.from) };
+        let Some(base) = base else { continue };
+        let path = object_path(repository.root(), &patch.object);
+        let Some(found) = fsx::read(&path, patch.size).if_present().unwrap_or_default() else { continue };
+        // One whose bytes are not those of its name is told of with the objects.
+        let is_right = Digest::of(&found) != patch.object
+            || apply_patch(&base, &found, release.length).is_ok_and(|made| made == bytes);
+        if !is_right {
+            let what = "it does not lead to the manifest that was signed";
+            flaws.push(flaw(ErrorCode::Corrupt, &patch.object, what, &release.path));
+        }
+    }
+    Ok(flaws)
+}
