@@ -5,6 +5,8 @@
 
 mod bundle;
 mod changes;
+#[cfg(feature = "vendor")]
+mod deltas;
 mod draft;
 mod error;
 mod exclude;
@@ -28,7 +30,7 @@ pub use changes::{Changes, Forecast};
 pub use error::PublishError;
 pub use init::{Init, Initialised, default_keys, init, renew};
 pub use mirrors::{MirrorChange, change_mirrors, mirrors};
-pub use order::{Order, Report, Stage};
+pub use order::{DELTAS, DeltaWish, Order, Report, Stage};
 pub use run::{Progress, publish};
 pub use verify::{Flaw, Verified, is_soon, verify};
 

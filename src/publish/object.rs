@@ -277,6 +277,19 @@ pub(super) struct Made {
 }
 
 impl Made {
+    pub(super) fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    pub(super) fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Its piece list, if it is to have one.
+    pub(super) fn take_pieces(&mut self) -> Option<Vec<u8>> {
+        self.pieces.take()
+    }
+
     /// Removes it.
     pub(super) fn discard(self) -> Result<(), FsError> {
         self.temp.as_deref().map_or(Ok(()), fsx::remove_file)

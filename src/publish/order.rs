@@ -12,6 +12,21 @@ use crate::trust::sign::Lifetimes;
 
 use super::{Changes, Effort, Forecast};
 
+/// Releases before the new one that deltas are made from, unless something else is asked for.
+pub const DELTAS: usize = 5;
+
+/// How deltas are made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum DeltaWish {
+    /// None at all.
+    None,
+    /// Quickly.
+    Fast,
+    /// As small as it gets.
+    #[default]
+    Best,
+}
+
 /// What `publish` is asked for.
 #[derive(Debug, Clone)]
 pub struct Order {
@@ -53,6 +68,14 @@ pub struct Order {
     pub effort: Effort,
     /// Whether each file becomes an object of its own, as updaters before packs need it.
     pub whole: bool,
+    /// Deltas are made from so many releases before.
+    pub deltas: usize,
+    /// And from these versions, however old.
+    pub delta_from: Vec<Version>,
+    /// How deltas are made.
+    pub delta: DeltaWish,
+    /// About how many bytes of memory making a delta may take.
+    pub memory: u64,
     /// Whether to stop before anything is written.
     pub dry_run: bool,
     /// The time to sign with.
@@ -87,6 +110,10 @@ impl Order {
             keys: None,
             effort: Effort::Small,
             whole: false,
+            deltas: DELTAS,
+            delta_from: Vec::new(),
+            delta: DeltaWish::Best,
+            memory: 2 << 30,
             dry_run: false,
             now: Stamp::now(),
             lifetimes: Lifetimes::default(),
@@ -152,4 +179,6 @@ pub enum Stage {
     Cut,
     /// Compressing what is new.
     Pack,
+    /// Making deltas from older releases.
+    Delta,
 }

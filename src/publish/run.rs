@@ -1,5 +1,7 @@
 //! One publish, from the folder to the new timestamp.
 
+#[cfg(feature = "vendor")]
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -8,6 +10,8 @@ use crate::release::{App, Digest, Manifest, ManifestPatch, ReleaseNumber, Summar
 use crate::trust::ReleaseTarget;
 use crate::trust::sign::{self, Keys, RepoState};
 
+#[cfg(feature = "vendor")]
+use super::deltas;
 use super::exclude::Pattern;
 use super::init::keys_of;
 use super::object::{self, Packer};
@@ -18,6 +22,10 @@ use super::{Changes, Forecast, Order, PublishError, Report, Stage, draft, patche
 
 /// Releases before the new one whose download is foretold.
 const FORETOLD: usize = 5;
+
+/// A release from which so few bytes are fetched needs no delta.
+#[cfg(feature = "vendor")]
+const LEAST_SAVED: u64 = 256;
 
 /// Told while a publish works: the stage, bytes done, bytes in all.
 pub type Progress<'a> = &'a (dyn Fn(Stage, u64, u64) + Sync);
@@ -72,11 +80,14 @@ pub fn publish(order: &Order, progress: Progress<'_>) -> Result<Report, PublishE
     }
     let mut outlook = Outlook::new(&repository, &mut known);
     history.foretell(&mut manifest, &mut outlook)?;
+    #[cfg(feature = "vendor")]
+    history.add_deltas(order, (&repository, &tree, &packer), &mut manifest, &mut outlook, (threads, progress))?;
     let bytes = manifest.to_bytes()?;
+    let made = packer.made();
     let patches = patches::make(&repository, &packer, history.releases.first(), &bytes)?;
     let length = bytes.len() as u64;
     let cost = |from| patches::cost(&history.releases, &patches, length, from);
-    let report = report(order, &manifest, &cost, changes, &history, &mut outlook, &packer)?;
+    let report = report(order, &manifest, &cost, changes, &history, &mut outlook, made)?;
     if let Some(keys) = keys {
         packer.settle()?;
         commit(&repository, &state, &keys, order, &manifest, &bytes, patches, &report)?;
@@ -146,6 +157,43 @@ impl History {
             manifest.downloads.insert(old.number, bytes);
         }
         Ok(())
+    }
+
+    /// Makes deltas from the releases before, and from those asked for by name.
+    #[cfg(feature = "vendor")]
+    fn add_deltas(
+        &self,
+        order: &Order,
+        (repository, tree, packer): (&Repository, &Tree, &Packer),
+        manifest: &mut Manifest,
+        outlook: &mut Outlook<'_>,
+        (threads, progress): (usize, Progress<'_>),
+    ) -> Result<(), PublishError> {
+        let mut olds: Vec<Manifest> = Vec::new();
+        for (at, release) in self.releases.iter().enumerate() {
+            let is_pinned = order.delta_from.contains(&release.summary.version);
+            if (at < order.deltas || is_pinned) && !release.summary.withdrawn {
+                olds.push(repository.manifest(release)?);
+            }
+        }
+        let mut limits = BTreeMap::new();
+        for old in &olds {
+            limits.insert(old.number, outlook.of(old, manifest)?.by_packs);
+        }
+        let limit = |number| limits.get(&number).copied().unwrap_or_default();
+        let work = deltas::Work {
+            repository,
+            tree,
+            packer,
+            wish: order.delta,
+            memory: order.memory,
+            threads,
+            dry_run: order.dry_run,
+            progress,
+        };
+        // Where nothing is fetched, or next to nothing, a delta saves nothing.
+        let olds: Vec<&Manifest> = olds.iter().filter(|old| limit(old.number) > LEAST_SAVED).collect();
+        deltas::make(&work, manifest, &olds, outlook.known(), &limit)
     }
 
     fn refuse_used(&self, order: &Order) -> Result<(), PublishError> {
@@ -252,7 +300,7 @@ fn report(
     changes: Changes,
     history: &History,
     outlook: &mut Outlook<'_>,
-    packer: &Packer,
+    (new_objects, new_bytes): (u64, u64),
 ) -> Result<Report, PublishError> {
     let mut downloads: Vec<Forecast> = Vec::with_capacity(history.manifests.len());
     for old in &history.manifests {
@@ -260,7 +308,6 @@ fn report(
         forecast.bytes += cost(old.number);
         downloads.push(forecast);
     }
-    let (new_objects, new_bytes) = packer.made();
     Ok(Report {
         app: manifest.app.clone(),
         channel: manifest.channel.clone(),

@@ -13,12 +13,12 @@ use crate::trust::sign::{RepoState, SignError};
 use crate::trust::{Answer, Refresh, Store, TrustError, Versions};
 
 use super::object::{self, object_path};
-use super::repository::{PROJECT, Repository, WORK, resolve};
+use super::repository::{CACHE, PROJECT, Repository, WORK, resolve};
 use super::verify_packs::{PackPromises, check_patches};
 use super::{PublishError, pool};
 
 /// What lies at the top of a repository.
-const KNOWN: [&str; 5] = ["metadata", "targets", "objects", PROJECT, WORK];
+const KNOWN: [&str; 6] = ["metadata", "targets", "objects", PROJECT, WORK, CACHE];
 /// Most bytes of a metadata file that are read.
 pub(super) const MAX_METADATA: u64 = 64 * 1024 * 1024;
 /// Metadata that runs out sooner than this is worth a word.

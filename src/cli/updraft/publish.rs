@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::publish::{self, Changes, Effort, Order, Report, Stage};
+use crate::publish::{self, Changes, DeltaWish, Effort, Forecast, Order, Report, Stage};
 use crate::release::{Platform, Policy, RelPath, Rollout, Stamp, Urgency};
 use crate::report::{ErrorCode, Failure};
 use crate::trust::sign::Lifetimes;
@@ -44,6 +44,7 @@ pub(super) fn publish(args: args::Publish) -> Outcome {
             Stage::Read => "Reading",
             Stage::Cut => "Comparing",
             Stage::Pack => "Compressing",
+            Stage::Delta => "Deltas",
         };
         bar.show(text, done, total);
     });
@@ -72,6 +73,13 @@ fn order(args: args::Publish) -> Result<Order, Failure> {
     let now = args.time.unwrap_or_else(Stamp::now);
     let rollout =
         args.rollout.map(|start_bp| rollout(start_bp, args.rollout_hours.unwrap_or(0), now)).transpose()?;
+    let delta = match args.delta {
+        Some(args::DeltaHow::Fast) => DeltaWish::Fast,
+        Some(args::DeltaHow::Best) => DeltaWish::Best,
+        Some(args::DeltaHow::None) => DeltaWish::None,
+        None if args.fast => DeltaWish::Fast,
+        None => DeltaWish::Best,
+    };
     let policies = [
         (args.keep_if_modified, Policy::KeepIfModified),
         (args.once, Policy::Once),
@@ -96,6 +104,10 @@ fn order(args: args::Publish) -> Result<Order, Failure> {
         keys: args.keys,
         effort: if args.fast { Effort::Fast } else { Effort::Small },
         whole: args.whole,
+        deltas: args.deltas,
+        delta_from: args.delta_from,
+        delta,
+        memory: args.memory,
         dry_run: args.dry_run,
         now,
         lifetimes: Lifetimes::of_days(args.days),
@@ -151,10 +163,20 @@ fn told(report: &Report) -> String {
         text.push_str(&format!("\nThe user's: {kept} kept if modified, {once} written once."));
     }
     for old in &report.downloads {
-        text.push_str(&format!("\n{} ({}) downloads {}", old.number, old.version, bytes(old.bytes)));
+        text.push_str(&format!("\n{}", foretold(old)));
     }
     text.push_str(&format!("\na new install downloads {}", bytes(report.full_download)));
     text
+}
+
+/// What an older release downloads, and what the other ways would have cost.
+fn foretold(old: &Forecast) -> String {
+    let ways = match old.by_delta {
+        Some(delta) => format!("delta {}, packs {}", bytes(delta), bytes(old.by_packs)),
+        None => format!("packs {}, no delta", bytes(old.by_packs)),
+    };
+    let (number, version, whole) = (old.number, &old.version, bytes(old.whole));
+    format!("{number} ({version}) downloads {}: {ways}, changed files anew {whole}", bytes(old.bytes))
 }
 
 pub(super) fn verify(args: &args::Verify) -> Outcome {
@@ -208,7 +230,7 @@ pub(super) struct Bar {
 impl Bar {
     pub(super) fn new() -> Self {
         let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
-        if let Ok(style) = ProgressStyle::with_template("{msg:12} [{bar:40}] {percent:>3} %") {
+        if let Ok(style) = ProgressStyle::with_template("{msg:12} [{bar:40}] {percent:>3} % {eta}") {
             bar.set_style(style.progress_chars("=> "));
         }
         Self { bar, stage: Mutex::new("") }

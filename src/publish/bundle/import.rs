@@ -13,7 +13,7 @@ use crate::trust::sign::RepoState;
 use crate::trust::{MAX_ROOT, TrustError, Versions};
 
 use super::super::object::{object_name, object_path};
-use super::super::repository::{PROJECT, Repository, TIMESTAMP, WORK, manifest_of, resolve};
+use super::super::repository::{CACHE, PROJECT, Repository, TIMESTAMP, WORK, manifest_of, resolve};
 use super::super::{PublishError, verify};
 use super::BundleProgress;
 use super::scratch;
@@ -123,7 +123,7 @@ impl Target {
                 Ok(None) | Err(_) => Self::Torn(bytes),
             });
         }
-        let ours = [WORK, PROJECT, "objects", "targets", "metadata"];
+        let ours = [WORK, CACHE, PROJECT, "objects", "targets", "metadata"];
         if names.iter().any(|name| !ours.iter().any(|ours| name == ours)) {
             return Err(PublishError::NotEmpty(root.to_path_buf()));
         }

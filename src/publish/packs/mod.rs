@@ -5,7 +5,9 @@ mod known;
 mod live;
 mod make;
 mod outlook;
+mod read;
 
 pub(super) use known::Known;
 pub(super) use make::{Work, pack};
 pub(super) use outlook::Outlook;
+pub(super) use read::BlockReader;

@@ -26,6 +26,11 @@ impl<'a> Outlook<'a> {
         Self { repository, known }
     }
 
+    /// What the repository has.
+    pub(in crate::publish) fn known(&mut self) -> &mut Known {
+        self.known
+    }
+
     /// What an unchanged install of `old` downloads for `new`; the manifest is not counted.
     pub(in crate::publish) fn of(
         &mut self,
