@@ -21,8 +21,10 @@ pub use windows::window;
 #[cfg(windows)]
 pub use windows::{file, process};
 
+mod mapped;
 mod trial;
 mod types;
 
+pub use mapped::Mapped;
 pub use trial::{Trial, try_out};
 pub use types::{ChangeMark, Holder, ProcessId, Spawned, Use};

@@ -1,0 +1,240 @@
+//! Which old bytes a stretch of new bytes is most like: longest matches through a suffix array, grown over
+//! differences as long as half of the bytes agree (the way of bsdiff).
+
+use libsais::SuffixArrayConstruction;
+
+use super::MakeError;
+
+/// A stretch of new bytes and the old bytes it is like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stretch {
+    pub(super) old: usize,
+    pub(super) new: usize,
+    pub(super) length: usize,
+}
+
+/// Bytes by which a match must beat going on as before.
+const GAIN: usize = 8;
+/// Bytes compared at most in one look.
+const LOOK: usize = 1 << 15;
+/// New bytes that one thread takes at least.
+const PIECE: usize = 2 << 20;
+
+/// The sorted suffixes of some bytes.
+pub(super) struct Suffixes<'a> {
+    text: &'a [u8],
+    order: Vec<i32>,
+    /// For each pair of first bytes, where its suffixes begin.
+    firsts: Vec<u32>,
+    prefix: usize,
+}
+
+impl<'a> Suffixes<'a> {
+    pub(super) fn new(text: &'a [u8]) -> Result<Self, MakeError> {
+        if i32::try_from(text.len()).is_err() {
+            return Err(MakeError::TooMuch("an old file of 2 GiB or more can't be sorted"));
+        }
+        let sorted = SuffixArrayConstruction::for_text(text).in_owned_buffer32().single_threaded().run();
+        let order = sorted.map_err(|error| MakeError::Thread(format!("{error:?}")))?.into_vec();
+        let prefix = if text.len() > 1 << 20 { 3 } else { 2 };
+        let mut firsts = vec![0u32; (1 << (8 * prefix)) + 1];
+        for at in 0..text.len() {
+            firsts[key(&text[at..], prefix) + 1] += 1;
+        }
+        for at in 1..firsts.len() {
+            firsts[at] += firsts[at - 1];
+        }
+        Ok(Self { text, order, firsts, prefix })
+    }
+
+    /// The longest match of the beginning of `wanted`: where it is and how long, as far as one looks. Of
+    /// several, the one nearest to `near`.
+    fn longest(&self, wanted: &[u8], near: usize) -> (usize, usize) {
+        let wanted = &wanted[..wanted.len().min(LOOK)];
+        let first = key(wanted, self.prefix);
+        let (mut low, mut high) = (self.firsts[first] as usize, self.firsts[first + 1] as usize);
+        if low == high || wanted.len() < self.prefix {
+            return (0, 0);
+        }
+        let bounds = (low, high);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let suffix = &self.text[self.order[middle] as usize..];
+            let suffix = &suffix[..suffix.len().min(LOOK)];
+            if suffix < wanted { low = middle + 1 } else { high = middle }
+        }
+        let look = |at: usize| {
+            let place = self.order[at] as usize;
+            (place, common(&self.text[place..], wanted))
+        };
+        let above = (low < bounds.1).then(|| look(low)).unwrap_or_default();
+        let below = (low > bounds.0).then(|| look(low - 1)).unwrap_or_default();
+        let mut best = if above.1 >= below.1 { above } else { below };
+        // Equals lie side by side; a few are enough.
+        let (mut up, mut down) = (low, low);
+        for _ in 0..12 {
+            if best.0 == near || best.1 == 0 {
+                break;
+            }
+            if up < bounds.1 {
+                best = nearer(best, look(up), near);
+                up += 1;
+            }
+            if down > bounds.0 {
+                down -= 1;
+                best = nearer(best, look(down), near);
+            }
+        }
+        best
+    }
+}
+
+fn nearer(best: (usize, usize), other: (usize, usize), near: usize) -> (usize, usize) {
+    if other.1 >= best.1 && other.0.abs_diff(near) < best.0.abs_diff(near) { other } else { best }
+}
+
+fn key(bytes: &[u8], prefix: usize) -> usize {
+    let byte = |at: usize| bytes.get(at).copied().map_or(0, usize::from);
+    let two = byte(0) << 8 | byte(1);
+    if prefix == 2 { two } else { two << 8 | byte(2) }
+}
+
+/// How many bytes two sequences have in common at their beginning.
+pub(super) fn common(left: &[u8], right: &[u8]) -> usize {
+    let most = left.len().min(right.len());
+    let mut at = 0;
+    for (l, r) in left[..most].chunks_exact(8).zip(right[..most].chunks_exact(8)) {
+        let mut words = ([0; 8], [0; 8]);
+        words.0.copy_from_slice(l);
+        words.1.copy_from_slice(r);
+        let difference = u64::from_le_bytes(words.0) ^ u64::from_le_bytes(words.1);
+        if difference != 0 {
+            return at + (difference.trailing_zeros() / 8) as usize;
+        }
+        at += 8;
+    }
+    at + left[at..most].iter().zip(&right[at..most]).take_while(|(l, r)| l == r).count()
+}
+
+/// Aligns `new` with the bytes that were sorted. The stretches come in the order of `new` and don't overlap there.
+pub(super) fn align(old: &Suffixes<'_>, new: &[u8], threads: usize) -> Vec<Stretch> {
+    let pieces = (new.len() / PIECE).clamp(1, 64);
+    let size = new.len().div_ceil(pieces).max(1);
+    let ranges: Vec<(usize, usize)> =
+        (0..pieces).map(|piece| (piece * size, ((piece + 1) * size).min(new.len()))).collect();
+    let ranges: Vec<(usize, usize)> = ranges.into_iter().filter(|(start, end)| start < end).collect();
+    let found = super::work::each(&ranges, threads, |&(start, end)| Scan::new(old, new, start, end).run());
+    let mut all: Vec<Stretch> = Vec::new();
+    for stretch in found.into_iter().flatten() {
+        match all.last_mut() {
+            Some(last) if last.new + last.length == stretch.new && last.old + last.length == stretch.old => {
+                last.length += stretch.length;
+            }
+            _ => all.push(stretch),
+        }
+    }
+    all
+}
+
+/// One pass over a range of the new bytes.
+struct Scan<'s, 'a> {
+    index: &'s Suffixes<'a>,
+    old: &'a [u8],
+    new: &'s [u8],
+    end: usize,
+    /// Where the last accepted match lies in new and old bytes.
+    last: (usize, usize),
+    found: Vec<Stretch>,
+}
+
+impl<'s, 'a> Scan<'s, 'a> {
+    fn new(index: &'s Suffixes<'a>, new: &'s [u8], start: usize, end: usize) -> Self {
+        let old = index.text;
+        let last = (start, start.min(old.len()));
+        Self { index, old, new, end, last, found: Vec::new() }
+    }
+
+    /// Whether going on as before gives the right byte.
+    fn agrees(&self, at: usize) -> bool {
+        let place = (at + self.last.1).wrapping_sub(self.last.0);
+        self.old.get(place) == self.new.get(at)
+    }
+
+    fn run(mut self) -> Vec<Stretch> {
+        let (mut at, mut length) = (self.last.0, 0);
+        loop {
+            at += length;
+            let (mut score, mut scored, mut place) = (0usize, at, 0);
+            length = 0;
+            while at < self.end {
+                let near = (at + self.last.1).saturating_sub(self.last.0);
+                (place, length) = self.index.longest(&self.new[at..self.end], near);
+                while scored < at + length {
+                    score += usize::from(self.agrees(scored));
+                    scored += 1;
+                }
+                if (length == score && length != 0) || length > score + GAIN {
+                    break;
+                }
+                // Where a long match is hardly better than going on, looking at every byte gains nothing.
+                let step = 1 + length / 64;
+                for passed in at..(at + step).min(scored) {
+                    score -= usize::from(self.agrees(passed));
+                }
+                at += step;
+                scored = scored.max(at);
+            }
+            let over = at >= self.end;
+            at = at.min(self.end);
+            if over || length != score {
+                self.accept(at, place, over);
+            }
+            if over {
+                return self.found;
+            }
+        }
+    }
+
+    /// Ends the last stretch somewhere before `at`, and begins the next one there, backwards from `place`.
+    fn accept(&mut self, at: usize, place: usize, over: bool) {
+        let (start, from) = self.last;
+        let mut forward =
+            grow((at - start).min(self.old.len() - from), |i| self.old[from + i] == self.new[start + i]);
+        let mut backward = 0;
+        if !over {
+            backward = grow((at - start).min(place), |i| self.old[place - 1 - i] == self.new[at - 1 - i]);
+            let overlap = (forward + backward).saturating_sub(at - start);
+            if overlap > 0 {
+                // Both want these bytes: cut where most agree.
+                let (left, right) = (forward - overlap, backward - overlap);
+                let (mut best, mut best_at, mut sum) = (0i64, 0, 0i64);
+                for i in 0..overlap {
+                    let new = self.new[start + left + i];
+                    sum += i64::from(new == self.old[from + left + i]);
+                    sum -= i64::from(new == self.old[place - backward + i]);
+                    if sum > best {
+                        (best, best_at) = (sum, i + 1);
+                    }
+                }
+                forward = left + best_at;
+                backward = right + overlap - best_at;
+            }
+        }
+        if forward > 0 {
+            self.found.push(Stretch { old: from, new: start, length: forward });
+        }
+        self.last = (at - backward, place.saturating_sub(backward));
+    }
+}
+
+/// How far a stretch may grow so that more than half of what it takes in agrees.
+fn grow(most: usize, agrees: impl Fn(usize) -> bool) -> usize {
+    let (mut sum, mut best, mut length) = (0i64, 0, 0);
+    for i in 0..most {
+        sum += if agrees(i) { 1 } else { -1 };
+        if sum > best {
+            (best, length) = (sum, i + 1);
+        }
+    }
+    length
+}

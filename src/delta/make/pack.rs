@@ -1,0 +1,182 @@
+//! Packs streams and heads: each with what makes it smallest.
+
+use std::io::{self, Write as _};
+
+use lzma_rust2::{LzmaOptions, LzmaWriter};
+
+use super::plan::{Fate, Plan};
+use super::work::{MadeGroup, each};
+use super::{Effort, MakeError, NewFile, OldFile};
+use crate::delta::head::{FileList, MAGIC, MAX_FILES, MAX_HEAD};
+use crate::delta::streams::{Coding, FLOW_WINDOW_LOG, MAX_AGAINST_OLD, STREAMS};
+use crate::delta::wire::{put, put_signed};
+
+/// A packed stream.
+pub(super) type Coded = (Coding, Vec<u8>);
+
+/// Packs the streams of a group into its part of the delta. `old` is the old bytes of its only unit, if streams may
+/// be packed against them.
+pub(super) fn body(
+    streams: &[Vec<u8>; STREAMS],
+    old: Option<&[u8]>,
+    effort: Effort,
+    threads: usize,
+) -> Result<Vec<u8>, MakeError> {
+    let mut order: Vec<usize> = (0..STREAMS).filter(|&at| !streams[at].is_empty()).collect();
+    // The longest first, so that no thread is left alone with it at the end.
+    order.sort_by_key(|&at| std::cmp::Reverse(streams[at].len()));
+    let packed = each(&order, threads, |&at| smallest(&streams[at], old, effort));
+    let mut coded: [Coded; STREAMS] = std::array::from_fn(|_| (Coding::Stored, Vec::new()));
+    for (at, packed) in order.into_iter().zip(packed) {
+        coded[at] = packed.map_err(MakeError::Write)?;
+    }
+    let mut body = Vec::new();
+    for (raw, (coding, packed)) in streams.iter().zip(&coded) {
+        put(raw.len() as u64, &mut body);
+        if !raw.is_empty() {
+            body.push(*coding as u8);
+            put(packed.len() as u64, &mut body);
+        }
+    }
+    coded.iter().for_each(|(_, packed)| body.extend_from_slice(packed));
+    Ok(body)
+}
+
+fn smallest(bytes: &[u8], old: Option<&[u8]>, effort: Effort) -> io::Result<Coded> {
+    let mut best = (Coding::Stored, bytes.to_vec());
+    let mut offer = |coding, packed: Vec<u8>| {
+        if packed.len() < best.1.len() {
+            best = (coding, packed);
+        }
+    };
+    let large = bytes.len() > 32 << 20;
+    let level = if effort == Effort::Fast || large { 12 } else { 22 };
+    offer(Coding::Zstd, zstd(bytes, level)?);
+    let shapes: &[(u32, u32, u32)] =
+        if effort == Effort::Fast || large { &[(3, 0, 0)] } else { &[(3, 0, 0), (0, 2, 2), (0, 0, 0)] };
+    for &shape in shapes {
+        offer(Coding::Lzma, lzma(bytes, shape)?);
+    }
+    if let Some(old) = old.filter(|_| bytes.len() as u64 <= MAX_AGAINST_OLD) {
+        offer(
+            Coding::ZstdAgainstOld,
+            zstd_against(bytes, old, if effort == Effort::Fast { 12 } else { 22 })?,
+        );
+    }
+    Ok(best)
+}
+
+fn zstd(bytes: &[u8], level: i32) -> io::Result<Vec<u8>> {
+    let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), level)?;
+    encoder.set_pledged_src_size(Some(bytes.len() as u64))?;
+    if bytes.len() > 1 << FLOW_WINDOW_LOG {
+        encoder.window_log(FLOW_WINDOW_LOG)?;
+    }
+    encoder.write_all(bytes)?;
+    encoder.finish()
+}
+
+fn zstd_against(bytes: &[u8], old: &[u8], level: i32) -> io::Result<Vec<u8>> {
+    let mut encoder = zstd::stream::write::Encoder::with_ref_prefix(Vec::new(), level, old)?;
+    let reach = (old.len() + bytes.len()).next_power_of_two().trailing_zeros();
+    encoder.window_log(reach.clamp(20, 30))?;
+    encoder.long_distance_matching(true)?;
+    encoder.set_pledged_src_size(Some(bytes.len() as u64))?;
+    encoder.write_all(bytes)?;
+    encoder.finish()
+}
+
+fn lzma(bytes: &[u8], (lc, lp, pb): (u32, u32, u32)) -> io::Result<Vec<u8>> {
+    let mut options = LzmaOptions::with_preset(9);
+    let window = bytes.len().next_power_of_two().clamp(1 << 16, 1 << FLOW_WINDOW_LOG);
+    (options.dict_size, options.lc, options.lp, options.pb) = (window as u32, lc, lp, pb);
+    (options.nice_len, options.depth_limit) = (273, 512);
+    let mut writer = LzmaWriter::new_no_header(vec![options.get_props()], &options, false)?;
+    writer.write_all(bytes)?;
+    writer.finish()
+}
+
+/// Writes the head for groups that were made.
+pub(super) fn head(
+    from: FileList,
+    to: FileList,
+    old: &[OldFile<'_>],
+    new: &[NewFile<'_>],
+    plan: &Plan,
+    groups: &[MadeGroup],
+) -> Result<Vec<u8>, MakeError> {
+    if old.len().max(new.len()) as u64 > MAX_FILES {
+        return Err(MakeError::TooMuch("a delta can hold a million files"));
+    }
+    let mut raw = Vec::new();
+    raw.extend_from_slice(&from.fingerprint());
+    raw.extend_from_slice(&to.fingerprint());
+    put(old.len() as u64, &mut raw);
+    put(new.len() as u64, &mut raw);
+    actions(&plan.fates, &mut raw);
+    put(groups.len() as u64, &mut raw);
+    for group in groups {
+        put(group.body.len() as u64, &mut raw);
+        put(group.units.len() as u64, &mut raw);
+        for unit in &group.units {
+            raw.push(u8::from(unit.code));
+            files(&unit.bases, old, &mut raw);
+            files(&unit.news, new, &mut raw);
+        }
+    }
+    if raw.len() as u64 > MAX_HEAD {
+        return Err(MakeError::TooMuch("the head of the delta would be too long"));
+    }
+    let packed = zstd::bulk::compress(&raw, 19).map_err(MakeError::Write)?;
+    let stored = if packed.len() < raw.len() { &packed } else { &raw };
+    let mut head = MAGIC.to_vec();
+    put(raw.len() as u64, &mut head);
+    put(stored.len() as u64, &mut head);
+    head.extend_from_slice(stored);
+    Ok(head)
+}
+
+fn files(indices: &[usize], among: &[OldFile<'_>], out: &mut Vec<u8>) {
+    put(indices.len() as u64, out);
+    let mut next = 0i64;
+    for &index in indices {
+        put_signed(index as i64 - next, out);
+        put(among[index].size, out);
+        next = index as i64 + 1;
+    }
+}
+
+/// Runs of files that follow each other on both sides, runs of copies among the new files, runs of made ones.
+fn actions(fates: &[Fate], out: &mut Vec<u8>) {
+    let (mut at, mut expected) = (0, 0i64);
+    while at < fates.len() {
+        let rest = &fates[at..];
+        let run = match rest[0] {
+            Fate::Old(first) => {
+                let run =
+                    rest.iter().zip(first..).take_while(|(fate, old)| **fate == Fate::Old(*old)).count();
+                put((run as u64) << 2, out);
+                put_signed(first as i64 - expected, out);
+                expected = (first + run) as i64;
+                run
+            }
+            Fate::Same(_) => {
+                let targets = rest.iter().map_while(|fate| match fate {
+                    Fate::Same(target) => Some(*target),
+                    _ => None,
+                });
+                let targets: Vec<usize> = targets.collect();
+                put((targets.len() as u64) << 2 | 1, out);
+                targets.iter().enumerate().for_each(|(more, target)| put((at + more - target) as u64, out));
+                targets.len()
+            }
+            Fate::Made => {
+                let run = rest.iter().take_while(|fate| **fate == Fate::Made).count();
+                put((run as u64) << 2 | 2, out);
+                expected += run as i64;
+                run
+            }
+        };
+        at += run;
+    }
+}

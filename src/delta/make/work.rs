@@ -1,0 +1,143 @@
+//! Does the jobs of a plan, on several threads and within a limit of memory.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::align::{Stretch, Suffixes, align};
+use super::draft::Draft;
+use super::plan::{Job, Plan};
+use super::{Bytes, MakeError, MakeOptions, MakeProgress, NewFile, OldFile, pack};
+use crate::delta::streams::{Kind, MAX_AGAINST_OLD};
+
+/// A unit as it was made.
+pub(super) struct MadeUnit {
+    pub(super) code: bool,
+    pub(super) bases: Vec<usize>,
+    pub(super) news: Vec<usize>,
+}
+
+/// A group as it was made.
+pub(super) struct MadeGroup {
+    pub(super) units: Vec<MadeUnit>,
+    pub(super) body: Vec<u8>,
+}
+
+/// Does something for each item, on several threads; what comes out is in the order of the items.
+pub(super) fn each<T: Sync, R: Send>(items: &[T], threads: usize, work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let workers = threads.min(items.len());
+    if workers < 2 {
+        return items.iter().map(work).collect();
+    }
+    let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::with_capacity(items.len())));
+    let take = || {
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some(item) = items.get(at) else { return };
+            let result = work(item);
+            if let Ok(mut done) = done.lock() {
+                done.push((at, result));
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..workers {
+            // If there are no more threads to be had, this one does the work.
+            drop(std::thread::Builder::new().name("delta".to_owned()).spawn_scoped(scope, take));
+        }
+        take();
+    });
+    let mut done = done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    done.sort_by_key(|result| result.0);
+    done.into_iter().map(|result| result.1).collect()
+}
+
+/// The bytes of several files, one after the other.
+enum Joint<'a> {
+    One(Bytes<'a>),
+    Many(Vec<u8>),
+}
+
+impl Joint<'_> {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::One(bytes) => bytes,
+            Self::Many(bytes) => bytes,
+        }
+    }
+}
+
+fn join<'a>(files: &[OldFile<'a>], indices: &[usize]) -> Result<Joint<'a>, MakeError> {
+    if let [index] = indices {
+        return files[*index].open().map(Joint::One);
+    }
+    let mut joint = Vec::new();
+    for &index in indices {
+        joint.extend_from_slice(&files[index].open()?);
+    }
+    Ok(Joint::Many(joint))
+}
+
+/// Makes all groups.
+pub(super) fn run(
+    old: &[OldFile<'_>],
+    new: &[NewFile<'_>],
+    plan: &Plan,
+    options: &MakeOptions,
+    progress: &mut dyn FnMut(MakeProgress),
+) -> Result<Vec<MadeGroup>, MakeError> {
+    let size = |job: &Job| job.news.iter().map(|&index| new[index].size).sum::<u64>();
+    let total = plan.groups.iter().flatten().map(size).sum();
+    let mut done = 0;
+    progress(MakeProgress { done, total });
+    let mut groups = Vec::new();
+    for jobs in &plan.groups {
+        groups.push(group(old, new, jobs, options)?);
+        done += jobs.iter().map(size).sum::<u64>();
+        progress(MakeProgress { done, total });
+    }
+    Ok(groups)
+}
+
+fn group(
+    old: &[OldFile<'_>],
+    new: &[NewFile<'_>],
+    jobs: &[Job],
+    options: &MakeOptions,
+) -> Result<MadeGroup, MakeError> {
+    let inner = (options.threads / jobs.len().max(1)).max(1);
+    let aligned = each(jobs, options.threads, |job| -> Result<Vec<Stretch>, MakeError> {
+        if job.bases.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (from, to) = (join(old, &job.bases)?, join(new, &job.news)?);
+        Ok(align(&Suffixes::new(from.bytes())?, to.bytes(), inner))
+    });
+    let mut draft = Draft::default();
+    let mut units = Vec::new();
+    for (job, stretches) in jobs.iter().zip(aligned) {
+        let (from, to) = (join(old, &job.bases)?, join(new, &job.news)?);
+        draft.plain(from.bytes(), to.bytes(), &stretches?);
+        units.push(MadeUnit { code: false, bases: job.bases.clone(), news: job.news.clone() });
+    }
+    let streams = draft.finish();
+    let [job] = jobs else {
+        let body = pack::body(&streams, None, options.effort, options.threads)?;
+        return Ok(MadeGroup { units, body });
+    };
+    let from = join(old, &job.bases)?;
+    let against = (!job.bases.is_empty()).then(|| from.bytes());
+    let mut body = pack::body(&streams, against, options.effort, options.threads)?;
+    let to = join(new, &job.news)?;
+    if job.news.len() > 1 && against.is_some() && to.bytes().len() as u64 <= MAX_AGAINST_OLD {
+        // Texts that were written anew are better told as a whole, against all the old ones.
+        let mut draft = Draft::default();
+        draft.plain(&[], to.bytes(), &[]);
+        let whole = draft.finish();
+        debug_assert_eq!(whole[Kind::Extra as usize].len(), to.bytes().len());
+        let other = pack::body(&whole, against, options.effort, options.threads)?;
+        if other.len() < body.len() {
+            body = other;
+        }
+    }
+    Ok(MadeGroup { units, body })
+}

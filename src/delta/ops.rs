@@ -1,0 +1,138 @@
+//! The instructions of a unit: stretches made from old bytes with their differences mended, and extra bytes.
+
+use super::streams::{Flow, Kind, Streams};
+use super::wire::{Numbers, Short};
+
+/// One instruction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Op {
+    /// Where its old bytes begin.
+    pub(super) old: u64,
+    /// How many bytes are made from them.
+    pub(super) add: u64,
+    /// How many extra bytes follow.
+    pub(super) copy: u64,
+}
+
+/// The control streams of a group, in memory.
+pub(super) struct Control {
+    held: [Vec<u8>; Kind::Literals as usize],
+}
+
+impl Control {
+    pub(super) fn unpack(streams: &Streams<'_>) -> Result<Self, Short> {
+        use Kind::{Add, Copy, Layout, Right, Runs, Seek, Wrong, Zeros};
+        let mut held = [const { Vec::new() }; Kind::Literals as usize];
+        for kind in [Layout, Add, Copy, Seek, Zeros, Runs, Right, Wrong] {
+            held[kind as usize] = streams.held(kind)?;
+        }
+        Ok(Self { held })
+    }
+
+    pub(super) fn numbers(&self, kind: Kind) -> Numbers<'_> {
+        Numbers::new(&self.held[kind as usize])
+    }
+}
+
+/// Reads the instructions of one unit after the other.
+#[derive(Clone)]
+pub(super) struct Ops<'a> {
+    add: Numbers<'a>,
+    copy: Numbers<'a>,
+    seek: Numbers<'a>,
+    old: i64,
+    old_length: u64,
+    left: u64,
+}
+
+impl<'a> Ops<'a> {
+    pub(super) fn new(control: &'a Control) -> Self {
+        let (add, copy) = (control.numbers(Kind::Add), control.numbers(Kind::Copy));
+        Self { add, copy, seek: control.numbers(Kind::Seek), old: 0, old_length: 0, left: 0 }
+    }
+
+    /// Goes on to a unit with so many old and new bytes.
+    pub(super) fn begin(&mut self, old_length: u64, new_length: u64) {
+        (self.old, self.old_length, self.left) = (0, old_length, new_length);
+    }
+
+    /// The next instruction, or nothing at the end of the unit. What it names is there.
+    pub(super) fn next(&mut self) -> Result<Option<Op>, Short> {
+        if self.left == 0 {
+            return Ok(None);
+        }
+        let (add, copy) = (self.add.u64()?, self.copy.u64()?);
+        let length = add.checked_add(copy).ok_or(Short)?;
+        if length == 0 || length > self.left {
+            return Err(Short);
+        }
+        let old = self.old.checked_add(self.seek.i64()?).ok_or(Short)?;
+        let (old_start, old_end) = (old.cast_unsigned(), old.checked_add_unsigned(add).ok_or(Short)?);
+        if add > 0 && (old < 0 || old_end.cast_unsigned() > self.old_length) {
+            return Err(Short);
+        }
+        self.old = old_end.checked_add_unsigned(copy).ok_or(Short)?;
+        self.left -= length;
+        Ok(Some(Op { old: old_start, add, copy }))
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.add.is_empty() && self.copy.is_empty() && self.seek.is_empty()
+    }
+}
+
+/// Mends predicted bytes: runs that are right, runs to which a difference is added.
+pub(super) struct Mending<'a, 'f> {
+    zeros: Numbers<'a>,
+    runs: Numbers<'a>,
+    literals: Flow<'f>,
+    right: u64,
+    wrong: u64,
+}
+
+impl<'a, 'f> Mending<'a, 'f> {
+    pub(super) fn new(control: &'a Control, literals: Flow<'f>) -> Self {
+        let (zeros, runs) = (control.numbers(Kind::Zeros), control.numbers(Kind::Runs));
+        Self { zeros, runs, literals, right: 0, wrong: 0 }
+    }
+
+    /// Mends the next bytes.
+    #[inline]
+    pub(super) fn mend(&mut self, bytes: &mut [u8]) -> Result<(), Short> {
+        if bytes.len() as u64 <= self.right {
+            self.right -= bytes.len() as u64;
+            return Ok(());
+        }
+        self.mend_through_runs(bytes)
+    }
+
+    fn mend_through_runs(&mut self, mut bytes: &mut [u8]) -> Result<(), Short> {
+        while !bytes.is_empty() {
+            if self.right > 0 {
+                let count = self.right.min(bytes.len() as u64);
+                self.right -= count;
+                bytes = &mut bytes[count as usize..];
+            } else if self.wrong > 0 {
+                let count = self.wrong.min(bytes.len() as u64).min(256) as usize;
+                let mut differences = [0; 256];
+                self.literals.fill(&mut differences[..count])?;
+                for (byte, difference) in bytes.iter_mut().zip(&differences[..count]) {
+                    *byte = byte.wrapping_add(*difference);
+                }
+                self.wrong -= count as u64;
+                bytes = &mut bytes[count..];
+            } else if self.zeros.is_empty() {
+                // The last run goes without saying.
+                self.right = u64::MAX;
+            } else {
+                (self.right, self.wrong) = (self.zeros.u64()?, self.runs.u64()?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether everything it had to say was used.
+    pub(super) fn is_empty(&self) -> bool {
+        self.zeros.is_empty() && self.runs.is_empty() && self.literals.is_empty() && self.wrong == 0
+    }
+}

@@ -1,0 +1,190 @@
+//! The streams of a group: one for each kind of thing the codec has to say, each packed by itself with what packs
+//! it best.
+//!
+//! Control streams are held in memory and bounded; literals and extra bytes may be long and flow.
+
+use std::io::Read;
+
+use lzma_rust2::LzmaReader;
+
+use super::wire::{Numbers, Short};
+
+/// Streams of a group.
+pub(super) const STREAMS: usize = 10;
+/// Most bytes of one stream, unpacked.
+pub(super) const MAX_STREAM: u64 = 1 << 40;
+/// Most bytes of all streams that are held in memory, unpacked.
+pub(super) const MAX_HELD: u64 = 24 << 20;
+/// Most bytes of a stream packed against the old files: it is held in memory too.
+pub(super) const MAX_AGAINST_OLD: u64 = 16 << 20;
+/// The largest window of a stream that flows, as a power of two, for zstd and LZMA: 8 MiB.
+pub(super) const FLOW_WINDOW_LOG: u32 = 23;
+
+/// What a stream tells; the number is its place in the group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(usize)]
+pub(super) enum Kind {
+    /// What must be known of the new executables before their code can be predicted.
+    Layout = 0,
+    /// Lengths of stretches made from old bytes.
+    Add = 1,
+    /// Lengths of stretches of extra bytes.
+    Copy = 2,
+    /// How far the next stretch's old bytes lie from where they were expected.
+    Seek = 3,
+    /// Lengths of runs in which prediction and new bytes agree.
+    Zeros = 4,
+    /// Lengths of runs in which they differ.
+    Runs = 5,
+    /// Lengths of runs of references that were predicted right.
+    Right = 6,
+    /// What the others point to, as a difference to the prediction.
+    Wrong = 7,
+    /// The differences of the bytes that differ.
+    Literals = 8,
+    /// Bytes without a prediction.
+    Extra = 9,
+}
+
+/// How a stream is packed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Coding {
+    /// Not at all.
+    Stored = 0,
+    /// One zstd frame.
+    Zstd = 1,
+    /// Raw LZMA without an end mark, after its byte of properties; window [`FLOW_WINDOW_LOG`].
+    Lzma = 2,
+    /// One zstd frame with the old bytes of the group's only unit as prefix.
+    ZstdAgainstOld = 3,
+}
+
+impl Coding {
+    fn of(byte: u8) -> Option<Self> {
+        [Self::Stored, Self::Zstd, Self::Lzma, Self::ZstdAgainstOld].get(usize::from(byte)).copied()
+    }
+}
+
+/// A stream as it lies in the delta.
+#[derive(Debug, Clone, Copy)]
+struct Packed<'a> {
+    raw: u64,
+    coding: Coding,
+    bytes: &'a [u8],
+}
+
+/// The streams of a group, ready to be opened.
+#[derive(Debug)]
+pub(super) struct Streams<'a>([Packed<'a>; STREAMS]);
+
+impl<'a> Streams<'a> {
+    /// Reads where each stream lies and how it is packed; `body` is the group's part of the delta.
+    pub(super) fn parse(body: &'a [u8]) -> Result<Self, Short> {
+        let mut read = Numbers::new(body);
+        let mut streams = [Packed { raw: 0, coding: Coding::Stored, bytes: &[] }; STREAMS];
+        let mut lengths = [0; STREAMS];
+        for (stream, length) in streams.iter_mut().zip(&mut lengths) {
+            stream.raw = read.count(MAX_STREAM)? as u64;
+            if stream.raw > 0 {
+                stream.coding = Coding::of(read.byte()?).ok_or(Short)?;
+                *length = read.count(u64::MAX)?;
+            }
+        }
+        for (stream, length) in streams.iter_mut().zip(lengths) {
+            stream.bytes = read.take(length)?;
+        }
+        let held: u64 = streams[..Kind::Literals as usize].iter().map(|stream| stream.raw).sum();
+        if held > MAX_HELD || !read.is_empty() { Err(Short) } else { Ok(Self(streams)) }
+    }
+
+    /// Whether any stream needs the old bytes.
+    pub(super) fn needs_old(&self) -> bool {
+        self.0.iter().any(|stream| stream.coding == Coding::ZstdAgainstOld)
+    }
+
+    /// Unpacks a control stream into memory.
+    pub(super) fn held(&self, kind: Kind) -> Result<Vec<u8>, Short> {
+        let stream = &self.0[kind as usize];
+        let mut bytes = vec![0; usize::try_from(stream.raw).map_err(|_| Short)?];
+        Flow::open(stream, &[])?.fill(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Opens a stream to be read bit by bit; `old` is the old bytes of the group's only unit.
+    pub(super) fn flow(&self, kind: Kind, old: &[u8]) -> Result<Flow<'a>, Short> {
+        Flow::open(&self.0[kind as usize], old)
+    }
+}
+
+/// A stream that is read bit by bit.
+pub(super) struct Flow<'a> {
+    left: u64,
+    from: From<'a>,
+}
+
+enum From<'a> {
+    Stored(&'a [u8]),
+    Held { bytes: Vec<u8>, at: usize },
+    Zstd(Box<zstd::stream::read::Decoder<'static, &'a [u8]>>),
+    Lzma(Box<LzmaReader<&'a [u8]>>),
+}
+
+impl<'a> Flow<'a> {
+    fn open(stream: &Packed<'a>, old: &[u8]) -> Result<Self, Short> {
+        let from = match stream.coding {
+            Coding::Stored => From::Stored(stream.bytes),
+            Coding::Zstd => {
+                let mut decoder = zstd::stream::read::Decoder::with_buffer(stream.bytes)
+                    .map_err(|_why| Short)?
+                    .single_frame();
+                decoder.window_log_max(FLOW_WINDOW_LOG).map_err(|_why| Short)?;
+                From::Zstd(Box::new(decoder))
+            }
+            Coding::Lzma => {
+                let (&properties, bytes) = stream.bytes.split_first().ok_or(Short)?;
+                let reader =
+                    LzmaReader::new_with_props(bytes, stream.raw, properties, 1 << FLOW_WINDOW_LOG, None);
+                From::Lzma(Box::new(reader.map_err(|_why| Short)?))
+            }
+            Coding::ZstdAgainstOld => From::Held { bytes: against_old(stream, old)?, at: 0 },
+        };
+        Ok(Self { left: stream.raw, from })
+    }
+
+    /// Fills `out` with the next bytes.
+    pub(super) fn fill(&mut self, out: &mut [u8]) -> Result<(), Short> {
+        self.left = self.left.checked_sub(out.len() as u64).ok_or(Short)?;
+        match &mut self.from {
+            From::Stored(bytes) => {
+                let (now, later) = bytes.split_at_checked(out.len()).ok_or(Short)?;
+                out.copy_from_slice(now);
+                *bytes = later;
+                Ok(())
+            }
+            From::Held { bytes, at } => {
+                out.copy_from_slice(bytes.get(*at..*at + out.len()).ok_or(Short)?);
+                *at += out.len();
+                Ok(())
+            }
+            From::Zstd(decoder) => decoder.read_exact(out).map_err(|_why| Short),
+            From::Lzma(reader) => reader.read_exact(out).map_err(|_why| Short),
+        }
+    }
+
+    /// Whether all of it was read.
+    pub(super) fn is_empty(&self) -> bool {
+        self.left == 0
+    }
+}
+
+/// Unpacks in one go: that way no window is set aside, whatever the frame asks for.
+fn against_old(stream: &Packed<'_>, old: &[u8]) -> Result<Vec<u8>, Short> {
+    if stream.raw > MAX_AGAINST_OLD {
+        return Err(Short);
+    }
+    let mut bytes = Vec::with_capacity(stream.raw as usize);
+    let mut context = zstd::zstd_safe::DCtx::create();
+    context.ref_prefix(old).map_err(|_code| Short)?;
+    context.decompress(&mut bytes, stream.bytes).map_err(|_code| Short)?;
+    if bytes.len() as u64 == stream.raw { Ok(bytes) } else { Err(Short) }
+}
