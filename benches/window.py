@@ -2,7 +2,7 @@
 """Measures the updater's window on a display of its own: how soon it can be read, what it costs while nothing and
 while something happens, and its memory. Needs Xvfb, libX11, and both programs as they are shipped:
 
-    cargo build --profile dist --bin updater --example window_states
+    cargo build --profile dist --no-default-features --features gui --bin updater --example window_states
     benches/window.py target/dist/updater target/dist/examples/window_states
 
 Run it on a quiet machine. Times are from the start of the process to a window whose pixels show a text.

@@ -8,10 +8,11 @@ use std::ops::Deref;
 
 use crate::platform::Mapped;
 
+use super::code::{Answer, Image, Layout, Map, Predictor, Refs, Seen, Span, Teller};
 use super::head::{Delta, Group, Unit};
-use super::ops::{Control, Mending, Ops};
+use super::ops::{Control, Corrections, MAX_SPANS, Mending, Ops};
 use super::streams::{Flow, Kind, Streams};
-use super::wire::Short;
+use super::wire::{Numbers, Short};
 
 /// Bytes made at once.
 const CHUNK: usize = 64 * 1024;
@@ -154,6 +155,8 @@ fn apply_group(
     let bytes = first.as_ref().map_or(&[][..], Joined::bytes);
     let mut making = Making {
         ops: Ops::new(&control),
+        layouts: control.numbers(Kind::Layout),
+        corrections: Corrections::new(&control)?,
         mending: Mending::new(&control, streams.flow(Kind::Literals, bytes)?),
         extra: streams.flow(Kind::Extra, bytes)?,
         chunk: vec![0; CHUNK],
@@ -166,7 +169,8 @@ fn apply_group(
         };
         making.unit(unit, joined.bytes(), &mut Output { unit, next: 0, left: 0, new: &mut *new })?;
     }
-    if making.ops.is_empty() && making.mending.is_empty() && making.extra.is_empty() {
+    let all = making.ops.is_empty() && making.mending.is_empty() && making.extra.is_empty();
+    if all && making.layouts.is_empty() && making.corrections.is_empty() {
         Ok(())
     } else {
         Err(ApplyError::Damaged("something is left of it at the end"))
@@ -211,6 +215,8 @@ impl Joined {
 /// What goes on from unit to unit of a group.
 struct Making<'a, 'f> {
     ops: Ops<'a>,
+    layouts: Numbers<'a>,
+    corrections: Corrections<'a>,
     mending: Mending<'a, 'f>,
     extra: Flow<'f>,
     chunk: Vec<u8>,
@@ -219,10 +225,10 @@ struct Making<'a, 'f> {
 
 impl Making<'_, '_> {
     fn unit(&mut self, unit: &Unit, old: &[u8], out: &mut Output<'_>) -> Result<(), ApplyError> {
-        if unit.code {
-            return Err(ApplyError::Damaged("it predicts code"));
-        }
         self.ops.begin(old.len() as u64, unit.new_bytes());
+        if unit.code {
+            return self.code(old, out);
+        }
         while let Some(op) = self.ops.next()? {
             let mut rest = if op.add > 0 { &old[op.old as usize..][..op.add as usize] } else { &[] };
             while !rest.is_empty() {
@@ -239,6 +245,47 @@ impl Making<'_, '_> {
         out.close()
     }
 
+    /// A unit whose code is predicted.
+    fn code(&mut self, old: &[u8], out: &mut Output<'_>) -> Result<(), ApplyError> {
+        let image =
+            Image::read(old).ok_or(ApplyError::Damaged("an old file is not the program it was made from"))?;
+        let layout = Layout::parse(&mut self.layouts)?;
+        let map = Map::new(self.spans()?, old.len());
+        let refs = Refs::find(&image);
+        let mut predictor = Predictor::new(&image, &refs, &layout, &map);
+        let mut at = 0;
+        while let Some(op) = self.ops.next()? {
+            let mut done = 0;
+            while done < op.add as usize {
+                let span = (op.old as usize + done, at + done, op.add as usize - done);
+                let mut told = Told { corrections: &mut self.corrections, mending: &mut self.mending };
+                let count = predictor.make(span, &mut self.chunk, &mut told)?;
+                check(self.stop)?;
+                out.write(&self.chunk[..count])?;
+                done += count;
+            }
+            self.copy(op.copy, out)?;
+            at += (op.add + op.copy) as usize;
+        }
+        out.close()
+    }
+
+    /// The stretches of the unit that comes next, read ahead.
+    fn spans(&self) -> Result<Vec<Span>, ApplyError> {
+        let (mut ops, mut spans, mut new) = (self.ops.clone(), Vec::new(), 0u64);
+        while let Some(op) = ops.next()? {
+            let end = u32::try_from(new + op.add + op.copy).map_err(|_| Short)?;
+            if spans.len() as u64 == MAX_SPANS {
+                return Err(Short.into());
+            }
+            if op.add > 0 {
+                spans.push(Span { old: op.old as u32, new: new as u32, length: op.add as u32 });
+            }
+            new = u64::from(end);
+        }
+        Ok(spans)
+    }
+
     fn copy(&mut self, mut left: u64, out: &mut Output<'_>) -> Result<(), ApplyError> {
         while left > 0 {
             let count = left.min(CHUNK as u64) as usize;
@@ -249,6 +296,24 @@ impl Making<'_, '_> {
             left -= count as u64;
         }
         Ok(())
+    }
+}
+
+/// The delta tells what the prediction got wrong.
+struct Told<'m, 'a, 'f> {
+    corrections: &'m mut Corrections<'a>,
+    mending: &'m mut Mending<'a, 'f>,
+}
+
+impl Teller for Told<'_, '_, '_> {
+    #[inline]
+    fn reference(&mut self, _seen: &Seen<'_>, target: u64) -> Result<Answer, Short> {
+        self.corrections.next(target)
+    }
+
+    #[inline]
+    fn bytes(&mut self, _new: usize, predicted: &mut [u8]) -> Result<(), Short> {
+        self.mending.mend(predicted)
     }
 }
 

@@ -5,6 +5,7 @@
 //! `vendor`.
 
 mod apply;
+mod code;
 mod head;
 #[cfg(feature = "vendor")]
 mod make;

@@ -1,7 +1,11 @@
 //! The instructions of a unit: stretches made from old bytes with their differences mended, and extra bytes.
 
+use super::code::Answer;
 use super::streams::{Flow, Kind, Streams};
 use super::wire::{Numbers, Short};
+
+/// Most stretches of a unit whose code is predicted.
+pub(super) const MAX_SPANS: u64 = 1 << 20;
 
 /// One instruction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +82,44 @@ impl<'a> Ops<'a> {
 
     pub(super) fn is_empty(&self) -> bool {
         self.add.is_empty() && self.copy.is_empty() && self.seek.is_empty()
+    }
+}
+
+/// Tells the references of a group: runs that are right, and what the others point to.
+pub(super) struct Corrections<'a> {
+    right: Numbers<'a>,
+    wrong: Numbers<'a>,
+    run: u64,
+}
+
+impl<'a> Corrections<'a> {
+    pub(super) fn new(control: &'a Control) -> Result<Self, Short> {
+        let (right, wrong) = (control.numbers(Kind::Right), control.numbers(Kind::Wrong));
+        let mut corrections = Self { right, wrong, run: 0 };
+        corrections.next_run()?;
+        Ok(corrections)
+    }
+
+    fn next_run(&mut self) -> Result<(), Short> {
+        // The last run goes without saying.
+        self.run = if self.right.is_empty() { u64::MAX } else { self.right.u64()? };
+        Ok(())
+    }
+
+    /// What is said about a reference predicted to point to `target`.
+    #[inline]
+    pub(super) fn next(&mut self, target: u64) -> Result<Answer, Short> {
+        if self.run > 0 {
+            self.run -= 1;
+            return Ok(Answer::Right);
+        }
+        let wrong = self.wrong.i64()?;
+        self.next_run()?;
+        Ok(if wrong == 0 { Answer::None } else { Answer::Points(target.wrapping_add_signed(wrong)) })
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.right.is_empty() && self.wrong.is_empty()
     }
 }
 

@@ -104,6 +104,8 @@ mod tests {
             version: "1".parse().unwrap(),
             urgency: Urgency::Optional,
             minimum: ReleaseNumber::NONE,
+            barrier: ReleaseNumber::NONE,
+            returns_to: ReleaseNumber::NONE,
             published: Stamp::from_unix(0),
             withdrawn: false,
             download_bytes: 0,

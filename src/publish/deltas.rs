@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::delta::{self, FileBytes, MakeError, MakeOptions, OldFile};
 use crate::fsx::{self, Absent as _, FsError};
-use crate::release::{Codec, Content, Delta, Digest, FileEntry, Hasher, Manifest, PIECE, RelPath, ReleaseNumber};
+use crate::release::{
+    Codec, Content, Delta, Digest, FileEntry, Hasher, Manifest, PIECE, RelPath, ReleaseNumber,
+};
 
 use super::object::{Packer, object_path};
 use super::packs::{BlockReader, Known};
@@ -80,7 +82,8 @@ pub(super) fn make(
                 made
             }
         };
-        let content = Content { object: made.object, size: made.size, codec: Codec::Raw, pieces: made.pieces };
+        let content =
+            Content { object: made.object, size: made.size, codec: Codec::Raw, pieces: made.pieces };
         if made.kept && content.size + content.list_bytes() < most {
             new.deltas.push(Delta { from: old.number, content });
         }
@@ -109,9 +112,9 @@ fn write(
         let root = work.repository.root();
         out.finish().discard()?;
         return Err(match error {
-            MakeError::Read { path, .. } | MakeError::Changed { path, .. } => {
-                path.parse().map_or_else(|_| PublishError::TreeChanging(root.to_path_buf()), PublishError::Changing)
-            }
+            MakeError::Read { path, .. } | MakeError::Changed { path, .. } => path
+                .parse()
+                .map_or_else(|_| PublishError::TreeChanging(root.to_path_buf()), PublishError::Changing),
             other => FsError::new("make a delta in", root, std::io::Error::other(other.to_string())).into(),
         });
     }
@@ -137,8 +140,12 @@ fn views<'a>(files: &'a [(String, FileEntry)], places: &'a HashMap<Digest, PathB
         Some(path) if file.size > 0 => FileBytes::At(path),
         _ => FileBytes::Held(&[]),
     };
-    let view =
-        |(path, file): &'a (String, FileEntry)| OldFile { path, digest: file.sha256, size: file.size, bytes: bytes(file) };
+    let view = |(path, file): &'a (String, FileEntry)| OldFile {
+        path,
+        digest: file.sha256,
+        size: file.size,
+        bytes: bytes(file),
+    };
     files.iter().map(view).collect()
 }
 

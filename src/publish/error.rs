@@ -128,6 +128,25 @@ pub enum PublishError {
         /// The platform.
         platform: Platform,
     },
+    /// There is no such release to steer.
+    #[error("there is no release {release} on {channel}{}", platform.as_ref().map(|p| format!(" for {p}")).unwrap_or_default())]
+    NotFound {
+        /// The release as it was named.
+        release: String,
+        /// The channel.
+        channel: Channel,
+        /// The platform, if one was named.
+        platform: Option<Platform>,
+    },
+    /// A number means different versions on different platforms.
+    #[error("that number means different versions: {}", .0.join(", "))]
+    Ambiguous(Vec<String>),
+    /// The release is the newest, so there is nothing to go back from.
+    #[error("the release {0} is the newest: there is nothing to go back from")]
+    NothingAfter(String),
+    /// This program was built without stores.
+    #[error("{0} can't be reached: this program was built without stores")]
+    NoStores(String),
     /// A notes file is not text.
     #[error("{} is not UTF-8 text", .0.display())]
     NotesText(PathBuf),
@@ -253,6 +272,10 @@ impl Fault for PublishError {
             Self::Busy(_) => "Wait for it to end and publish again.",
             Self::VersionUsed { .. } => "Choose another --version.",
             Self::NoSuchVersion { .. } => "Name a published version of that channel and platform.",
+            Self::NotFound { .. } => "See what there is: updraft rollout show REPO.",
+            Self::Ambiguous(_) => "Name the version instead, or one --platform.",
+            Self::NothingAfter(_) => "Name an older release, or withdraw this one.",
+            Self::NoStores(_) => "Build it with the feature vendor, or name a folder.",
             Self::NotesText(_) => "Save it as UTF-8.",
             Self::NotesTwice { .. } => "Give one file for each language: notes.en.md, notes.zh-CN.md.",
             Self::Damaged { .. } => "Run updraft verify, and restore the repository from a backup.",

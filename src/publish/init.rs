@@ -53,8 +53,8 @@ pub fn default_keys(repository: &Path) -> Result<PathBuf, PublishError> {
 /// If there is a repository already, the keys would lie in it, or something can't be written.
 pub fn init(order: &Init) -> Result<Initialised, PublishError> {
     let root = resolve(&order.repository)?;
-    let keys = keys_of(&root, order.keys.as_deref())?;
     let repository = Repository::at(&root);
+    let keys = keys_of(&repository, order.keys.as_deref())?;
     if repository.is_complete()? {
         return Err(PublishError::AlreadyARepository(root));
     }
@@ -87,32 +87,14 @@ fn make_keys(folder: &Path) -> Result<Keys, PublishError> {
     Ok(Keys::generate_into(folder)?)
 }
 
-/// Where the keys of the repository at `root` are: in `keys`, or in the usual place. Private keys never lie in a
+/// Where the keys of a repository are: in `keys`, or in the usual place. Private keys never lie in a
 /// repository: it is there to be given away.
-pub(super) fn keys_of(root: &Path, keys: Option<&Path>) -> Result<PathBuf, PublishError> {
+pub(super) fn keys_of(repository: &Repository, keys: Option<&Path>) -> Result<PathBuf, PublishError> {
+    let root = repository.root();
     let keys = keys.map_or_else(|| default_keys(root), |keys| Ok(resolve(keys)?))?;
     if keys.starts_with(root) {
         let (inner, outer) = (keys, root.to_path_buf());
         return Err(PublishError::Inside { what: "the keys in", inner, outer });
     }
     Ok(keys)
-}
-
-/// Signs the metadata of a repository again, so that it holds for another while.
-///
-/// # Errors
-/// If it is no repository, a key is missing, or something can't be written.
-pub fn renew(
-    repository: &Path,
-    keys: Option<&Path>,
-    now: Stamp,
-    lifetimes: Lifetimes,
-) -> Result<(), PublishError> {
-    let root = resolve(repository)?;
-    let keys = keys_of(&root, keys)?;
-    let (repository, state, _lock) = Repository::open_to_sign(&root)?;
-    for (path, bytes) in sign::renew(&state, &Keys::load(&keys)?, now, lifetimes)? {
-        repository.write(&path, &bytes)?;
-    }
-    Ok(())
 }

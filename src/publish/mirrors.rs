@@ -1,15 +1,12 @@
 //! Further places of a repository, told to installs in its signed metadata.
 
-use std::path::Path;
-
 use crate::release::Stamp;
 use crate::source::SourceUrl;
-use crate::trust::sign::{self, Keys, Lifetimes};
+use crate::trust::sign::{self, Lifetimes};
 use crate::trust::{MAX_MIRROR, MAX_MIRRORS};
 
-use super::PublishError;
-use super::init::keys_of;
-use super::repository::{Repository, resolve};
+use super::repository::Repository;
+use super::{Place, PublishError, Signing};
 
 /// A change of the list of mirrors.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,10 +21,10 @@ pub enum MirrorChange {
 ///
 /// # Errors
 /// If it is no repository, or its metadata is damaged.
-pub fn mirrors(repository: &Path) -> Result<Vec<String>, PublishError> {
-    let root = resolve(repository)?;
-    let state = Repository::at(&root).state()?;
-    Ok(state.ok_or(PublishError::NotARepository(root))?.mirrors())
+pub fn mirrors(repository: &Place) -> Result<Vec<String>, PublishError> {
+    let repository = Repository::open(repository)?;
+    let state = repository.state()?;
+    Ok(state.ok_or_else(|| PublishError::NotARepository(repository.root().to_path_buf()))?.mirrors())
 }
 
 /// Changes the list and signs it. Says what it is now, and whether that is another list than before; if not,
@@ -36,23 +33,18 @@ pub fn mirrors(repository: &Path) -> Result<Vec<String>, PublishError> {
 /// # Errors
 /// If the address can't be used, there are too many, a key is missing, or something can't be written.
 pub fn change_mirrors(
-    repository: &Path,
-    keys: Option<&Path>,
+    signing: &Signing,
     now: Stamp,
     lifetimes: Lifetimes,
     change: &MirrorChange,
 ) -> Result<(Vec<String>, bool), PublishError> {
-    let root = resolve(repository)?;
-    let keys = keys_of(&root, keys)?;
-    let (repository, state, _lock) = Repository::open_to_sign(&root)?;
-    let before = state.mirrors();
+    let opened = signing.open()?;
+    let before = opened.state.mirrors();
     let after = changed(&before, change)?;
     if after == before {
         return Ok((after, false));
     }
-    for (path, bytes) in sign::set_mirrors(&state, &Keys::load(&keys)?, now, lifetimes, &after)? {
-        repository.write(&path, &bytes)?;
-    }
+    opened.write(&sign::set_mirrors(&opened.state, &opened.keys, now, lifetimes, &after)?)?;
     Ok((after, true))
 }
 

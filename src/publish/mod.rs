@@ -3,6 +3,7 @@
 //! Content goes first, signed metadata after it, `timestamp.json` last of all: whoever reads at any moment, and
 //! whatever a killed publisher leaves behind, sees the old release or the new one, whole.
 
+mod barrier;
 mod bundle;
 mod changes;
 #[cfg(feature = "vendor")]
@@ -17,9 +18,12 @@ mod object;
 mod order;
 mod packs;
 mod patches;
+mod place;
 mod pool;
 mod repository;
 mod run;
+mod signing;
+pub mod steer;
 mod verify;
 mod verify_packs;
 mod walk;
@@ -28,10 +32,12 @@ mod whole;
 pub use bundle::{BundleProgress, Export, Exported, Import, Imported, Listed, Looked, export, import, look};
 pub use changes::{Changes, Forecast};
 pub use error::PublishError;
-pub use init::{Init, Initialised, default_keys, init, renew};
+pub use init::{Init, Initialised, default_keys, init};
 pub use mirrors::{MirrorChange, change_mirrors, mirrors};
-pub use order::{DELTAS, DeltaWish, Order, Report, Stage};
+pub use order::{Barrier, DELTAS, DeltaWish, Order, Report, Stage};
+pub use place::{InvalidStore, Place, StoreKind, StoreUrl};
 pub use run::{Progress, publish};
+pub use signing::{Signing, renew};
 pub use verify::{Flaw, Verified, is_soon, verify};
 
 /// How hard content is compressed.

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::release::{
     App, Channel, Platform, Policy, RelPath, ReleaseNumber, Rollout, Stamp, Urgency, Version,
 };
-use crate::trust::sign::Lifetimes;
+use crate::trust::sign::{Lifetimes, Unlock};
 
 use super::{Changes, Effort, Forecast};
 
@@ -46,6 +46,8 @@ pub struct Order {
     pub urgency: Urgency,
     /// The version below which an install must update before the program may start.
     pub minimum: Option<Version>,
+    /// The version an install must have to go to it at once.
+    pub barrier: Barrier,
     /// Who may have it yet; everybody if nothing is said.
     pub rollout: Option<Rollout>,
     /// Files of notes, one for each language.
@@ -64,6 +66,8 @@ pub struct Order {
     pub policies: Vec<(String, Policy)>,
     /// The folder with the keys; nothing for the usual place.
     pub keys: Option<PathBuf>,
+    /// What opens them.
+    pub unlock: Unlock,
     /// How hard to compress.
     pub effort: Effort,
     /// Whether each file becomes an object of its own, as updaters before packs need it.
@@ -99,6 +103,7 @@ impl Order {
             platform: Platform::current(),
             urgency: Urgency::Optional,
             minimum: None,
+            barrier: Barrier::AsBefore,
             rollout: None,
             notes: Vec::new(),
             start: None,
@@ -108,6 +113,7 @@ impl Order {
             exclude: Vec::new(),
             policies: Vec::new(),
             keys: None,
+            unlock: Unlock::default(),
             effort: Effort::Small,
             whole: false,
             deltas: DELTAS,
@@ -120,6 +126,18 @@ impl Order {
             threads: 0,
         }
     }
+}
+
+/// Which installs can go to a release at once; all others are brought to one of these versions first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Barrier {
+    /// Those of the release before.
+    #[default]
+    AsBefore,
+    /// All.
+    None,
+    /// Those of this published version and later ones.
+    From(Version),
 }
 
 /// What a publish came to.

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use crate::fsx::{self, Absent as _, FsError};
 use crate::release::{App, Digest, MAX_MANIFEST_BYTES, Manifest};
 use crate::trust::ReleaseTarget;
-use crate::trust::sign::{RepoState, SignError};
+use crate::trust::sign::{RepoState, SignError, SignedFile};
 
-use super::PublishError;
+use super::{Place, PublishError};
 
 /// Holds the lock and objects that are not finished. No server hands it out, no client asks for it.
 pub(super) const WORK: &str = ".work";
@@ -60,10 +60,19 @@ impl Repository {
         Self { root: root.to_path_buf() }
     }
 
-    /// The repository at `root` with its metadata, for signing that anew; nobody else writes to it while the lock is
+    /// The repository at a place.
+    pub(super) fn open(place: &Place) -> Result<Self, PublishError> {
+        match place {
+            Place::Folder(folder) => Ok(Self::at(&resolve(folder)?)),
+            Place::Store(url) => Err(PublishError::NoStores(url.to_string())),
+        }
+    }
+
+    /// The repository at a place with its metadata, for signing that anew; nobody else writes to it while the lock is
     /// held.
-    pub(super) fn open_to_sign(root: &Path) -> Result<(Self, RepoState, Lock), PublishError> {
-        let (repository, none) = (Self::at(root), || PublishError::NotARepository(root.to_path_buf()));
+    pub(super) fn open_to_sign(place: &Place) -> Result<(Self, RepoState, Lock), PublishError> {
+        let repository = Self::open(place)?;
+        let none = || PublishError::NotARepository(repository.root.clone());
         if !repository.is_complete()? {
             return Err(none());
         }
@@ -135,6 +144,11 @@ impl Repository {
             above.into_iter().try_for_each(fsx::sync_dir)?;
         }
         Ok(())
+    }
+
+    /// Writes signed files for good, in their order.
+    pub(super) fn write_signed(&self, files: &[SignedFile]) -> Result<(), PublishError> {
+        files.iter().try_for_each(|(path, bytes)| Ok(self.write(path, bytes)?))
     }
 
     /// Takes the right to write, and clears away what a publisher that was killed has left.

@@ -18,7 +18,7 @@ use super::object::{self, Packer};
 use super::packs::{self, Known, Outlook, Work};
 use super::repository::{Repository, resolve};
 use super::walk::{Tree, TreeFile, walk};
-use super::{Changes, Forecast, Order, PublishError, Report, Stage, draft, patches, pool, whole};
+use super::{Changes, Forecast, Order, PublishError, Report, Stage, barrier, draft, patches, pool, whole};
 
 /// Releases before the new one whose download is foretold.
 const FORETOLD: usize = 5;
@@ -46,8 +46,10 @@ pub fn publish(order: &Order, progress: Progress<'_>) -> Result<Report, PublishE
     let history = History::read(&repository, &state, order)?;
     let app = program(&repository, order, history.newest())?;
     let minimum = minimum(order, &history)?;
+    let barrier = barrier::of(order, &history.releases)?;
 
-    let keys = if order.dry_run { None } else { Some(Keys::load(&places.keys)?) };
+    let keys =
+        if order.dry_run { None } else { Some(Keys::open(&places.keys, Some(&state), &order.unlock)?) };
     let exclude: Vec<Pattern> = order.exclude.iter().map(|text| Pattern::new(text)).collect();
     let tree = walk(&places.folder, &exclude)?;
     if tree == Tree::default() {
@@ -81,7 +83,13 @@ pub fn publish(order: &Order, progress: Progress<'_>) -> Result<Report, PublishE
     let mut outlook = Outlook::new(&repository, &mut known);
     history.foretell(&mut manifest, &mut outlook)?;
     #[cfg(feature = "vendor")]
-    history.add_deltas(order, (&repository, &tree, &packer), &mut manifest, &mut outlook, (threads, progress))?;
+    history.add_deltas(
+        order,
+        (&repository, &tree, &packer),
+        &mut manifest,
+        &mut outlook,
+        (threads, progress),
+    )?;
     let bytes = manifest.to_bytes()?;
     let made = packer.made();
     let patches = patches::make(&repository, &packer, history.releases.first(), &bytes)?;
@@ -90,7 +98,7 @@ pub fn publish(order: &Order, progress: Progress<'_>) -> Result<Report, PublishE
     let report = report(order, &manifest, &cost, changes, &history, &mut outlook, made)?;
     if let Some(keys) = keys {
         packer.settle()?;
-        commit(&repository, &state, &keys, order, &manifest, &bytes, patches, &report)?;
+        commit(&repository, &state, &keys, (order, barrier), &manifest, &bytes, patches, &report)?;
     }
     drop(lock);
     Ok(report)
@@ -110,7 +118,7 @@ impl Places {
             return Err(PublishError::NotAFolder(order.folder.clone()));
         }
         let repository = resolve(&order.repository)?;
-        let keys = keys_of(&repository, order.keys.as_deref())?;
+        let keys = keys_of(&Repository::at(&repository), order.keys.as_deref())?;
         let pairs = [
             ("the repository", &repository, &folder),
             ("the folder to publish,", &folder, &repository),
@@ -335,7 +343,7 @@ fn commit(
     repository: &Repository,
     state: &RepoState,
     keys: &Keys,
-    order: &Order,
+    (order, barrier): (&Order, ReleaseNumber),
     manifest: &Manifest,
     bytes: &[u8],
     patches: Vec<ManifestPatch>,
@@ -346,6 +354,8 @@ fn commit(
         version: manifest.version.clone(),
         urgency: manifest.urgency,
         minimum: manifest.minimum,
+        barrier,
+        returns_to: ReleaseNumber::NONE,
         published: manifest.published,
         withdrawn: false,
         download_bytes: report.downloads.first().map_or(report.full_download, |before| before.bytes),
@@ -362,9 +372,7 @@ fn commit(
         bytes,
         &summary,
     )?;
-    for (path, bytes) in files {
-        repository.write(&path, &bytes)?;
-    }
+    repository.write_signed(&files)?;
     if repository.project()?.is_none() {
         repository.set_project(&manifest.app)?;
     }

@@ -176,8 +176,7 @@ fn check_pack(repository: &Repository, promise: &PackPromise) -> Result<(u64, Ve
         }
         Err(error) => return Ok((bytes, vec![flaw(ErrorCode::Corrupt, name, &error.to_string(), release)])),
     };
-    let mut reader =
-        BlockReader { repository, pack, index: &index, files: HashMap::new(), kept: VecDeque::new() };
+    let mut reader = BlockReader::new(repository, pack, &index);
     for (sha256, (path, size)) in files {
         let made = reader.write(sha256, *size, &mut std::io::sink())?;
         if let Some(what) = made {

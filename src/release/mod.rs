@@ -22,6 +22,6 @@ pub use manifest::{
     ManifestError, Notes, PIECE, Pack, Policy, Start,
 };
 pub use path::{InvalidPath, RelPath};
-pub use rollout::Rollout;
+pub use rollout::{Curve, Rollout};
 pub use stamp::{InvalidStamp, Stamp};
 pub use summary::{ManifestPatch, Summary, parse_target_path, target_path};

@@ -17,6 +17,12 @@ pub struct Summary {
     /// Installs below this must update before the program may start.
     #[serde(default)]
     pub minimum: ReleaseNumber,
+    /// Installs below this can't go to it at once: they are brought to a release from here on first. 0: no barrier.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub barrier: ReleaseNumber,
+    /// The release it brings back, if the publisher leads installs back: whoever has that one has nothing to do.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub returns_to: ReleaseNumber,
     /// When it was published.
     pub published: Stamp,
     /// Whether the publisher took it back.
@@ -45,7 +51,17 @@ pub struct ManifestPatch {
     pub size: u64,
 }
 
+fn is_none(number: &ReleaseNumber) -> bool {
+    *number == ReleaseNumber::NONE
+}
+
 impl Summary {
+    /// The rollout, as far as this version can read it.
+    #[must_use]
+    pub fn rollout(&self) -> Option<Rollout> {
+        serde_json::from_value(self.rollout.clone()?).ok()
+    }
+
     /// Whether the rollout lets a machine have this release: by hand and for a release that must be taken the
     /// share does not count, but a halt does.
     #[must_use]

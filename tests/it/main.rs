@@ -61,6 +61,8 @@ mod self_check;
 mod serve;
 mod settings;
 #[cfg(unix)]
+mod steer;
+#[cfg(unix)]
 mod stopping;
 #[cfg(unix)]
 mod tls;
@@ -69,6 +71,8 @@ mod trust_attacks;
 mod trust_keys;
 mod trust_manifests;
 mod trust_world;
+#[cfg(unix)]
+mod typed;
 #[cfg(unix)]
 mod update;
 mod vendor;

@@ -159,6 +159,8 @@ pub(crate) fn summary(number: u64) -> Summary {
         version: format!("{number}.0").parse().unwrap(),
         urgency: Urgency::Optional,
         minimum: ReleaseNumber::NONE,
+        barrier: ReleaseNumber::NONE,
+        returns_to: ReleaseNumber::NONE,
         published: now(),
         withdrawn: false,
         download_bytes: 0,

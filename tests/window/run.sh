@@ -11,6 +11,8 @@
 #   9. cut and back by "Retry now"                                                                      A93
 #  10. paused by pointer: nothing comes; resumed by Enter
 #  11. the program runs: the window waits, "Close MyApp" closes it
+#      another program runs from the folder: it is named, and waited for                              A77
+#      there is no room on the disk: both numbers are told before anything is fetched                  A54 A100
 #  12. failure with details, tried again                                                                A100
 #  13. a second start: the first window comes to the front; beside a headless one it shows its progress  A114
 #  14. settings: a limit taken away holds at once and is written into updater.json
@@ -240,6 +242,44 @@ key MyApp Return
 wait_for 30 "the end of version 1" not window "MyApp 1.0"
 wait_for 60 "version 2" started "$world" 2.0
 ok "waiting for the program: Close MyApp closes it, and version 2 runs"
+
+fresh 30000000
+cp "$(command -v sleep)" "$app/helper-tool"
+(cd "$app" && exec ./helper-tool 600) &
+helper=$!
+open_offer
+key MyApp Return
+wait_for 30 "the wait" event "$world" waiting-for-host
+settle
+picture MyApp real-holders-en
+grep -q 'helper-tool' "$app/updater/state/events.jsonl" || fail "who is in the way should be named"
+[ "$(cat "$app/version.txt")" = 1.0 ] || fail "files were switched under a running program"
+kill "$helper"
+wait_for 60 "version 2" started "$world" 2.0
+ok "another program runs from the folder: it is named, and the update goes on when it is gone"
+
+# A disk of its own that is too small; only root can make one.
+if [ "$(id -u)" = 0 ] && mkdir -p "$world/small" && mount -t tmpfs -o "size=$(($(du -sk "$world/first" | cut -f1) + 1500))k" none "$world/small" 2> /dev/null; then
+  fresh 30000000
+  cp -a "$world/first" "$world/small/MyApp"
+  (cd "$world/small/MyApp" && exec updater/updater) >> "$work/updater.log" 2>&1 &
+  small_event() { grep -q "\"event\":\"$1\"" "$world/small/MyApp/updater/state/events.jsonl"; }
+  wait_for 30 "the offer" small_event offered
+  wait_for 20 "the window" window MyApp
+  settle
+  key MyApp Return
+  wait_for 30 "the failure" small_event failed
+  settle
+  picture MyApp real-no-room-en
+  grep -q '"code":"disk.space"' "$world/small/MyApp/updater/state/events.jsonl" || fail "the want of room should be the cause"
+  [ "$(cat "$world/small/MyApp/version.txt")" = 1.0 ] || fail "nothing may have changed"
+  end_below "$world/small"
+  wait_for 10 "its end" not window MyApp
+  umount "$world/small"
+  ok "no room on the disk: told with both numbers before anything is fetched"
+else
+  echo "skipped: a small disk takes root"
+fi
 
 fresh 30000000
 cut_off

@@ -8,6 +8,9 @@ use clap::{Args, Parser, Subcommand};
 use crate::publish::DELTAS;
 use crate::release::{App, Channel, Platform, Stamp, Version};
 
+use super::signing::{DaysArg, KeyArgs, RepoArg};
+use super::steer::{DowngradeArgs, NewSpread, PromoteArgs, RolloutCommand, WithdrawArgs};
+
 /// The whole command line.
 #[derive(Debug, Parser)]
 #[command(
@@ -45,6 +48,15 @@ pub(super) enum Command {
     /// Further places of the repository, told to every install in its signed metadata.
     #[command(subcommand)]
     Mirror(Mirror),
+    /// Who may have a release: a share that grows, nobody, everybody.
+    #[command(subcommand)]
+    Rollout(RolloutCommand),
+    /// Takes a release back: it is not installed any more.
+    Withdraw(WithdrawArgs),
+    /// Brings a release from one channel to another.
+    Promote(PromoteArgs),
+    /// Leads installs back to an older release.
+    Downgrade(DowngradeArgs),
     /// Shows an update on this machine: a vendor, a server and an installed program in one folder.
     Demo(crate::cli::demo::DemoArgs),
 }
@@ -96,13 +108,15 @@ pub(super) struct Publish {
     /// Installs below this published version must update before the program may start.
     #[arg(long, value_name = "V")]
     pub(super) minimum: Option<Version>,
-    /// Let only this share of the installs have it by themselves: `5%`, `0.5%`. Asked by hand, and for a
-    /// required release, the share does not count.
-    #[arg(long, value_name = "PERCENT", value_parser = basis_points)]
-    pub(super) rollout: Option<u32>,
-    /// Hours in which the share grows evenly to everybody; without it the share stays.
-    #[arg(long, value_name = "HOURS", requires = "rollout")]
-    pub(super) rollout_hours: Option<u32>,
+    /// Only installs of this published version or later go to it at once; older ones are brought to one of those
+    /// first [default: as before].
+    #[arg(long, value_name = "V", conflicts_with = "no_barrier")]
+    pub(super) barrier: Option<Version>,
+    /// Every install goes to it at once, though the release before had a barrier.
+    #[arg(long)]
+    pub(super) no_barrier: bool,
+    #[command(flatten)]
+    pub(super) spread: NewSpread,
     /// Release notes in Markdown; the language is read from the name: notes.en.md, notes.zh-CN.md.
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub(super) notes: Vec<PathBuf>,
@@ -131,9 +145,8 @@ pub(super) struct Publish {
     /// Files of which the release's copy counts again; the user's is kept aside.
     #[arg(long, value_name = "GLOB")]
     pub(super) replace: Vec<String>,
-    /// The private keys [default: REPO.keys beside REPO].
-    #[arg(long, value_name = "DIR", env = "UPDRAFT_KEYS")]
-    pub(super) keys: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) keys: KeyArgs,
     /// Compress quickly instead of well.
     #[arg(long)]
     pub(super) fast: bool,
@@ -222,14 +235,12 @@ pub(super) struct Verify {
 /// `updraft renew`
 #[derive(Debug, Args)]
 pub(super) struct Renew {
-    /// The repository.
-    pub(super) repo: PathBuf,
-    /// The private keys [default: REPO.keys beside REPO].
-    #[arg(long, value_name = "DIR", env = "UPDRAFT_KEYS")]
-    pub(super) keys: Option<PathBuf>,
-    /// Days until the timestamp runs out: more for bundles and machines that are seldom reached.
-    #[arg(long, value_name = "N", default_value_t = TIMESTAMP_DAYS, value_parser = days())]
-    pub(super) days: u32,
+    #[command(flatten)]
+    pub(super) repo: RepoArg,
+    #[command(flatten)]
+    pub(super) keys: KeyArgs,
+    #[command(flatten)]
+    pub(super) days: DaysArg,
 }
 
 /// `updraft bundle`
@@ -320,35 +331,33 @@ pub(super) enum Mirror {
     after_help = "Example:\n  updraft mirror add ./repo https://mirror.example/MyApp --keys ~/keys/MyApp"
 )]
 pub(super) struct MirrorChange {
-    /// The repository.
-    pub(super) repo: PathBuf,
+    #[command(flatten)]
+    pub(super) repo: RepoArg,
     /// The address, with http or https.
     pub(super) url: String,
-    /// The private keys [default: REPO.keys beside REPO].
-    #[arg(long, value_name = "DIR", env = "UPDRAFT_KEYS")]
-    pub(super) keys: Option<PathBuf>,
-    /// Days until the timestamp runs out.
-    #[arg(long, value_name = "N", default_value_t = TIMESTAMP_DAYS, value_parser = days())]
-    pub(super) days: u32,
+    #[command(flatten)]
+    pub(super) keys: KeyArgs,
+    #[command(flatten)]
+    pub(super) days: DaysArg,
 }
 
 /// `updraft mirror list`
 #[derive(Debug, Args)]
 pub(super) struct MirrorList {
-    /// The repository.
-    pub(super) repo: PathBuf,
+    #[command(flatten)]
+    pub(super) repo: RepoArg,
 }
 
 /// Days a timestamp is good unless said otherwise.
-const TIMESTAMP_DAYS: u32 = 60;
+pub(super) const TIMESTAMP_DAYS: u32 = 60;
 
 /// From a day to ten years, which is what root is good for.
-fn days() -> clap::builder::RangedI64ValueParser<u32> {
+pub(super) fn days() -> clap::builder::RangedI64ValueParser<u32> {
     clap::value_parser!(u32).range(1..=3650)
 }
 
 /// Reads a percentage with at most two decimals as basis points.
-fn basis_points(text: &str) -> Result<u32, String> {
+pub(super) fn basis_points(text: &str) -> Result<u32, String> {
     let wrong = || "write a percentage from 0 to 100 with at most two decimals, such as 2.5%".to_owned();
     let number = text.strip_suffix('%').unwrap_or(text);
     let (whole, part) = number.split_once('.').unwrap_or((number, ""));

@@ -5,6 +5,8 @@ mod bundle;
 mod mirror;
 mod publish;
 mod serve;
+mod signing;
+mod steer;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -30,6 +32,10 @@ pub fn main() -> ExitCode {
         Command::Renew(args) => publish::renew(&args),
         Command::Bundle(what) => bundle::bundle(what),
         Command::Mirror(what) => mirror::mirror(&what),
+        Command::Rollout(command) => steer::rollout(command),
+        Command::Withdraw(args) => steer::withdraw(&args),
+        Command::Promote(args) => steer::promote(&args),
+        Command::Downgrade(args) => steer::downgrade(&args),
         Command::Demo(args) => super::demo::run(&args).map(|()| 0),
     };
     match result {

@@ -4,8 +4,8 @@ use std::sync::Mutex;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::publish::{self, Changes, DeltaWish, Effort, Forecast, Order, Report, Stage};
-use crate::release::{Platform, Policy, RelPath, Rollout, Stamp, Urgency};
+use crate::publish::{self, Barrier, Changes, DeltaWish, Effort, Forecast, Order, Report, Stage};
+use crate::release::{Platform, Policy, RelPath, Stamp, Urgency};
 use crate::report::{ErrorCode, Failure};
 use crate::trust::sign::Lifetimes;
 
@@ -34,7 +34,7 @@ pub(super) fn init(args: args::Init) -> Outcome {
 
 pub(super) fn publish(args: args::Publish) -> Outcome {
     let (json, dry_run, to) = (args.json, args.dry_run, args.to.display().to_string());
-    let keys = args.keys.as_ref().map(|keys| format!(" --keys {}", keys.display())).unwrap_or_default();
+    let keys = args.keys.keys.as_ref().map(|keys| format!(" --keys {}", keys.display())).unwrap_or_default();
     let has_wishes = args.forced || args.minimum.is_some() || !args.notes.is_empty();
     let order = order(args)?;
     let now = order.now;
@@ -71,8 +71,13 @@ pub(super) fn publish(args: args::Publish) -> Outcome {
 
 fn order(args: args::Publish) -> Result<Order, Failure> {
     let now = args.time.unwrap_or_else(Stamp::now);
-    let rollout =
-        args.rollout.map(|start_bp| rollout(start_bp, args.rollout_hours.unwrap_or(0), now)).transpose()?;
+    let rollout = args.spread.rollout(now)?;
+    let barrier = match args.barrier {
+        Some(version) => Barrier::From(version),
+        None if args.no_barrier => Barrier::None,
+        None => Barrier::AsBefore,
+    };
+    let unlock = args.keys.unlock()?;
     let delta = match args.delta {
         Some(args::DeltaHow::Fast) => DeltaWish::Fast,
         Some(args::DeltaHow::Best) => DeltaWish::Best,
@@ -89,6 +94,8 @@ fn order(args: args::Publish) -> Result<Order, Failure> {
         policies.into_iter().flat_map(|(globs, policy)| globs.into_iter().map(move |g| (g, policy)));
     Ok(Order {
         rollout,
+        barrier,
+        unlock,
         policies: policies.collect(),
         app: args.app,
         channel: args.channel,
@@ -101,7 +108,7 @@ fn order(args: args::Publish) -> Result<Order, Failure> {
         confirm_health: args.confirm_health,
         health_seconds: args.health_seconds,
         exclude: args.exclude,
-        keys: args.keys,
+        keys: args.keys.keys,
         effort: if args.fast { Effort::Fast } else { Effort::Small },
         whole: args.whole,
         deltas: args.deltas,
@@ -113,19 +120,6 @@ fn order(args: args::Publish) -> Result<Order, Failure> {
         lifetimes: Lifetimes::of_days(args.days),
         ..Order::new(args.folder, args.to, args.version)
     })
-}
-
-/// A rollout with a salt of its own, so that it is not always the same installs that go first.
-fn rollout(start_bp: u32, hours: u32, now: Stamp) -> Result<Rollout, Failure> {
-    let mut salt = [0; 8];
-    getrandom::fill(&mut salt).map_err(|why| Failure {
-        code: ErrorCode::Internal,
-        message: format!("the system gives no random numbers: {why}"),
-        hint: None,
-    })?;
-    let salt = format!("{:016x}", u64::from_be_bytes(salt));
-    let duration_minutes = u64::from(hours) * 60;
-    Ok(Rollout { salt, start: now.unix(), start_bp, duration_minutes, halted: false })
 }
 
 fn list(changes: &Changes) {
@@ -207,8 +201,8 @@ pub(super) fn verify(args: &args::Verify) -> Outcome {
 
 pub(super) fn renew(args: &args::Renew) -> Outcome {
     let now = Stamp::now();
-    let lifetimes = Lifetimes::of_days(args.days);
-    publish::renew(&args.repo, args.keys.as_deref(), now, lifetimes).map_err(fail)?;
+    let lifetimes = args.days.lifetimes();
+    publish::renew(&args.keys.signing(args.repo.place())?, now, lifetimes).map_err(fail)?;
     say(&format!("Renewed: the timestamp is valid until {}.", now.after(lifetimes.timestamp)));
     Ok(0)
 }

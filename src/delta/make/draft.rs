@@ -14,6 +14,8 @@ pub(super) struct Draft {
     zeros: u64,
     run: u64,
     held: u64,
+    /// References predicted right since the last wrong one.
+    pub(super) right: u64,
 }
 
 impl Draft {

@@ -3,6 +3,7 @@
 //! The same files and options always give the same delta, on every machine and with any number of threads.
 
 mod align;
+mod code;
 mod draft;
 mod pack;
 mod plan;

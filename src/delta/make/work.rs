@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::align::{Stretch, Suffixes, align};
 use super::draft::Draft;
 use super::plan::{Job, Plan};
-use super::{Bytes, MakeError, MakeOptions, MakeProgress, NewFile, OldFile, pack};
+use super::{Bytes, MakeError, MakeOptions, MakeProgress, NewFile, OldFile, code, pack};
 use crate::delta::streams::{Kind, MAX_AGAINST_OLD};
 
 /// A unit as it was made.
@@ -98,6 +98,12 @@ pub(super) fn run(
     Ok(groups)
 }
 
+/// Old and new file of a job, if both are programs whose code can be predicted.
+fn programs<'a>(job: &Job, from: &'a [u8], to: &'a [u8]) -> Option<(code::Program<'a>, code::Program<'a>)> {
+    let ([_], [_]) = (job.bases.as_slice(), job.news.as_slice()) else { return None };
+    code::Program::read(from).zip(code::Program::read(to))
+}
+
 fn group(
     old: &[OldFile<'_>],
     new: &[NewFile<'_>],
@@ -110,14 +116,26 @@ fn group(
             return Ok(Vec::new());
         }
         let (from, to) = (join(old, &job.bases)?, join(new, &job.news)?);
-        Ok(align(&Suffixes::new(from.bytes())?, to.bytes(), inner))
+        let (from, to) = (from.bytes(), to.bytes());
+        if let Some((left, right)) = programs(job, from, to) {
+            return code::align_programs((&left, from), (&right, to), options, inner);
+        }
+        Ok(align(&Suffixes::new(from)?, to, inner))
     });
     let mut draft = Draft::default();
     let mut units = Vec::new();
     for (job, stretches) in jobs.iter().zip(aligned) {
         let (from, to) = (join(old, &job.bases)?, join(new, &job.news)?);
-        draft.plain(from.bytes(), to.bytes(), &stretches?);
-        units.push(MadeUnit { code: false, bases: job.bases.clone(), news: job.news.clone() });
+        let (from, to, stretches) = (from.bytes(), to.bytes(), stretches?);
+        let code = programs(job, from, to).zip(code::map(&stretches, from.len()));
+        let predicted = code.is_some();
+        match code {
+            Some(((left, right), map)) => {
+                code::write(&mut draft, (&left, from), (&right, to), &stretches, &map);
+            }
+            None => draft.plain(from, to, &stretches),
+        }
+        units.push(MadeUnit { code: predicted, bases: job.bases.clone(), news: job.news.clone() });
     }
     let streams = draft.finish();
     let [job] = jobs else {

@@ -87,7 +87,7 @@ impl Known {
     }
 
     /// The index with this digest, if it and its pack are there and whole.
-    pub(super) fn index(
+    pub(in crate::publish) fn index(
         &mut self,
         repository: &Repository,
         digest: &Digest,

@@ -99,4 +99,3 @@ impl<'a> BlockReader<'a> {
         Ok(open_block(&frame, block.raw as usize).map_err(|error| error.to_string()))
     }
 }
-

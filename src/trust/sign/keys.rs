@@ -8,7 +8,7 @@ use std::path::Path;
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use serde::{Deserialize, Serialize};
 
-use super::SignError;
+use super::{RepoState, SignError, Unlock};
 use crate::fsx;
 use crate::trust::PublicKey;
 use crate::trust::key::{hex, unhex};
@@ -196,6 +196,14 @@ impl Keys {
         let release = load_as(KeyRole::Release, &dir.join(Self::RELEASE))?;
         let online = load_as(KeyRole::Online, &dir.join(Self::ONLINE))?;
         Ok(Self { root, release, online })
+    }
+
+    /// Opens the keys of a repository; `state` is what the repository says of them, if there is one yet.
+    ///
+    /// # Errors
+    /// Names the file that is missing, damaged or of another role.
+    pub fn open(dir: &Path, _state: Option<&RepoState>, _unlock: &Unlock) -> Result<Self, SignError> {
+        Self::load(dir)
     }
 }
 

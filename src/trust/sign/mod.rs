@@ -10,6 +10,7 @@ mod rotate;
 mod state;
 #[cfg(test)]
 mod tests;
+mod unlock;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -17,9 +18,10 @@ use std::time::Duration;
 use serde::Serialize;
 
 pub use keys::{KeyPair, KeyRole, Keys};
-pub use release::{add_release, amend_release, set_mirrors};
+pub use release::{Batch, add_release, amend_release, set_mirrors};
 pub use rotate::{RootChange, first, first_with_threshold, rotate};
 pub use state::{Expiries, Reader, RepoState};
+pub use unlock::{Ask, Passphrase, Unlock};
 
 use super::metadata::{Head, MetaFile, Role, Root, Signature, Snapshot, Targets, Timestamp, TimestampMeta};
 use super::{TrustError, Versions, canonical, metadata};
@@ -127,6 +129,9 @@ pub enum SignError {
     /// There is no such release.
     #[error("there is no release {0}")]
     NoRelease(String),
+    /// The newest release of its kind can't be taken off the list.
+    #[error("the release {0} is the newest of its channel and platform")]
+    Newest(String),
     /// A manifest is not one that a client would take.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
@@ -152,7 +157,7 @@ impl Fault for SignError {
                 ErrorCode::Key
             }
             Self::Random(_) => ErrorCode::Internal,
-            Self::NotNewer { .. } | Self::NoRelease(_) => ErrorCode::Usage,
+            Self::NotNewer { .. } | Self::NoRelease(_) | Self::Newest(_) => ErrorCode::Usage,
             Self::Manifest(_) | Self::Differs { .. } | Self::Float(_) => ErrorCode::Malformed,
         }
     }

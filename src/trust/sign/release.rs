@@ -2,7 +2,7 @@
 
 use super::{Keys, Lifetimes, RepoState, SignError, SignedFile, follow_up};
 use crate::release::{Channel, Digest, Manifest, Platform, ReleaseNumber, Stamp, Summary, target_path};
-use crate::trust::metadata::TargetFile;
+use crate::trust::metadata::{TargetFile, Targets};
 
 /// A release to add.
 struct New<'a> {
@@ -11,6 +11,109 @@ struct New<'a> {
     platform: &'a Platform,
     manifest: &'a [u8],
     summary: &'a Summary,
+}
+
+/// Several changes of the list of releases that are signed together: readers see all of them or none.
+#[derive(Debug)]
+pub struct Batch<'a> {
+    state: &'a RepoState,
+    targets: Targets,
+    files: Vec<SignedFile>,
+}
+
+impl<'a> Batch<'a> {
+    /// No change yet.
+    #[must_use]
+    pub fn new(state: &'a RepoState) -> Self {
+        Self { state, targets: state.targets.clone(), files: Vec::new() }
+    }
+
+    /// One more release, with its manifest.
+    ///
+    /// # Errors
+    /// If its number is not above all of its channel and platform, or if a client would refuse the manifest or find
+    /// it different from the summary.
+    pub fn add(
+        &mut self,
+        channel: &Channel,
+        platform: &Platform,
+        manifest: &[u8],
+        summary: &Summary,
+    ) -> Result<(), SignError> {
+        let path = target_path(channel, platform, summary.number);
+        let newest = self.state.newest(channel, platform);
+        if summary.number <= newest || self.targets.targets.contains_key(&path) {
+            return Err(SignError::NotNewer { path, newest: newest.0 });
+        }
+        let new = New { path, channel, platform, manifest, summary };
+        new.check()?;
+        let digest = Digest::of(manifest);
+        let target = TargetFile {
+            length: manifest.len() as u64,
+            hashes: [("sha256".to_owned(), digest.hex())].into(),
+            custom: Some(custom(summary)?),
+        };
+        self.targets.targets.insert(new.path, target);
+        let path = format!("targets/{channel}/{platform}/{digest}.{}.json", summary.number.0);
+        self.files.push((path, manifest.to_vec()));
+        Ok(())
+    }
+
+    /// What is said of a release: withdrawn, rolled out further, urgent. Its manifest, number and version stay as
+    /// they are.
+    ///
+    /// # Errors
+    /// If there is no such release, or the change touches number or version.
+    pub fn amend(
+        &mut self,
+        channel: &Channel,
+        platform: &Platform,
+        number: ReleaseNumber,
+        change: impl FnOnce(&mut Summary),
+    ) -> Result<(), SignError> {
+        let path = target_path(channel, platform, number);
+        let Some(found) = self.state.releases().iter().find(|release| release.path == path) else {
+            return Err(SignError::NoRelease(path));
+        };
+        let mut summary = found.summary.clone();
+        change(&mut summary);
+        if (summary.number, &summary.version) != (number, &found.summary.version) {
+            return Err(SignError::Differs { path, field: "number or version" });
+        }
+        if let Some(target) = self.targets.targets.get_mut(&path) {
+            target.custom = Some(custom(&summary)?);
+        }
+        Ok(())
+    }
+
+    /// A release is listed no more.
+    ///
+    /// # Errors
+    /// If it is the newest of its channel and platform: a number is never given twice.
+    pub fn remove(
+        &mut self,
+        channel: &Channel,
+        platform: &Platform,
+        number: ReleaseNumber,
+    ) -> Result<(), SignError> {
+        let path = target_path(channel, platform, number);
+        if number >= self.state.newest(channel, platform) {
+            return Err(SignError::Newest(path));
+        }
+        self.targets.targets.remove(&path);
+        Ok(())
+    }
+
+    /// The files to write: new manifests, then the metadata that leads to them.
+    ///
+    /// # Errors
+    /// If the keys are not those of the repository.
+    pub fn sign(self, keys: &Keys, now: Stamp, lifetimes: Lifetimes) -> Result<Vec<SignedFile>, SignError> {
+        let mut files = self.files;
+        let versions = self.state.versions();
+        files.extend(follow_up(&self.state.root, self.targets, versions, keys, now, lifetimes)?);
+        Ok(files)
+    }
 }
 
 /// Signs one more release: its manifest, then the metadata that leads to it.
@@ -29,25 +132,9 @@ pub fn add_release(
     manifest: &[u8],
     summary: &Summary,
 ) -> Result<Vec<SignedFile>, SignError> {
-    let path = target_path(channel, platform, summary.number);
-    let newest = state.newest(channel, platform);
-    if summary.number <= newest {
-        return Err(SignError::NotNewer { path, newest: newest.0 });
-    }
-    let new = New { path, channel, platform, manifest, summary };
-    new.check()?;
-    let digest = Digest::of(manifest);
-    let target = TargetFile {
-        length: manifest.len() as u64,
-        hashes: [("sha256".to_owned(), digest.hex())].into(),
-        custom: Some(custom(summary)?),
-    };
-    let mut targets = state.targets.clone();
-    targets.targets.insert(new.path, target);
-    let path = format!("targets/{channel}/{platform}/{digest}.{}.json", summary.number.0);
-    let mut files = vec![(path, manifest.to_vec())];
-    files.extend(follow_up(&state.root, targets, state.versions(), keys, now, lifetimes)?);
-    Ok(files)
+    let mut batch = Batch::new(state);
+    batch.add(channel, platform, manifest, summary)?;
+    batch.sign(keys, now, lifetimes)
 }
 
 /// Signs a change to what is said of a release: withdrawn, rolled out further, urgent. Its manifest, number and
@@ -67,19 +154,9 @@ pub fn amend_release(
     number: ReleaseNumber,
     change: impl FnOnce(&mut Summary),
 ) -> Result<Vec<SignedFile>, SignError> {
-    let path = target_path(channel, platform, number);
-    let found = state.releases().iter().find(|release| release.path == path);
-    let Some(found) = found else { return Err(SignError::NoRelease(path)) };
-    let mut summary = found.summary.clone();
-    change(&mut summary);
-    if (summary.number, &summary.version) != (number, &found.summary.version) {
-        return Err(SignError::Differs { path, field: "number or version" });
-    }
-    let mut targets = state.targets.clone();
-    if let Some(target) = targets.targets.get_mut(&path) {
-        target.custom = Some(custom(&summary)?);
-    }
-    follow_up(&state.root, targets, state.versions(), keys, now, lifetimes)
+    let mut batch = Batch::new(state);
+    batch.amend(channel, platform, number, change)?;
+    batch.sign(keys, now, lifetimes)
 }
 
 /// Signs another list of further places of the repository.

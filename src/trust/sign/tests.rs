@@ -32,6 +32,8 @@ fn release(number: u64) -> (Vec<u8>, Summary) {
         version: format!("{number}.0").parse().unwrap(),
         urgency: Urgency::Optional,
         minimum: ReleaseNumber::NONE,
+        barrier: ReleaseNumber::NONE,
+        returns_to: ReleaseNumber::NONE,
         published: now(),
         withdrawn: false,
         download_bytes: 0,

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use eframe::egui::{Color32, IconData, Pos2, Rect, Shape, Theme, Vec2, epaint};
-use updraft::gui::{Before, Texts};
+use updraft::gui::{Before, Keep, Kept, Preferences, Texts};
 use updraft::report::{ErrorCode, Step};
 
 use super::bench::{Bench, Look, STATES, failure, release, script};
@@ -228,6 +228,52 @@ fn the_way_back_fits_in_every_language() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A99, A102: the settings, and what they say once something was chosen, fit in every language, light and dark.
+#[test]
+fn the_settings_fit_in_every_language() {
+    use egui_kittest::kittest::Queryable as _;
+    let mut wrong = Vec::new();
+    for (lang, (theme, scale)) in
+        Texts::languages().flat_map(|lang| looks().into_iter().map(move |look| (lang, look)))
+    {
+        for (kept, limit) in [(Kept::Saved, None), (Kept::ThisRun, Some(1_000_000))] {
+            let look = Look { lang, theme, size: SMALLEST, scale };
+            let now = Preferences { language: Some(lang.to_owned()), limit, ..Preferences::default() };
+            let keep = Keep::new(move |_, _| kept);
+            let mut bench = Bench::told(&look, |setup| setup.preferences = Some((now, keep)));
+            bench.play("progress");
+            bench.harness.set_size(SMALLEST.into());
+            bench.pass(600);
+            let texts = Texts::new(Some(lang));
+            bench.click(&texts.get("settings-title"));
+            bench.pass(600);
+            let name = format!("settings-{lang}-{theme:?}-{scale}x").to_lowercase();
+            wrong.extend(faults(&bench).into_iter().map(|fault| format!("{name}: {fault}")));
+            Picture::of(&bench).keep(&name);
+            let label = texts.get("settings-limit");
+            let list = bench.harness.get_by_role_and_label(eframe::egui::accesskit::Role::ComboBox, &label);
+            list.click_accesskit();
+            bench.paint();
+            wrong.extend(texts_cut(&bench).into_iter().map(|fault| format!("{name}, its list: {fault}")));
+            let choice = if limit.is_none() { "1".to_owned() } else { texts.get("settings-limit-none") };
+            let lines = bench.harness.query_all_by_label_contains(&choice);
+            lines.last().expect("a line of the list").click();
+            bench.paint();
+            bench.pass(600);
+            wrong.extend(faults(&bench).into_iter().map(|fault| format!("{name}, chosen: {fault}")));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What is cut at a side, where a list lies over the page.
+fn texts_cut(bench: &Bench) -> Vec<String> {
+    let window = bench.harness.ctx.content_rect();
+    let cut =
+        |text: &Painted| text.ink.left() < window.left() - 1.0 || text.ink.right() > window.right() + 1.0;
+    texts(bench).into_iter().filter(cut).map(|text| format!("cut at the side: {}", text.words)).collect()
 }
 
 /// A99: every character of every text is in the embedded fonts.

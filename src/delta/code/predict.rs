@@ -1,0 +1,260 @@
+//! Predicts new bytes from old ones: references are made to point where their targets have gone.
+
+use super::super::wire::Short;
+use super::image::{Image, Layout};
+use super::map::Map;
+use super::refs::{IN_FILE, Kind, Refs};
+
+/// Most targets that are remembered.
+const MOST_LEARNED: usize = 1 << 19;
+
+/// What is said about the prediction of a reference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::delta) enum Answer {
+    /// It is right.
+    Right,
+    /// It points here instead.
+    Points(u64),
+    /// There is no reference: the old bytes are the prediction.
+    None,
+}
+
+/// Who knows the new bytes: the delta when it is applied, the new file when it is made.
+pub(in crate::delta) trait Teller {
+    /// What the reference at `new`, predicted to point to `target`, really says.
+    fn reference(&mut self, seen: &Seen<'_>, target: u64) -> Result<Answer, Short>;
+    /// Makes predicted bytes that begin at `new` right.
+    fn bytes(&mut self, new: usize, predicted: &mut [u8]) -> Result<(), Short>;
+}
+
+/// A reference on its way to the new file.
+pub(in crate::delta) struct Seen<'p> {
+    pub(in crate::delta) kind: Kind,
+    /// Its place in the new file.
+    pub(in crate::delta) new: usize,
+    /// The address of its place in the new file.
+    here: u64,
+    /// What relative ones are relative to.
+    origin: u64,
+    layout: &'p Layout,
+}
+
+impl Seen<'_> {
+    /// The bytes that say `target` here.
+    #[inline]
+    fn value(&self, target: u64) -> u64 {
+        let after = |bytes: u64| target.wrapping_sub(self.here.wrapping_add(bytes));
+        match self.kind {
+            Kind::Near => after(4),
+            Kind::Near1 => after(5),
+            Kind::Near2 => after(6),
+            Kind::Near4 => after(8),
+            Kind::Here => after(0),
+            Kind::Pointer => target.wrapping_add(self.layout.base),
+            Kind::Short | Kind::Relative | Kind::End => target,
+            Kind::FrameTable | Kind::Table | Kind::Length => target.wrapping_sub(self.origin),
+            Kind::Back => self.here.wrapping_sub(target),
+            Kind::Name => (target & !IN_FILE).wrapping_sub(self.layout.names[0]),
+            Kind::DynamicName => (target & !IN_FILE).wrapping_sub(self.layout.names[1]),
+        }
+    }
+
+    /// Whether these bytes say `target` here.
+    #[cfg(feature = "vendor")]
+    pub(in crate::delta) fn says(&self, target: u64, bytes: &[u8]) -> bool {
+        self.value(target).to_le_bytes()[..bytes.len()] == *bytes
+    }
+
+    /// What the bytes here point to, the other way round.
+    #[cfg(feature = "vendor")]
+    pub(in crate::delta) fn points(&self, bytes: &[u8]) -> u64 {
+        let mut word = [0; 8];
+        word[..bytes.len()].copy_from_slice(bytes);
+        let value = u64::from_le_bytes(word);
+        let near = i64::from((value as u32).cast_signed()).cast_unsigned();
+        match self.kind {
+            Kind::Pointer => value.wrapping_sub(self.layout.base),
+            Kind::Short | Kind::Relative | Kind::End => value,
+            Kind::Back => self.here.wrapping_sub(value),
+            Kind::Name => IN_FILE | value.wrapping_add(self.layout.names[0]),
+            Kind::DynamicName => IN_FILE | value.wrapping_add(self.layout.names[1]),
+            Kind::Length => self.origin.wrapping_add(value),
+            Kind::FrameTable | Kind::Table => self.origin.wrapping_add(near),
+            Kind::Near => self.here.wrapping_add(4).wrapping_add(near),
+            Kind::Near1 => self.here.wrapping_add(5).wrapping_add(near),
+            Kind::Near2 => self.here.wrapping_add(6).wrapping_add(near),
+            Kind::Near4 => self.here.wrapping_add(8).wrapping_add(near),
+            Kind::Here => self.here.wrapping_add(near),
+        }
+    }
+}
+
+/// Predicts one file from another.
+pub(in crate::delta) struct Predictor<'a> {
+    image: &'a Image<'a>,
+    refs: &'a Refs,
+    new: &'a Layout,
+    map: &'a Map,
+    learned: Learned,
+}
+
+impl<'a> Predictor<'a> {
+    pub(in crate::delta) fn new(image: &'a Image<'a>, refs: &'a Refs, new: &'a Layout, map: &'a Map) -> Self {
+        Self { image, refs, new, map, learned: Learned::default() }
+    }
+
+    /// Where a target has gone, by what was learned and by the map; and whether the map is sure of it.
+    #[inline]
+    fn follow(&self, target: u64) -> Option<(u64, bool)> {
+        match self.learned.get(target) {
+            Some(learned) => Some((learned, false)),
+            None => self.guess(target),
+        }
+    }
+
+    /// Where a target has gone, by the map alone.
+    pub(in crate::delta) fn guess(&self, target: u64) -> Option<(u64, bool)> {
+        if target & IN_FILE != 0 {
+            let (new, sure) = self.map.get((target & !IN_FILE) as usize)?;
+            return Some((IN_FILE | new as u64, sure));
+        }
+        if let Some(old) = self.image.layout.offset(target) {
+            let (new, sure) = self.map.get(old as usize)?;
+            return Some((self.new.address(new as u64)?, sure));
+        }
+        let blanks = &self.image.layout.blanks;
+        let from = blanks.iter().find(|blank| target.wrapping_sub(blank.address) <= blank.length)?;
+        let to = self.new.blanks.iter().find(|blank| blank.name == from.name)?;
+        Some((to.address.wrapping_add(target - from.address), true))
+    }
+
+    /// Where the end of something has gone: after the place where its last byte went.
+    fn follow_end(&self, end: u64) -> Option<(u64, bool)> {
+        let (last, sure) = self.guess(end.wrapping_sub(1))?;
+        Some((last.wrapping_add(1), sure))
+    }
+
+    fn origin(&self, place: usize, kind: Kind) -> Option<u64> {
+        let old = match kind {
+            Kind::FrameTable => self.refs.frame_table,
+            Kind::Table => self.image.layout.address(self.refs.table(place)? as u64)?,
+            Kind::Length => self.refs.target(self.image, place.checked_sub(4)?, Kind::Here)?,
+            _ => return Some(0),
+        };
+        self.follow(old).map(|origin| origin.0)
+    }
+
+    /// Makes the next bytes of a stretch, from `old` on, at `new`: at most as many as `out` holds and `left` are
+    /// left in the stretch. Returns how many.
+    pub(in crate::delta) fn make(
+        &mut self,
+        (old, new, left): (usize, usize, usize),
+        out: &mut [u8],
+        teller: &mut impl Teller,
+    ) -> Result<usize, Short> {
+        let mut count = left.min(out.len());
+        let first = self.refs.from(old);
+        let mut next = first;
+        while let Some((place, kind)) = self.refs.get(next).filter(|found| found.0 < old + count) {
+            if place + kind.width() > old + count {
+                // Cut before a reference, unless the stretch itself cuts it.
+                if count < left && place > old {
+                    count = place - old;
+                }
+                break;
+            }
+            next += 1;
+        }
+        let out = &mut out[..count];
+        out.copy_from_slice(&self.image.data[old..old + count]);
+        let mut done = 0;
+        for index in first..next {
+            let Some((place, kind)) = self.refs.get(index) else { break };
+            let (at, width) = (place - old, kind.width());
+            let Some((target, seen, sure, label)) = self.predict(place, kind, new + at) else { continue };
+            let answer = teller.reference(&seen, target)?;
+            let target = match answer {
+                Answer::Right => target,
+                Answer::Points(other) => {
+                    if let Some(label) = label {
+                        self.learned.put(label, other, sure);
+                    }
+                    other
+                }
+                Answer::None => continue,
+            };
+            let value = seen.value(target).to_le_bytes();
+            teller.bytes(new + done, &mut out[done..at])?;
+            out[at..at + width].copy_from_slice(&value[..width]);
+            done = at + width;
+        }
+        teller.bytes(new + done, &mut out[done..])?;
+        Ok(count)
+    }
+
+    #[inline]
+    fn predict(&self, place: usize, kind: Kind, new: usize) -> Option<(u64, Seen<'a>, bool, Option<u64>)> {
+        let old_target = self.refs.target(self.image, place, kind)?;
+        let here = match kind {
+            Kind::Pointer | Kind::Short | Kind::Relative | Kind::End | Kind::Name | Kind::DynamicName => 0,
+            _ => self.new.address(new as u64)?,
+        };
+        let origin = self.origin(place, kind)?;
+        let (target, sure) =
+            if kind.is_label() { self.follow(old_target)? } else { self.follow_end(old_target)? };
+        let label = kind.is_label().then_some(old_target);
+        Some((target, Seen { kind, new, here, origin, layout: self.new }, sure, label))
+    }
+}
+
+/// Targets that turned out to have gone elsewhere than the map says.
+#[derive(Debug, Default)]
+struct Learned {
+    /// Target and where it went; a power of two of them, open addressing.
+    slots: Vec<(u64, u64)>,
+    count: usize,
+}
+
+const EMPTY: u64 = u64::MAX;
+
+impl Learned {
+    #[inline]
+    fn slot(&self, target: u64) -> usize {
+        let mask = self.slots.len() - 1;
+        let mut at = (target.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize & mask;
+        while self.slots[at].0 != target && self.slots[at].0 != EMPTY {
+            at = (at + 1) & mask;
+        }
+        at
+    }
+
+    #[inline]
+    fn get(&self, target: u64) -> Option<u64> {
+        if self.slots.is_empty() {
+            return None;
+        }
+        let (key, value) = self.slots[self.slot(target)];
+        (key == target && key != EMPTY).then_some(value)
+    }
+
+    fn put(&mut self, target: u64, value: u64, _sure: bool) {
+        if target == EMPTY {
+            return;
+        }
+        if (self.count + 1) * 2 > self.slots.len() {
+            if self.count >= MOST_LEARNED {
+                return;
+            }
+            let larger = vec![(EMPTY, 0); (self.slots.len() * 2).max(1024)];
+            for (key, value) in std::mem::replace(&mut self.slots, larger) {
+                if key != EMPTY {
+                    let at = self.slot(key);
+                    self.slots[at] = (key, value);
+                }
+            }
+        }
+        let at = self.slot(target);
+        self.count += usize::from(self.slots[at].0 == EMPTY);
+        self.slots[at] = (target, value);
+    }
+}

@@ -1,0 +1,267 @@
+//! Instructions of x86-64, as far as their lengths and the places of their addresses need it (Intel SDM volume 2,
+//! chapter 2 and appendix A).
+
+/// Operands that follow an opcode.
+const NONE: u8 = 0;
+const BYTE: u8 = 1;
+const WORD: u8 = 2;
+/// Four bytes, two with the operand-size prefix.
+const LONG: u8 = 3;
+/// Eight bytes of address.
+const OFFSET: u8 = 4;
+/// A relative address of four bytes.
+const BRANCH: u8 = 5;
+/// Two bytes and one.
+const ENTER: u8 = 6;
+/// Added when a ModRM byte follows the opcode.
+const MODRM: u8 = 16;
+const BAD: u8 = 255;
+
+const ONE: [u8; 256] = one_byte();
+const TWO: [u8; 256] = two_byte();
+
+const fn one_byte() -> [u8; 256] {
+    let mut table = [NONE; 256];
+    let mut op = 0;
+    while op < 256 {
+        table[op] = match op {
+            0x00..=0x3f => match op & 7 {
+                0..=3 => MODRM,
+                4 => BYTE,
+                5 => LONG,
+                _ => BAD,
+            },
+            0x60..=0x62 | 0x82 | 0x9a | 0xce | 0xd4..=0xd6 | 0xea => BAD,
+            0x63 | 0x84..=0x8f | 0xd0..=0xd3 | 0xd8..=0xdf | 0xf6 | 0xf7 | 0xfe | 0xff => MODRM,
+            0x68 | 0xa9 | 0xb8..=0xbf => LONG,
+            0x69 | 0x81 | 0xc7 => MODRM + LONG,
+            0x6b | 0x80 | 0x83 | 0xc0 | 0xc1 | 0xc6 => MODRM + BYTE,
+            0x6a | 0x70..=0x7f | 0xa8 | 0xb0..=0xb7 | 0xcd | 0xe0..=0xe7 | 0xeb => BYTE,
+            0xa0..=0xa3 => OFFSET,
+            0xc2 | 0xca => WORD,
+            0xc8 => ENTER,
+            0xe8 | 0xe9 => BRANCH,
+            _ => NONE,
+        };
+        op += 1;
+    }
+    table
+}
+
+const fn two_byte() -> [u8; 256] {
+    let mut table = [MODRM; 256];
+    let mut op = 0;
+    while op < 256 {
+        table[op] = match op {
+            0x05..=0x09 | 0x0b | 0x0e | 0x30..=0x37 | 0x77 | 0xa0..=0xa2 | 0xa8..=0xaa | 0xc8..=0xcf => NONE,
+            0x04 | 0x0a | 0x0c | 0x24..=0x27 | 0x39 | 0x3b..=0x3f => BAD,
+            0x70..=0x73 | 0xa4 | 0xac | 0xba | 0xc2 | 0xc4..=0xc6 => MODRM + BYTE,
+            0x80..=0x8f => BRANCH,
+            _ => MODRM,
+        };
+        op += 1;
+    }
+    table
+}
+
+/// An address in an instruction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Field {
+    /// Four bytes at this place of the instruction, relative to its end: the target of a branch.
+    Branch(u8),
+    /// The same, of an operand in memory.
+    Memory(u8),
+    /// Four bytes at this place that are added to registers.
+    Displacement(u8),
+    /// Four bytes at this place that are a value.
+    Value(u8),
+}
+
+/// An instruction: its length, and the fields that may hold addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Instruction {
+    pub(super) length: u8,
+    pub(super) fields: [Option<Field>; 2],
+}
+
+/// Reads the instruction at the beginning of `code`; nothing if there is none.
+#[inline]
+pub(super) fn instruction(code: &[u8]) -> Option<Instruction> {
+    let (mut at, mut narrow, mut wide) = (0, false, false);
+    let mut byte = *code.first()?;
+    while matches!(byte, 0x66 | 0xf2 | 0xf3 | 0x2e | 0x36 | 0x3e | 0x26 | 0x64 | 0x65 | 0x67 | 0xf0) {
+        narrow |= byte == 0x66;
+        at += 1;
+        if at > 13 {
+            return None;
+        }
+        byte = *code.get(at)?;
+    }
+    if byte & 0xf0 == 0x40 {
+        wide = byte & 8 != 0;
+        at += 1;
+        byte = *code.get(at)?;
+    }
+    at += 1;
+    let (kind, group) = match byte {
+        0x0f => {
+            let second = *code.get(at)?;
+            at += 1;
+            match second {
+                0x38 => (MODRM, at),
+                0x3a => (MODRM + BYTE, at),
+                _ => (TWO[usize::from(second)], 0),
+            }
+        }
+        0xc5 => {
+            at += 2;
+            (vex(1, *code.get(at - 1)?), 0)
+        }
+        0xc4 => {
+            let map = *code.get(at)? & 31;
+            at += 3;
+            (vex(map, *code.get(at - 1)?), 0)
+        }
+        0x62 => {
+            let map = *code.get(at)? & 7;
+            at += 4;
+            (vex(map, *code.get(at - 1)?), 0)
+        }
+        _ => (ONE[usize::from(byte)], 0),
+    };
+    // The third opcode byte of the two maps that have one.
+    at += usize::from(group > 0);
+    if kind == BAD {
+        return None;
+    }
+    let mut fields = [None; 2];
+    let mut operand = kind & 15;
+    if kind & MODRM != 0 {
+        let modrm = *code.get(at)?;
+        at = memory(code, at, modrm, &mut fields[0])?;
+        // Of these groups only the first two members have a value.
+        if modrm & 0x38 < 0x10 && group == 0 {
+            operand = match byte {
+                0xf6 => BYTE,
+                0xf7 => LONG,
+                _ => operand,
+            };
+        }
+    }
+    let size = match operand {
+        BYTE => 1,
+        WORD => 2,
+        LONG if narrow => 2,
+        LONG if wide && byte & 0xf8 == 0xb8 => 8,
+        LONG => {
+            fields[1] = Some(Field::Value(at as u8));
+            4
+        }
+        OFFSET => 8,
+        BRANCH => {
+            fields[1] = Some(Field::Branch(at as u8));
+            4
+        }
+        ENTER => 3,
+        _ => 0,
+    };
+    at += size;
+    (at <= code.len()).then_some(Instruction { length: at as u8, fields })
+}
+
+/// Instructions with a VEX or EVEX prefix: all have ModRM but one.
+fn vex(map: u8, opcode: u8) -> u8 {
+    match (map, opcode) {
+        (1, 0x77) => NONE,
+        (1, 0x70..=0x73 | 0xc2 | 0xc4..=0xc6) | (3, _) => MODRM + BYTE,
+        (1 | 2 | 5 | 6, _) => MODRM,
+        _ => BAD,
+    }
+}
+
+/// Passes ModRM, SIB and displacement.
+#[inline]
+fn memory(code: &[u8], mut at: usize, modrm: u8, field: &mut Option<Field>) -> Option<usize> {
+    let (mode, register) = (modrm >> 6, modrm & 7);
+    at += 1;
+    if mode == 3 {
+        return Some(at);
+    }
+    let mut base = register;
+    if register == 4 {
+        base = *code.get(at)? & 7;
+        at += 1;
+    }
+    let size = match mode {
+        0 if register == 5 => {
+            *field = Some(Field::Memory(at as u8));
+            4
+        }
+        0 if base == 5 && register == 4 => {
+            *field = Some(Field::Displacement(at as u8));
+            4
+        }
+        1 => 1,
+        2 => {
+            *field = Some(Field::Displacement(at as u8));
+            4
+        }
+        _ => 0,
+    };
+    Some(at + size)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn length(code: &[u8]) -> Option<u8> {
+        let padded = [code, &[0x90; 16]].concat();
+        instruction(&padded).map(|found| found.length)
+    }
+
+    #[test]
+    fn lengths_are_those_of_the_manual() {
+        let cases: &[&[u8]] = &[
+            &[0x90],
+            &[0xc3],
+            &[0x48, 0x89, 0xe5],
+            &[0xe8, 1, 2, 3, 4],
+            &[0x0f, 0x84, 1, 2, 3, 4],
+            &[0x48, 0x8b, 0x05, 1, 2, 3, 4],
+            &[0xc7, 0x05, 1, 2, 3, 4, 5, 6, 7, 8],
+            &[0x66, 0xc7, 0x05, 1, 2, 3, 4, 5, 6],
+            &[0x83, 0x3d, 1, 2, 3, 4, 5],
+            &[0xf6, 0x05, 1, 2, 3, 4, 5],
+            &[0xf7, 0x15, 1, 2, 3, 4],
+            &[0x48, 0xb8, 1, 2, 3, 4, 5, 6, 7, 8],
+            &[0x8b, 0x44, 0x24, 8],
+            &[0x8b, 0x84, 0x24, 1, 2, 3, 4],
+            &[0x8b, 0x04, 0x25, 1, 2, 3, 4],
+            &[0x66, 0x0f, 0x38, 0x00, 0xc1],
+            &[0x66, 0x0f, 0x3a, 0x0f, 0xc1, 8],
+            &[0xc5, 0xf8, 0x77],
+            &[0xc5, 0xf9, 0x6f, 0x05, 1, 2, 3, 4],
+            &[0xc4, 0xe3, 0x79, 0x0f, 0xc1, 8],
+            &[0x62, 0xf1, 0x7c, 0x48, 0x10, 0x05, 1, 2, 3, 4],
+            &[0xf3, 0x0f, 0x1e, 0xfa],
+            &[0xc8, 1, 0, 2],
+        ];
+        for case in cases {
+            assert_eq!(length(case), Some(case.len() as u8), "{case:02x?}");
+        }
+        assert_eq!(length(&[0x06]), None);
+        assert_eq!(instruction(&[0xe8, 1, 2]), None);
+    }
+
+    #[test]
+    fn addresses_are_found() {
+        let fields = |code: &[u8]| instruction(&[code, &[0x90; 16]].concat()).unwrap().fields;
+        assert_eq!(fields(&[0xe8, 1, 2, 3, 4])[1], Some(Field::Branch(1)));
+        assert_eq!(
+            fields(&[0xc7, 0x05, 1, 2, 3, 4, 5, 6, 7, 8]),
+            [Some(Field::Memory(2)), Some(Field::Value(6))]
+        );
+        assert_eq!(fields(&[0x8b, 0x04, 0x85, 1, 2, 3, 4])[0], Some(Field::Displacement(3)));
+    }
+}

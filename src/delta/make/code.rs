@@ -1,0 +1,197 @@
+//! Units whose code is predicted: alignment over references instead of addresses, and what the prediction misses.
+
+use std::collections::HashMap;
+
+use super::MakeError;
+use super::align::{Stretch, Suffixes, align};
+use super::draft::Draft;
+use super::{Effort, MakeOptions};
+use crate::delta::code::{Answer, Image, Kind, Layout, Map, Predictor, Refs, Seen, Span, Teller};
+use crate::delta::ops::MAX_SPANS;
+use crate::delta::streams::Kind as Stream;
+use crate::delta::wire::{Short, put, put_signed};
+
+/// Bytes predicted at once.
+const CHUNK: usize = 64 * 1024;
+
+/// An executable with its references.
+pub(super) struct Program<'a> {
+    image: Image<'a>,
+    refs: Refs,
+}
+
+impl<'a> Program<'a> {
+    pub(super) fn read(bytes: &'a [u8]) -> Option<Self> {
+        let image = Image::read(bytes)?;
+        let refs = Refs::find(&image);
+        Some(Self { image, refs })
+    }
+
+    /// The bytes with every reference replaced by what stands for its target.
+    fn tokens(&self, bytes: &[u8], token: impl Fn(usize, Kind, u64) -> Option<u32>) -> Vec<u8> {
+        let mut out = bytes.to_vec();
+        for (place, kind) in (0..self.refs.len()).filter_map(|index| self.refs.get(index)) {
+            let Some(target) = self.refs.target(&self.image, place, kind) else { continue };
+            let Some(token) = token(place, kind, target) else { continue };
+            out[place..place + 4].copy_from_slice(&token.to_le_bytes());
+            if kind == Kind::Pointer {
+                out[place + 4..place + 8].fill(0);
+            }
+        }
+        out
+    }
+}
+
+/// What stands for a target.
+fn token(target: u64) -> u32 {
+    (target as u32 ^ (target >> 32) as u32).wrapping_mul(0x9e37_79b1).rotate_left(7)
+}
+
+/// What stands for lengths and ends, which follow from other references.
+const MADE_UP: u32 = 0x7777_7777;
+/// What stands for a target of which nobody knows where it went.
+const LOST: u32 = 0xeeee_eeee;
+
+/// Spans of the stretches, as the decoder will see them; nothing if there are more than it takes.
+pub(super) fn map(stretches: &[Stretch], old_length: usize) -> Option<Map> {
+    let span = |stretch: &Stretch| Span {
+        old: stretch.old as u32,
+        new: stretch.new as u32,
+        length: stretch.length as u32,
+    };
+    (stretches.len() as u64 <= MAX_SPANS).then(|| Map::new(stretches.iter().map(span).collect(), old_length))
+}
+
+/// Aligns two programs.
+pub(super) fn align_programs(
+    (old, old_bytes): (&Program<'_>, &[u8]),
+    (new, new_bytes): (&Program<'_>, &[u8]),
+    options: &MakeOptions,
+    threads: usize,
+) -> Result<Vec<Stretch>, MakeError> {
+    // First without addresses in code: what has the same form lies side by side.
+    let mask = |_place: usize, kind: Kind, _target: u64| (kind != Kind::Pointer).then_some(MADE_UP);
+    let mut stretches = {
+        let (from, to) = (old.tokens(old_bytes, mask), new.tokens(new_bytes, mask));
+        align(&Suffixes::new(&from)?, &to, threads)
+    };
+    let to =
+        new.tokens(new_bytes, |_, kind, target| Some(if is_label(kind) { token(target) } else { MADE_UP }));
+    let passes = if options.effort == Effort::Fast { 1 } else { 2 };
+    for _ in 0..passes {
+        let Some(map) = map(&stretches, old_bytes.len()) else { return Ok(stretches) };
+        let gone = votes(old, new, &stretches);
+        let predictor = Predictor::new(&old.image, &old.refs, new.image.layout(), &map);
+        let follow = |_place: usize, kind: Kind, target: u64| {
+            if !is_label(kind) {
+                return Some(MADE_UP);
+            }
+            let went = gone.get(&target).copied().or_else(|| predictor.guess(target).map(|guess| guess.0));
+            Some(went.map_or(LOST, token))
+        };
+        let from = old.tokens(old_bytes, follow);
+        stretches = align(&Suffixes::new(&from)?, &to, threads);
+    }
+    Ok(stretches)
+}
+
+fn is_label(kind: Kind) -> bool {
+    !matches!(kind, Kind::Length | Kind::End)
+}
+
+/// Where most references of the aligned code say that a target has gone.
+fn votes(old: &Program<'_>, new: &Program<'_>, stretches: &[Stretch]) -> HashMap<u64, u64> {
+    let mut pairs: Vec<(u64, u64)> = Vec::new();
+    for stretch in stretches {
+        let (mut at, mut other) = (old.refs.from(stretch.old), new.refs.from(stretch.new));
+        let end = stretch.old + stretch.length;
+        while let (Some(left), Some(right)) = (old.refs.get(at), new.refs.get(other)) {
+            let (from, to) = (left.0 - stretch.old.min(left.0), right.0 - stretch.new.min(right.0));
+            if left.0 + left.1.width() > end {
+                break;
+            }
+            if from == to && left.1 == right.1 && is_label(left.1) {
+                let targets = (
+                    old.refs.target(&old.image, left.0, left.1),
+                    new.refs.target(&new.image, right.0, right.1),
+                );
+                if let (Some(from), Some(to)) = targets {
+                    pairs.push((from, to));
+                }
+            }
+            at += usize::from(from <= to);
+            other += usize::from(to <= from);
+        }
+    }
+    pairs.sort_unstable();
+    let mut gone = HashMap::new();
+    for of_one in pairs.chunk_by(|left, right| left.0 == right.0) {
+        let runs = of_one.chunk_by(|left, right| left == right);
+        let most = runs.max_by_key(|run| run.len()).filter(|run| run.len() > 1);
+        gone.extend(most.map(|run| run[0]));
+    }
+    gone
+}
+
+/// Writes a unit whose code is predicted.
+pub(super) fn write(
+    draft: &mut Draft,
+    (old, old_bytes): (&Program<'_>, &[u8]),
+    (new, new_bytes): (&Program<'_>, &[u8]),
+    stretches: &[Stretch],
+    map: &Map,
+) {
+    new.image.layout().write(draft.stream(Stream::Layout));
+    draft.ops(new_bytes, stretches);
+    let layout: &Layout = new.image.layout();
+    let mut predictor = Predictor::new(&old.image, &old.refs, layout, map);
+    let mut telling = Telling { draft, new_refs: &new.refs, next: 0, new: new_bytes };
+    let mut chunk = vec![0; CHUNK];
+    debug_assert_eq!(old_bytes.len(), old_bytes.len());
+    for stretch in stretches {
+        let mut done = 0;
+        while done < stretch.length {
+            let span = (stretch.old + done, stretch.new + done, stretch.length - done);
+            // The new file can't be wrong about itself.
+            let Ok(count) = predictor.make(span, &mut chunk, &mut telling) else { return };
+            done += count;
+        }
+    }
+}
+
+struct Telling<'a> {
+    draft: &'a mut Draft,
+    new_refs: &'a Refs,
+    next: usize,
+    new: &'a [u8],
+}
+
+impl Teller for Telling<'_> {
+    fn reference(&mut self, seen: &Seen<'_>, target: u64) -> Result<Answer, Short> {
+        let width = seen.kind.width();
+        let real = &self.new[seen.new..seen.new + width];
+        if seen.says(target, real) {
+            self.draft.right += 1;
+            return Ok(Answer::Right);
+        }
+        let right = std::mem::take(&mut self.draft.right);
+        put(right, self.draft.stream(Stream::Right));
+        while self.new_refs.get(self.next).is_some_and(|found| found.0 < seen.new) {
+            self.next += 1;
+        }
+        let wrong = self.draft.stream(Stream::Wrong);
+        if self.new_refs.get(self.next) == Some((seen.new, seen.kind)) {
+            let other = seen.points(real);
+            put_signed(other.wrapping_sub(target).cast_signed(), wrong);
+            Ok(Answer::Points(other))
+        } else {
+            put_signed(0, wrong);
+            Ok(Answer::None)
+        }
+    }
+
+    fn bytes(&mut self, new: usize, predicted: &mut [u8]) -> Result<(), Short> {
+        self.draft.differ(predicted, &self.new[new..new + predicted.len()]);
+        Ok(())
+    }
+}

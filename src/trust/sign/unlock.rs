@@ -1,0 +1,61 @@
+//! What opens private keys: a passphrase given, or somebody to ask for one.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+/// A passphrase. It is not shown, and overwritten when it is dropped.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Passphrase(String);
+
+impl Passphrase {
+    /// A passphrase from a text; line ends after it do not belong to it.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        Self(text.trim_end_matches(['\r', '\n']).to_owned())
+    }
+
+    /// The text, for the one who derives a key of it.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+
+    /// Whether it is no passphrase at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Drop for Passphrase {
+    fn drop(&mut self) {
+        let mut bytes = std::mem::take(&mut self.0).into_bytes();
+        bytes.fill(0);
+        std::hint::black_box(&bytes);
+    }
+}
+
+impl fmt::Debug for Passphrase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Passphrase")
+    }
+}
+
+/// Asks a person for the passphrase of a key file; nothing if there is nobody to ask.
+pub type Ask = Arc<dyn Fn(&Path) -> Option<Passphrase> + Send + Sync>;
+
+/// What opens private keys.
+#[derive(Clone, Default)]
+pub struct Unlock {
+    /// The passphrase of all keys that have one.
+    pub passphrase: Option<Passphrase>,
+    /// Asked for each key whose passphrase is not known.
+    pub ask: Option<Ask>,
+}
+
+impl fmt::Debug for Unlock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Unlock {{ passphrase: {}, ask: {} }}", self.passphrase.is_some(), self.ask.is_some())
+    }
+}
