@@ -1,6 +1,6 @@
 //! Short ways to the manifest of a release: it is here already, or comes as patches against one that is.
 //!
-//! A patch is an object named in the signed targets; what it leads to counts only with the digest that was signed
+//! A patch is a file named in the signed targets; what it leads to counts only with the digest that was signed
 //! for the manifest. Whatever goes wrong on a short way, the whole manifest is fetched instead.
 
 use crate::delta::apply_patch;
@@ -38,9 +38,9 @@ pub(super) async fn short_way(
     let mut bytes = route.base;
     for (patch, to) in route.steps {
         let mut reader = Reader::new(&setup.mirrors, patience, control, events);
-        let path = object_path(&patch.object);
+        let path = patch.path(&to.channel, &to.platform);
         let found = reader.any(&path, patch.size).await.ok()??;
-        if Digest::of(&found) != patch.object {
+        if Digest::of(&found) != patch.sha256 {
             tracing::warn!(%path, "a manifest patch is not the one that was signed");
             return None;
         }
@@ -51,11 +51,6 @@ pub(super) async fn short_way(
         }
     }
     Some(bytes)
-}
-
-fn object_path(object: &Digest) -> String {
-    let hex = object.hex();
-    format!("objects/{}/{hex}", &hex[..2])
 }
 
 /// The way that costs least: back from `target` to a manifest that is kept, or the frame that stands by itself.
@@ -96,7 +91,7 @@ mod tests {
     fn release(number: u64, patches: &[(u64, u64)]) -> ReleaseTarget {
         let patch = |(from, size): &(u64, u64)| ManifestPatch {
             from: ReleaseNumber(*from),
-            object: Digest::of(&[*from as u8]),
+            sha256: Digest::of(&[*from as u8]),
             size: *size,
         };
         let summary = Summary {

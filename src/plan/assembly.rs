@@ -54,7 +54,7 @@ pub struct PackPart {
     pub object: Digest,
     /// Its size.
     pub size: u64,
-    /// A file it is needed for.
+    /// The largest file it is needed for.
     pub file: RelPath,
     /// The blocks, in the order they lie in.
     pub blocks: Vec<Block>,
@@ -178,7 +178,9 @@ struct Shelf {
 /// What is wanted of one pack.
 struct Chosen {
     size: u64,
+    /// The largest file that needs it.
     file: RelPath,
+    largest: u64,
     blocks: BTreeMap<u64, Block>,
 }
 
@@ -215,8 +217,11 @@ impl Shelf {
                 None => (pack.object.ok_or_else(|| fault("lacks a pack"))?, pack.size),
                 Some(other) => *index.others.get(other as usize).ok_or_else(|| fault("lacks a pack"))?,
             };
-            let new = || Chosen { size, file: file.name.clone(), blocks: BTreeMap::new() };
+            let new = || Chosen { size, file: file.name.clone(), largest: file.size, blocks: BTreeMap::new() };
             let chosen = self.packs.entry(object).or_insert_with(new);
+            if file.size > chosen.largest {
+                (chosen.file, chosen.largest) = (file.name.clone(), file.size);
+            }
             chosen.blocks.entry(block.start).or_insert_with(|| Block { pack: 0, ..block.clone() });
             match parts.last_mut() {
                 Some(Rough::Block(in_pack, start, offset, len))

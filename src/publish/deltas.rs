@@ -37,7 +37,7 @@ pub(super) struct Work<'a> {
 }
 
 /// What is remembered of a delta.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Remembered {
     object: Digest,
     size: u64,
@@ -84,13 +84,19 @@ pub(super) fn make(
         };
         let content =
             Content { object: made.object, size: made.size, codec: Codec::Raw, pieces: made.pieces };
-        if made.kept && content.size + content.list_bytes() < most {
+        if made.kept && is_worth_it(content.size + content.list_bytes(), most) {
             new.deltas.push(Delta { from: old.number, content });
         }
     }
     new.deltas.sort_by_key(|delta| std::cmp::Reverse(delta.from));
     (work.progress)(Stage::Delta, total, total);
     Ok(())
+}
+
+/// Whether a delta of `size` bytes is worth its place beside packs of which `packs` bytes would be fetched: it has to
+/// save one byte in twenty.
+fn is_worth_it(size: u64, packs: u64) -> bool {
+    u128::from(size) * 20 < u128::from(packs) * 19
 }
 
 /// Makes one delta.
@@ -121,7 +127,7 @@ fn write(
     let mut made = out.finish();
     let (size, list) = (made.size(), made.take_pieces());
     let lists = if list.is_some() { size.div_ceil(PIECE) * 32 } else { 0 };
-    let kept = size + lists < most;
+    let kept = is_worth_it(size + lists, most);
     let object = made.digest();
     let mut pieces = None;
     if kept {

@@ -4,11 +4,10 @@ use std::collections::HashMap;
 
 use crate::delta::make_patch;
 use crate::fsx::FsError;
-use crate::release::{ManifestPatch, ReleaseNumber};
+use crate::release::{Channel, Digest, ManifestPatch, Platform, ReleaseNumber};
 use crate::trust::ReleaseTarget;
 
 use super::PublishError;
-use super::object::Packer;
 use super::repository::Repository;
 
 /// Older releases whose way to the new manifest is followed at most.
@@ -17,10 +16,9 @@ const MOST_STEPS: usize = 16;
 /// Makes the patches that lead to the manifest `bytes`: those that are shorter than it and than each other.
 pub(super) fn make(
     repository: &Repository,
-    packer: &Packer,
     before: Option<&ReleaseTarget>,
     bytes: &[u8],
-) -> Result<Vec<ManifestPatch>, PublishError> {
+) -> Result<Vec<(ManifestPatch, Vec<u8>)>, PublishError> {
     let failed = |error| FsError::new("compress a manifest in", repository.root(), error);
     let alone = make_patch(b"", bytes).map_err(failed)?;
     let mut ways = vec![(ReleaseNumber::NONE, alone)];
@@ -33,11 +31,23 @@ pub(super) fn make(
     for (from, patch) in ways {
         if patch.len() < least {
             least = patch.len();
-            let made = packer.put(&patch)?;
-            patches.push(ManifestPatch { from, object: made.object, size: made.size });
+            let (sha256, size) = (Digest::of(&patch), patch.len() as u64);
+            patches.push((ManifestPatch { from, sha256, size }, patch));
         }
     }
     Ok(patches)
+}
+
+/// Writes patches to where clients look for them.
+pub(super) fn write(
+    repository: &Repository,
+    (channel, platform): (&Channel, &Platform),
+    patches: &[(ManifestPatch, Vec<u8>)],
+) -> Result<(), PublishError> {
+    for (patch, bytes) in patches {
+        repository.write(&patch.path(channel, platform), bytes)?;
+    }
+    Ok(())
 }
 
 /// What an install of release `from` fetches to get the newest manifest, of `length` bytes and with these patches.

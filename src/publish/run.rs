@@ -1,7 +1,7 @@
 //! One publish, from the folder to the new timestamp.
 
 #[cfg(feature = "vendor")]
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -92,12 +92,14 @@ pub fn publish(order: &Order, progress: Progress<'_>) -> Result<Report, PublishE
     )?;
     let bytes = manifest.to_bytes()?;
     let made = packer.made();
-    let patches = patches::make(&repository, &packer, history.releases.first(), &bytes)?;
+    let frames = patches::make(&repository, history.releases.first(), &bytes)?;
+    let patches: Vec<ManifestPatch> = frames.iter().map(|(patch, _)| patch.clone()).collect();
     let length = bytes.len() as u64;
     let cost = |from| patches::cost(&history.releases, &patches, length, from);
     let report = report(order, &manifest, &cost, changes, &history, &mut outlook, made)?;
     if let Some(keys) = keys {
         packer.settle()?;
+        patches::write(&repository, (&order.channel, &order.platform), &frames)?;
         commit(&repository, &state, &keys, (order, barrier), &manifest, &bytes, patches, &report)?;
     }
     drop(lock);
@@ -199,8 +201,11 @@ impl History {
             dry_run: order.dry_run,
             progress,
         };
-        // Where nothing is fetched, or next to nothing, a delta saves nothing.
-        let olds: Vec<&Manifest> = olds.iter().filter(|old| limit(old.number) > LEAST_SAVED).collect();
+        // Where next to nothing is fetched, or all old content stays, there is nothing to save.
+        let stays: HashSet<Digest> = manifest.regular().map(|file| file.sha256).collect();
+        let changes = |old: &&Manifest| old.regular().any(|file| !stays.contains(&file.sha256));
+        let is_of_use = |old: &&Manifest| limit(old.number) > LEAST_SAVED && changes(old);
+        let olds: Vec<&Manifest> = olds.iter().filter(is_of_use).collect();
         deltas::make(&work, manifest, &olds, outlook.known(), &limit)
     }
 

@@ -7,15 +7,14 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::release::{
-    Channel, Curve, Manifest, Notes, Platform, ReleaseNumber, Rollout, Stamp, Summary, Urgency, Version,
+    Channel, Curve, Manifest, ManifestPatch, Notes, Platform, ReleaseNumber, Rollout, Stamp, Summary, Urgency, Version,
 };
 use crate::trust::ReleaseTarget;
 use crate::trust::sign::{Batch, Lifetimes, RepoState};
 
-use super::object::Packer;
 use super::packs::{Known, Outlook};
 use super::signing::Opened;
-use super::{Changes, Effort, PublishError, Signing, notes, patches};
+use super::{Changes, PublishError, Signing, notes, patches};
 
 /// Which releases, and what signs for the change.
 #[derive(Debug, Clone)]
@@ -529,9 +528,9 @@ fn summary(
     before: Option<&Manifest>,
 ) -> Result<Summary, PublishError> {
     let (repository, bytes) = (&opened.repository, manifest.to_bytes()?);
-    let packer = Packer::new(Some(repository.root().to_path_buf()), Effort::Small);
-    let patches = patches::make(repository, &packer, target, &bytes)?;
-    packer.settle()?;
+    let frames = patches::make(repository, target, &bytes)?;
+    patches::write(repository, (&manifest.channel, &manifest.platform), &frames)?;
+    let patches: Vec<ManifestPatch> = frames.into_iter().map(|(patch, _)| patch).collect();
     let least = patches.iter().map(|patch| patch.size).min().unwrap_or(bytes.len() as u64);
     let mut known = Known::read(repository, &opened.state)?;
     let mut outlook = Outlook::new(repository, &mut known);

@@ -20,7 +20,7 @@ use super::{Flaw, PublishError, pool};
 #[derive(Default)]
 pub(super) struct PackPromises {
     packs: BTreeMap<Digest, PackPromise>,
-    /// Objects that need no more than their own bytes: deltas and patches, with the release.
+    /// The objects of deltas, with the release.
     others: BTreeMap<Digest, (Content, String)>,
     deltas: Vec<DeltaPromise>,
 }
@@ -71,11 +71,6 @@ impl PackPromises {
                 from: old(delta.from).as_ref().map(listed),
                 to: listed(manifest),
             });
-        }
-        for patch in &release.summary.patches {
-            let codec = crate::release::Codec::Raw;
-            let content = Content { object: patch.object, size: patch.size, codec, pieces: None };
-            self.others.entry(patch.object).or_insert((content, release.path.clone()));
         }
     }
 
@@ -213,7 +208,7 @@ fn check_delta(repository: &Repository, promise: &DeltaPromise) -> Result<Option
     Ok(Some(flaw(ErrorCode::Corrupt, &promise.object, &what, &promise.release)))
 }
 
-/// Whether the patches of a release lead to its manifest.
+/// Whether the patches of a release are there and lead to its manifest.
 pub(super) fn check_patches(
     repository: &Repository,
     release: &ReleaseTarget,
@@ -222,16 +217,29 @@ pub(super) fn check_patches(
 ) -> Result<Vec<Flaw>, PublishError> {
     let mut flaws = Vec::new();
     for patch in &release.summary.patches {
+        let path = patch.path(&release.channel, &release.platform);
+        let mut flaw = |code, what: &str| {
+            flaws.push(Flaw::new(code, path.clone(), format!("{what} (needed for {})", release.path)));
+        };
+        let Some(found) = fsx::stat(&repository.root().join(&path)).if_present()? else {
+            flaw(ErrorCode::Repository, "it is missing");
+            continue;
+        };
+        let right = if found.len() == patch.size {
+            Some(fsx::read(&repository.root().join(&path), patch.size)?)
+        } else {
+            None
+        };
+        let Some(frame) = right.filter(|frame| Digest::of(frame) == patch.sha256) else {
+            flaw(ErrorCode::Corrupt, "its bytes are not those that were signed");
+            continue;
+        };
         let base = if patch.from == ReleaseNumber::NONE { Some(Vec::new()) } else { old(patch.from) };
-        let Some(base) = base else { continue };
-        let path = object_path(repository.root(), &patch.object);
-        let Some(found) = fsx::read(&path, patch.size).if_present().unwrap_or_default() else { continue };
-        // One whose bytes are not those of its name is told of with the objects.
-        let is_right = Digest::of(&found) != patch.object
-            || apply_patch(&base, &found, release.length).is_ok_and(|made| made == bytes);
+        let is_right = base.is_none_or(|base| {
+            apply_patch(&base, &frame, release.length).is_ok_and(|made| made == bytes)
+        });
         if !is_right {
-            let what = "it does not lead to the manifest that was signed";
-            flaws.push(flaw(ErrorCode::Corrupt, &patch.object, what, &release.path));
+            flaw(ErrorCode::Corrupt, "it does not lead to the manifest that was signed");
         }
     }
     Ok(flaws)

@@ -45,10 +45,18 @@ pub struct Summary {
 pub struct ManifestPatch {
     /// The earlier release; 0 for none, and then the frame stands by itself.
     pub from: ReleaseNumber,
-    /// The object.
-    pub object: Digest,
+    /// The digest of the frame.
+    pub sha256: Digest,
     /// Its bytes.
     pub size: u64,
+}
+
+impl ManifestPatch {
+    /// Where it lies in a repository: beside the manifest it leads to.
+    #[must_use]
+    pub fn path(&self, channel: &Channel, platform: &Platform) -> String {
+        format!("targets/{channel}/{platform}/{}.patch", self.sha256)
+    }
 }
 
 fn is_none(number: &ReleaseNumber) -> bool {

@@ -37,6 +37,8 @@ mod mirrors;
 #[cfg(unix)]
 mod network;
 #[cfg(unix)]
+mod packs;
+#[cfg(unix)]
 mod policies;
 #[cfg(target_os = "linux")]
 mod preflight;

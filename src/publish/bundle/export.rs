@@ -100,10 +100,18 @@ pub fn export(order: &Export, progress: BundleProgress<'_>) -> Result<Exported, 
             _ => manifest.objects().collect(),
         };
         objects.extend(manifest.delta_objects(order.from.unwrap_or_default()));
-        objects.extend(release.summary.patches.iter().map(|patch| (patch.object, patch.size)));
         for (digest, size) in objects {
             let path = object_path(&root, &digest);
             put(&mut parts, object_name(&digest), size, digest, Origin::Object(path))?;
+        }
+        for patch in &release.summary.patches {
+            let path = patch.path(&release.channel, &release.platform);
+            // One that is gone costs its readers some bytes, no more.
+            if let Some(frame) = fsx::read(&root.join(&path), patch.size).if_present()?
+                && Digest::of(&frame) == patch.sha256
+            {
+                put(&mut parts, path, patch.size, patch.sha256, Origin::Memory(frame))?;
+            }
         }
         let size = bytes.len() as u64;
         put(&mut parts, release.fetch_path.clone(), size, release.digest, Origin::Memory(bytes))?;

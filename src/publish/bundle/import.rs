@@ -237,8 +237,7 @@ impl Brought {
                     missing.push(digest);
                 }
             }
-            let patches = release.summary.patches.iter().map(|patch| (patch.object, patch.size));
-            for (digest, size) in manifest.delta_objects(ReleaseNumber::NONE).chain(patches) {
+            for (digest, size) in manifest.delta_objects(ReleaseNumber::NONE) {
                 let is_brought =
                     bundle.index().find(&object_name(&digest)).is_some_and(|part| part.length == size);
                 if is_brought && !is_stored(repository, &digest, size)? {
@@ -250,6 +249,9 @@ impl Brought {
                 return Err(PublishError::Incomplete { release, missing: missing.len() as u64, object });
             }
             brought.releases.push(release.path.trim_end_matches(".json").to_owned());
+            let patches = release.summary.patches.iter();
+            let patches = patches.map(|patch| patch.path(&release.channel, &release.platform));
+            brought.manifests.extend(patches.filter(|path| bundle.index().find(path).is_some()));
             brought.manifests.push(release.fetch_path.clone());
             brought.app = Some(manifest.app);
         }

@@ -174,6 +174,14 @@ fn is_poor(
     keys.into_iter().any(|key| dissolved.contains(&key.0) || !live.is_worth_it(&key))
 }
 
+/// A file that can't be compressed has blocks of its own from this size on; smaller ones would only make the index
+/// longer.
+const LEAST_DENSE: u64 = 4 * 1024;
+/// Bytes of a block of such a file.
+const DENSE_BLOCK: usize = 256 * 1024;
+/// Bytes that are tried to see whether a file can be compressed.
+const SAMPLE: u64 = 64 * 1024;
+
 /// A chunk of an older pack.
 struct Old {
     pack: (Digest, u64),
@@ -277,6 +285,10 @@ impl<'a> Writer<'a> {
     fn add(&mut self, new: &New<'_>, elsewhere: &HashMap<ChunkId, Old>) -> Result<(), PublishError> {
         let mut source = None;
         let mut at = 0;
+        let is_dense = is_dense(&mut source, new)?;
+        if is_dense {
+            self.close()?;
+        }
         for (id, len) in &new.chunks {
             let (block, offset) = match (self.here.get(id), elsewhere.get(id)) {
                 (Some(place), _) => *place,
@@ -286,13 +298,16 @@ impl<'a> Writer<'a> {
                     if ChunkId::of(&bytes) != *id {
                         return Err(PublishError::Changing(new.file.path.clone()));
                     }
-                    let place = self.put(&bytes)?;
+                    let place = self.put(&bytes, if is_dense { DENSE_BLOCK } else { MAX_BLOCK })?;
                     self.here.insert(*id, place);
                     place
                 }
             };
             self.index.chunks.push(Chunk { id: *id, block, offset, len: *len });
             at += u64::from(*len);
+        }
+        if is_dense {
+            self.close()?;
         }
         self.index.end_file(&new.sha256);
         self.done += new.file.mark.size;
@@ -315,8 +330,8 @@ impl<'a> Writer<'a> {
         place
     }
 
-    fn put(&mut self, bytes: &[u8]) -> Result<(u32, u32), PublishError> {
-        if self.open.len() + bytes.len() > MAX_BLOCK {
+    fn put(&mut self, bytes: &[u8], most: usize) -> Result<(u32, u32), PublishError> {
+        if self.open.len() + bytes.len() > most {
             self.close()?;
         }
         let place = (self.begun, self.open.len() as u32);
@@ -372,6 +387,17 @@ impl<'a> Writer<'a> {
         let index = self.work.packer.put(&bytes)?;
         Ok((Pack { object, size, index }, self.index))
     }
+}
+
+/// Whether a file can't be compressed, as far as its beginning shows. To group it with others saves nothing, so it gets
+/// blocks of its own: then nobody fetches more of it, or of others, than is wanted.
+fn is_dense(source: &mut Option<File>, new: &New<'_>) -> Result<bool, PublishError> {
+    if new.file.mark.size < LEAST_DENSE {
+        return Ok(false);
+    }
+    let head = read(source, new.file, 0, new.file.mark.size.min(SAMPLE) as u32)?;
+    let packed = seal_block(1, &head).map_err(|error| FsError::new("compress", &new.file.native, error))?;
+    Ok(packed.len() * 100 > head.len() * 97)
 }
 
 fn read(source: &mut Option<File>, file: &TreeFile, at: u64, len: u32) -> Result<Vec<u8>, PublishError> {
