@@ -247,7 +247,8 @@ impl Making<'_, '_> {
 
     /// A unit whose code is predicted.
     fn code(&mut self, old: &[u8], out: &mut Output<'_>) -> Result<(), ApplyError> {
-        let image = Image::read(old).ok_or(ApplyError::Damaged("an old file is not the program it was made from"))?;
+        let image =
+            Image::read(old).ok_or(ApplyError::Damaged("an old file is not the program it was made from"))?;
         let layout = Layout::parse(&mut self.layouts)?;
         let map = Map::new(self.spans()?, old.len());
         let refs = Refs::find(&image);

@@ -108,7 +108,9 @@ fn role(header: &Header<'_>, fixed: bool) -> Option<Role> {
     }
     match header.kind {
         PROGBITS if has(EXECUTE) => Some(Role::Code),
-        PROGBITS if has(ALLOC) && (has(WRITE) || (fixed && header.name != b".rodata")) => Some(Role::Pointers),
+        PROGBITS if has(ALLOC) && (has(WRITE) || (fixed && header.name != b".rodata")) => {
+            Some(Role::Pointers)
+        }
         PROGBITS if has(ALLOC) && fixed => Some(Role::Pointers),
         PROGBITS if has(ALLOC) => Some(Role::Constants),
         // The arrays of functions to call at start and end, and the dynamic section.

@@ -70,7 +70,8 @@ pub(in crate::delta) struct Refs {
 impl Refs {
     /// Finds the references of an image.
     pub(in crate::delta) fn find(image: &Image<'_>) -> Self {
-        let mut finder = Finder { image, found: Vec::new(), leas: Vec::new(), tables: Vec::new(), frame_table: 0 };
+        let mut finder =
+            Finder { image, found: Vec::new(), leas: Vec::new(), tables: Vec::new(), frame_table: 0 };
         for section in &image.sections {
             finder.section(section);
         }
@@ -225,8 +226,10 @@ impl Finder<'_, '_> {
 
     #[inline]
     fn field(&mut self, section: &Section, at: usize, next: usize, field: Field) {
-        let (Field::Branch(inside) | Field::Memory(inside) | Field::Displacement(inside) | Field::Value(inside)) =
-            field;
+        let (Field::Branch(inside)
+        | Field::Memory(inside)
+        | Field::Displacement(inside)
+        | Field::Value(inside)) = field;
         let place = at + usize::from(inside);
         let value = self.image.u32(place);
         let relative = |end: usize| {
@@ -275,7 +278,11 @@ impl Finder<'_, '_> {
 
     fn in_code(&self, address: u64) -> bool {
         let within = |section: &&Section| address.wrapping_sub(section.address) < section.length as u64;
-        self.image.sections.iter().filter(|section| section.role == Role::Code).any(|section| within(&section))
+        self.image
+            .sections
+            .iter()
+            .filter(|section| section.role == Role::Code)
+            .any(|section| within(&section))
     }
 
     fn symbols(&mut self, section: &Section, name: Kind) {
@@ -346,7 +353,8 @@ impl Finder<'_, '_> {
             for entry in (at + 8..at + length - 1).step_by(2) {
                 let told = self.image.u32(entry) & 0xffff;
                 // Ten is an address of eight bytes.
-                let place = self.image.layout.offset(page + u64::from(told & 0xfff)).filter(|_| told >> 12 == 10);
+                let place =
+                    self.image.layout.offset(page + u64::from(told & 0xfff)).filter(|_| told >> 12 == 10);
                 let Some(place) = place.map(|place| place as usize) else { continue };
                 let target = self.image.u64(place).wrapping_sub(self.image.layout.base);
                 if self.image.holds(target) {
@@ -363,12 +371,15 @@ impl Finder<'_, '_> {
         self.leas.sort_unstable();
         self.leas.dedup();
         let image = self.image;
-        let constants = |section: &&Section| matches!(section.role, Role::Constants | Role::Relative | Role::Pointers);
+        let constants =
+            |section: &&Section| matches!(section.role, Role::Constants | Role::Relative | Role::Pointers);
         let constants: Vec<&Section> = image.sections.iter().filter(constants).collect();
         for index in 0..self.leas.len() {
             let start = self.leas[index];
             let within = |section: &&&Section| start.wrapping_sub(section.address) < section.length as u64;
-            let Some(section) = constants.iter().find(within).filter(|_| start.is_multiple_of(4)) else { continue };
+            let Some(section) = constants.iter().find(within).filter(|_| start.is_multiple_of(4)) else {
+                continue;
+            };
             let end = self.leas.get(index + 1).copied().unwrap_or(u64::MAX);
             let end = end.min(section.address + section.length as u64);
             let offset = section.offset + (start - section.address) as usize;

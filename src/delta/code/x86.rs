@@ -258,7 +258,10 @@ mod tests {
     fn addresses_are_found() {
         let fields = |code: &[u8]| instruction(&[code, &[0x90; 16]].concat()).unwrap().fields;
         assert_eq!(fields(&[0xe8, 1, 2, 3, 4])[1], Some(Field::Branch(1)));
-        assert_eq!(fields(&[0xc7, 0x05, 1, 2, 3, 4, 5, 6, 7, 8]), [Some(Field::Memory(2)), Some(Field::Value(6))]);
+        assert_eq!(
+            fields(&[0xc7, 0x05, 1, 2, 3, 4, 5, 6, 7, 8]),
+            [Some(Field::Memory(2)), Some(Field::Value(6))]
+        );
         assert_eq!(fields(&[0x8b, 0x04, 0x85, 1, 2, 3, 4])[0], Some(Field::Displacement(3)));
     }
 }

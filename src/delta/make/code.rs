@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::MakeError;
-use super::align::{Stretch, Suffixes, align};
+use super::align::{Stretch, align_within};
 use super::draft::Draft;
 use super::{Effort, MakeOptions};
 use crate::delta::code::{Answer, Image, Kind, Layout, Map, Predictor, Refs, Seen, Span, Teller};
@@ -67,16 +67,20 @@ pub(super) fn align_programs(
     (old, old_bytes): (&Program<'_>, &[u8]),
     (new, new_bytes): (&Program<'_>, &[u8]),
     options: &MakeOptions,
-    threads: usize,
+    (threads, memory): (usize, u64),
 ) -> Result<Vec<Stretch>, MakeError> {
+    // Both programs are held once more while they are aligned.
+    let left = memory.saturating_sub((old_bytes.len() + new_bytes.len()) as u64);
+    let quick = options.effort == Effort::Fast;
     // First without addresses in code: what has the same form lies side by side.
     let mask = |_place: usize, kind: Kind, _target: u64| (kind != Kind::Pointer).then_some(MADE_UP);
     let mut stretches = {
         let (from, to) = (old.tokens(old_bytes, mask), new.tokens(new_bytes, mask));
-        align(&Suffixes::new(&from)?, &to, threads)
+        align_within(&from, &to, threads, left, quick)?
     };
-    let to = new.tokens(new_bytes, |_, kind, target| Some(if is_label(kind) { token(target) } else { MADE_UP }));
-    let passes = if options.effort == Effort::Fast { 1 } else { 2 };
+    let to =
+        new.tokens(new_bytes, |_, kind, target| Some(if is_label(kind) { token(target) } else { MADE_UP }));
+    let passes = if quick { 1 } else { 2 };
     for _ in 0..passes {
         let Some(map) = map(&stretches, old_bytes.len()) else { return Ok(stretches) };
         let gone = votes(old, new, &stretches);
@@ -89,7 +93,7 @@ pub(super) fn align_programs(
             Some(went.map_or(LOST, token))
         };
         let from = old.tokens(old_bytes, follow);
-        stretches = align(&Suffixes::new(&from)?, &to, threads);
+        stretches = align_within(&from, &to, threads, left, quick)?;
     }
     Ok(stretches)
 }
@@ -110,8 +114,10 @@ fn votes(old: &Program<'_>, new: &Program<'_>, stretches: &[Stretch]) -> HashMap
                 break;
             }
             if from == to && left.1 == right.1 && is_label(left.1) {
-                let targets =
-                    (old.refs.target(&old.image, left.0, left.1), new.refs.target(&new.image, right.0, right.1));
+                let targets = (
+                    old.refs.target(&old.image, left.0, left.1),
+                    new.refs.target(&new.image, right.0, right.1),
+                );
                 if let (Some(from), Some(to)) = targets {
                     pairs.push((from, to));
                 }

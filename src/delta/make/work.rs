@@ -3,10 +3,10 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::align::{Stretch, Suffixes, align};
+use super::align::{Stretch, align_within};
 use super::draft::Draft;
 use super::plan::{Job, Plan};
-use super::{Bytes, code, MakeError, MakeOptions, MakeProgress, NewFile, OldFile, pack};
+use super::{Bytes, MakeError, MakeOptions, MakeProgress, NewFile, OldFile, code, pack};
 use crate::delta::streams::{Kind, MAX_AGAINST_OLD};
 
 /// A unit as it was made.
@@ -111,6 +111,7 @@ fn group(
     options: &MakeOptions,
 ) -> Result<MadeGroup, MakeError> {
     let inner = (options.threads / jobs.len().max(1)).max(1);
+    let share = options.memory / options.threads.min(jobs.len()).max(1) as u64;
     let aligned = each(jobs, options.threads, |job| -> Result<Vec<Stretch>, MakeError> {
         if job.bases.is_empty() {
             return Ok(Vec::new());
@@ -118,9 +119,9 @@ fn group(
         let (from, to) = (join(old, &job.bases)?, join(new, &job.news)?);
         let (from, to) = (from.bytes(), to.bytes());
         if let Some((left, right)) = programs(job, from, to) {
-            return code::align_programs((&left, from), (&right, to), options, inner);
+            return code::align_programs((&left, from), (&right, to), options, (inner, share));
         }
-        Ok(align(&Suffixes::new(from)?, to, inner))
+        align_within(from, to, inner, share, false)
     });
     let mut draft = Draft::default();
     let mut units = Vec::new();
