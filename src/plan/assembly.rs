@@ -217,7 +217,8 @@ impl Shelf {
                 None => (pack.object.ok_or_else(|| fault("lacks a pack"))?, pack.size),
                 Some(other) => *index.others.get(other as usize).ok_or_else(|| fault("lacks a pack"))?,
             };
-            let new = || Chosen { size, file: file.name.clone(), largest: file.size, blocks: BTreeMap::new() };
+            let new =
+                || Chosen { size, file: file.name.clone(), largest: file.size, blocks: BTreeMap::new() };
             let chosen = self.packs.entry(object).or_insert_with(new);
             if file.size > chosen.largest {
                 (chosen.file, chosen.largest) = (file.name.clone(), file.size);

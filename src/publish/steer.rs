@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::release::{
-    Channel, Curve, Manifest, ManifestPatch, Notes, Platform, ReleaseNumber, Rollout, Stamp, Summary, Urgency, Version,
+    Channel, Curve, Manifest, ManifestPatch, Notes, Platform, ReleaseNumber, Rollout, Stamp, Summary,
+    Urgency, Version,
 };
 use crate::trust::ReleaseTarget;
 use crate::trust::sign::{Batch, Lifetimes, RepoState};

@@ -235,9 +235,8 @@ pub(super) fn check_patches(
             continue;
         };
         let base = if patch.from == ReleaseNumber::NONE { Some(Vec::new()) } else { old(patch.from) };
-        let is_right = base.is_none_or(|base| {
-            apply_patch(&base, &frame, release.length).is_ok_and(|made| made == bytes)
-        });
+        let is_right = base
+            .is_none_or(|base| apply_patch(&base, &frame, release.length).is_ok_and(|made| made == bytes));
         if !is_right {
             flaw(ErrorCode::Corrupt, "it does not lead to the manifest that was signed");
         }

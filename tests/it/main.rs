@@ -11,6 +11,7 @@ mod bundle;
 mod check;
 #[cfg(feature = "checkpoints")]
 mod crash_model;
+mod delta;
 mod docs;
 #[cfg(unix)]
 mod forced;

@@ -209,7 +209,8 @@ fn a_dry_run_says_everything_and_writes_nothing() {
     std::fs::rename(vendor.path("away"), vendor.keys()).unwrap();
     let json = vendor.run_publish("3", &["--dry-run", "--json", time[0], time[1]]).out;
     let tried: serde_json::Value = serde_json::from_str(&json).unwrap();
-    let done: serde_json::Value = serde_json::from_str(&vendor.run_publish("3", &["--json", time[0], time[1]]).out).unwrap();
+    let done: serde_json::Value =
+        serde_json::from_str(&vendor.run_publish("3", &["--json", time[0], time[1]]).out).unwrap();
     assert_eq!(tried["downloads"], done["downloads"]);
     assert_eq!((&tried["published"], &done["published"]), (&false.into(), &true.into()));
 }

@@ -57,6 +57,10 @@ pub(super) enum Command {
     Promote(PromoteArgs),
     /// Leads installs back to an older release.
     Downgrade(DowngradeArgs),
+    /// Tries what an update from one file or folder to another costs.
+    #[cfg(feature = "vendor")]
+    #[command(subcommand)]
+    Delta(super::delta::Command),
     /// Shows an update on this machine: a vendor, a server and an installed program in one folder.
     Demo(crate::cli::demo::DemoArgs),
 }

@@ -2,6 +2,8 @@
 
 mod args;
 mod bundle;
+#[cfg(feature = "vendor")]
+mod delta;
 mod mirror;
 mod publish;
 mod serve;
@@ -36,6 +38,8 @@ pub fn main() -> ExitCode {
         Command::Withdraw(args) => steer::withdraw(&args),
         Command::Promote(args) => steer::promote(&args),
         Command::Downgrade(args) => steer::downgrade(&args),
+        #[cfg(feature = "vendor")]
+        Command::Delta(what) => delta::delta(&what),
         Command::Demo(args) => super::demo::run(&args).map(|()| 0),
     };
     match result {

@@ -122,14 +122,14 @@ impl Layout {
     #[inline]
     pub(super) fn address(&self, offset: u64) -> Option<u64> {
         let part = self.parts.iter().find(|part| offset.wrapping_sub(part.offset) < part.length)?;
-        Some(part.address.wrapping_add(offset - part.offset))
+        Some(part.address.wrapping_add(offset.wrapping_sub(part.offset)))
     }
 
     /// The byte of the file at an address.
     #[inline]
     pub(super) fn offset(&self, address: u64) -> Option<u64> {
         let part = self.parts.iter().find(|part| address.wrapping_sub(part.address) < part.length)?;
-        Some(part.offset.wrapping_add(address - part.address))
+        Some(part.offset.wrapping_add(address.wrapping_sub(part.address)))
     }
 
     #[cfg(feature = "vendor")]

@@ -125,7 +125,7 @@ impl<'a> Predictor<'a> {
         let blanks = &self.image.layout.blanks;
         let from = blanks.iter().find(|blank| target.wrapping_sub(blank.address) <= blank.length)?;
         let to = self.new.blanks.iter().find(|blank| blank.name == from.name)?;
-        Some((to.address.wrapping_add(target - from.address), true))
+        Some((to.address.wrapping_add(target.wrapping_sub(from.address)), true))
     }
 
     /// Where the end of something has gone: after the place where its last byte went.

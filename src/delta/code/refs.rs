@@ -202,7 +202,7 @@ impl Finder<'_, '_> {
     fn pointer(&mut self, at: usize) {
         let target = self.image.u64(at);
         // The first page holds headers; small numbers are numbers.
-        if self.image.holds(target) && target >= self.image.range.0 + 0x100 {
+        if self.image.holds(target) && target >= self.image.range.0.saturating_add(0x100) {
             self.put(at, Kind::Pointer);
         }
     }
@@ -267,7 +267,7 @@ impl Finder<'_, '_> {
             }
             Field::Displacement(_) | Field::Value(_) if self.image.fixed => {
                 let target = u64::from(value);
-                if target >= self.image.range.0 + 0x1000 && self.image.holds(target) {
+                if target >= self.image.range.0.saturating_add(0x1000) && self.image.holds(target) {
                     self.put(place, Kind::Short);
                     self.leas.push(target);
                 }
@@ -313,10 +313,10 @@ impl Finder<'_, '_> {
         let (mut at, mut with_data) = (section.offset, (0, false));
         while at + 8 <= end {
             let length = self.image.u32(at) as usize;
-            let next = at + 4 + length;
-            if length == 0 || length == 0xffff_ffff || next > end {
+            if length == 0 || length > end - at - 4 {
                 return;
             }
+            let next = at + 4 + length;
             let about = self.image.u32(at + 4) as usize;
             if about == 0 {
                 with_data = (at, self.names_data(at + 9, next));
@@ -381,7 +381,7 @@ impl Finder<'_, '_> {
                 continue;
             };
             let end = self.leas.get(index + 1).copied().unwrap_or(u64::MAX);
-            let end = end.min(section.address + section.length as u64);
+            let end = end.min(section.address.saturating_add(section.length as u64));
             let offset = section.offset + (start - section.address) as usize;
             let leads_to_code = |at: &usize| {
                 let value = image.u32(*at);

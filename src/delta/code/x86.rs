@@ -84,9 +84,20 @@ pub(super) struct Instruction {
     pub(super) fields: [Option<Field>; 2],
 }
 
-/// Reads the instruction at the beginning of `code`; nothing if there is none.
+/// What comes before ModRM: prefixes and opcode.
+struct Opcode {
+    byte: u8,
+    kind: u8,
+    /// Where ModRM or the operands begin.
+    at: usize,
+    /// Values of four bytes have two.
+    narrow: bool,
+    /// Values that may have eight bytes have them.
+    wide: bool,
+}
+
 #[inline]
-pub(super) fn instruction(code: &[u8]) -> Option<Instruction> {
+fn opcode(code: &[u8]) -> Option<Opcode> {
     let (mut at, mut narrow, mut wide) = (0, false, false);
     let mut byte = *code.first()?;
     while matches!(byte, 0x66 | 0xf2 | 0xf3 | 0x2e | 0x36 | 0x3e | 0x26 | 0x64 | 0x65 | 0x67 | 0xf0) {
@@ -103,44 +114,45 @@ pub(super) fn instruction(code: &[u8]) -> Option<Instruction> {
         byte = *code.get(at)?;
     }
     at += 1;
-    let (kind, group) = match byte {
+    let kind = match byte {
         0x0f => {
             let second = *code.get(at)?;
-            at += 1;
+            // Two maps have a third opcode byte.
+            at += if matches!(second, 0x38 | 0x3a) { 2 } else { 1 };
             match second {
-                0x38 => (MODRM, at),
-                0x3a => (MODRM + BYTE, at),
-                _ => (TWO[usize::from(second)], 0),
+                0x38 => MODRM,
+                0x3a => MODRM + BYTE,
+                _ => TWO[usize::from(second)],
             }
         }
         0xc5 => {
             at += 2;
-            (vex(1, *code.get(at - 1)?), 0)
+            vex(1, *code.get(at - 1)?)
         }
         0xc4 => {
-            let map = *code.get(at)? & 31;
             at += 3;
-            (vex(map, *code.get(at - 1)?), 0)
+            vex(*code.get(at - 3)? & 31, *code.get(at - 1)?)
         }
         0x62 => {
-            let map = *code.get(at)? & 7;
             at += 4;
-            (vex(map, *code.get(at - 1)?), 0)
+            vex(*code.get(at - 4)? & 7, *code.get(at - 1)?)
         }
-        _ => (ONE[usize::from(byte)], 0),
+        _ => ONE[usize::from(byte)],
     };
-    // The third opcode byte of the two maps that have one.
-    at += usize::from(group > 0);
-    if kind == BAD {
-        return None;
-    }
+    (kind != BAD).then_some(Opcode { byte, kind, at, narrow, wide })
+}
+
+/// Reads the instruction at the beginning of `code`; nothing if there is none.
+#[inline]
+pub(super) fn instruction(code: &[u8]) -> Option<Instruction> {
+    let Opcode { byte, kind, mut at, narrow, wide } = opcode(code)?;
     let mut fields = [None; 2];
     let mut operand = kind & 15;
     if kind & MODRM != 0 {
         let modrm = *code.get(at)?;
         at = memory(code, at, modrm, &mut fields[0])?;
         // Of these groups only the first two members have a value.
-        if modrm & 0x38 < 0x10 && group == 0 {
+        if modrm & 0x38 < 0x10 {
             operand = match byte {
                 0xf6 => BYTE,
                 0xf7 => LONG,
@@ -148,7 +160,7 @@ pub(super) fn instruction(code: &[u8]) -> Option<Instruction> {
             };
         }
     }
-    let size = match operand {
+    at += match operand {
         BYTE => 1,
         WORD => 2,
         LONG if narrow => 2,
@@ -165,7 +177,6 @@ pub(super) fn instruction(code: &[u8]) -> Option<Instruction> {
         ENTER => 3,
         _ => 0,
     };
-    at += size;
     (at <= code.len()).then_some(Instruction { length: at as u8, fields })
 }
 

@@ -13,12 +13,103 @@ pub(super) struct Stretch {
     pub(super) length: usize,
 }
 
-/// Bytes by which a match must beat going on as before.
-const GAIN: usize = 8;
+/// Bytes by which a match must beat going on as before: less does not pay for saying where it is.
+const GAIN: usize = 12;
 /// Bytes compared at most in one look.
 const LOOK: usize = 1 << 15;
 /// New bytes that one thread takes at least.
 const PIECE: usize = 2 << 20;
+
+/// Finds old bytes that begin like given ones.
+pub(super) trait Find: Sync {
+    /// The old bytes.
+    fn text(&self) -> &[u8];
+    /// A long match of the beginning of `wanted`: where it is and how long, as far as one looks. Of several, the
+    /// one nearest to `near`.
+    fn longest(&self, wanted: &[u8], near: usize) -> (usize, usize);
+}
+
+/// Aligns within a limit of memory: by sorted suffixes, or by hashes if that would take more or time counts.
+pub(super) fn align_within(
+    old: &[u8],
+    new: &[u8],
+    threads: usize,
+    memory: u64,
+    quick: bool,
+) -> Result<Vec<Stretch>, MakeError> {
+    if quick || Suffixes::memory(old.len()) > memory {
+        return Ok(align(&Hashes::new(old, memory), new, threads));
+    }
+    Ok(align(&Suffixes::new(old)?, new, threads))
+}
+
+/// Bytes that must agree for hashes to find them.
+const WINDOW: usize = 24;
+
+/// Places of old bytes by the hash of the bytes that begin there: the first and the last place of each.
+pub(super) struct Hashes<'a> {
+    text: &'a [u8],
+    slots: Vec<(u32, u32)>,
+    shift: u32,
+}
+
+impl<'a> Hashes<'a> {
+    pub(super) fn new(text: &'a [u8], memory: u64) -> Self {
+        // One place in four is enough: matches are looked for at every new byte. In little memory, fewer.
+        let mut step = 4;
+        while (text.len() / step).next_power_of_two() as u64 * 8 > memory && step < 1 << 12 {
+            step *= 2;
+        }
+        let count = (text.len() / step).max(2).next_power_of_two();
+        let shift = 64 - count.trailing_zeros();
+        let mut slots = vec![(u32::MAX, u32::MAX); count];
+        let places = text.len().min(u32::MAX as usize).saturating_sub(WINDOW);
+        for place in (0..places).step_by(step) {
+            let slot = &mut slots[(window(&text[place..]) >> shift) as usize];
+            if slot.0 == u32::MAX {
+                slot.0 = place as u32;
+            }
+            slot.1 = place as u32;
+        }
+        Self { text, slots, shift }
+    }
+}
+
+/// The hash of the first [`WINDOW`] bytes.
+fn window(bytes: &[u8]) -> u64 {
+    bytes[..WINDOW]
+        .chunks_exact(8)
+        .fold(0, |state: u64, chunk| {
+            let mut word = [0; 8];
+            word.copy_from_slice(chunk);
+            let state = (state ^ u64::from_le_bytes(word)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            state ^ (state >> 29)
+        })
+        .wrapping_mul(0xff51_afd7_ed55_8ccd)
+}
+
+impl Find for Hashes<'_> {
+    fn text(&self) -> &[u8] {
+        self.text
+    }
+
+    fn longest(&self, wanted: &[u8], near: usize) -> (usize, usize) {
+        if wanted.len() < WINDOW {
+            return (0, 0);
+        }
+        let wanted = &wanted[..wanted.len().min(LOOK)];
+        let look = |place: usize| self.text.get(place..).map_or((0, 0), |text| (place, common(text, wanted)));
+        // Going on as before comes first.
+        let before = look(near);
+        if before.1 >= WINDOW {
+            return before;
+        }
+        let (first, last) = self.slots[(window(wanted) >> self.shift) as usize];
+        let (first, last) = (look(first as usize), look(last as usize));
+        let best = if last.1 > first.1 { last } else { nearer(first, last, near) };
+        if best.1 > before.1 { best } else { before }
+    }
+}
 
 /// The sorted suffixes of some bytes.
 pub(super) struct Suffixes<'a> {
@@ -30,6 +121,11 @@ pub(super) struct Suffixes<'a> {
 }
 
 impl<'a> Suffixes<'a> {
+    /// Bytes of memory that sorting so many takes.
+    fn memory(length: usize) -> u64 {
+        length as u64 * 4 + (64 << 20)
+    }
+
     pub(super) fn new(text: &'a [u8]) -> Result<Self, MakeError> {
         if i32::try_from(text.len()).is_err() {
             return Err(MakeError::TooMuch("an old file of 2 GiB or more can't be sorted"));
@@ -46,9 +142,13 @@ impl<'a> Suffixes<'a> {
         }
         Ok(Self { text, order, firsts, prefix })
     }
+}
 
-    /// The longest match of the beginning of `wanted`: where it is and how long, as far as one looks. Of
-    /// several, the one nearest to `near`.
+impl Find for Suffixes<'_> {
+    fn text(&self) -> &[u8] {
+        self.text
+    }
+
     fn longest(&self, wanted: &[u8], near: usize) -> (usize, usize) {
         let wanted = &wanted[..wanted.len().min(LOOK)];
         let first = key(wanted, self.prefix);
@@ -67,8 +167,8 @@ impl<'a> Suffixes<'a> {
             let place = self.order[at] as usize;
             (place, common(&self.text[place..], wanted))
         };
-        let above = (low < bounds.1).then(|| look(low)).unwrap_or_default();
-        let below = (low > bounds.0).then(|| look(low - 1)).unwrap_or_default();
+        let above = if low < bounds.1 { look(low) } else { (0, 0) };
+        let below = if low > bounds.0 { look(low - 1) } else { (0, 0) };
         let mut best = if above.1 >= below.1 { above } else { below };
         // Equals lie side by side; a few are enough.
         let (mut up, mut down) = (low, low);
@@ -116,8 +216,9 @@ pub(super) fn common(left: &[u8], right: &[u8]) -> usize {
     at + left[at..most].iter().zip(&right[at..most]).take_while(|(l, r)| l == r).count()
 }
 
-/// Aligns `new` with the bytes that were sorted. The stretches come in the order of `new` and don't overlap there.
-pub(super) fn align(old: &Suffixes<'_>, new: &[u8], threads: usize) -> Vec<Stretch> {
+/// Aligns `new` with the old bytes that were indexed. The stretches come in the order of `new` and don't overlap
+/// there.
+pub(super) fn align<F: Find>(old: &F, new: &[u8], threads: usize) -> Vec<Stretch> {
     let pieces = (new.len() / PIECE).clamp(1, 64);
     let size = new.len().div_ceil(pieces).max(1);
     let ranges: Vec<(usize, usize)> =
@@ -137,9 +238,9 @@ pub(super) fn align(old: &Suffixes<'_>, new: &[u8], threads: usize) -> Vec<Stret
 }
 
 /// One pass over a range of the new bytes.
-struct Scan<'s, 'a> {
-    index: &'s Suffixes<'a>,
-    old: &'a [u8],
+struct Scan<'s, F> {
+    index: &'s F,
+    old: &'s [u8],
     new: &'s [u8],
     end: usize,
     /// Where the last accepted match lies in new and old bytes.
@@ -147,9 +248,9 @@ struct Scan<'s, 'a> {
     found: Vec<Stretch>,
 }
 
-impl<'s, 'a> Scan<'s, 'a> {
-    fn new(index: &'s Suffixes<'a>, new: &'s [u8], start: usize, end: usize) -> Self {
-        let old = index.text;
+impl<'s, F: Find> Scan<'s, F> {
+    fn new(index: &'s F, new: &'s [u8], start: usize, end: usize) -> Self {
+        let old = index.text();
         let last = (start, start.min(old.len()));
         Self { index, old, new, end, last, found: Vec::new() }
     }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::MakeError;
-use super::align::{Stretch, Suffixes, align};
+use super::align::{Stretch, align_within};
 use super::draft::Draft;
 use super::{Effort, MakeOptions};
 use crate::delta::code::{Answer, Image, Kind, Layout, Map, Predictor, Refs, Seen, Span, Teller};
@@ -67,17 +67,20 @@ pub(super) fn align_programs(
     (old, old_bytes): (&Program<'_>, &[u8]),
     (new, new_bytes): (&Program<'_>, &[u8]),
     options: &MakeOptions,
-    threads: usize,
+    (threads, memory): (usize, u64),
 ) -> Result<Vec<Stretch>, MakeError> {
+    // Both programs are held once more while they are aligned.
+    let left = memory.saturating_sub((old_bytes.len() + new_bytes.len()) as u64);
+    let quick = options.effort == Effort::Fast;
     // First without addresses in code: what has the same form lies side by side.
     let mask = |_place: usize, kind: Kind, _target: u64| (kind != Kind::Pointer).then_some(MADE_UP);
     let mut stretches = {
         let (from, to) = (old.tokens(old_bytes, mask), new.tokens(new_bytes, mask));
-        align(&Suffixes::new(&from)?, &to, threads)
+        align_within(&from, &to, threads, left, quick)?
     };
     let to =
         new.tokens(new_bytes, |_, kind, target| Some(if is_label(kind) { token(target) } else { MADE_UP }));
-    let passes = if options.effort == Effort::Fast { 1 } else { 2 };
+    let passes = if quick { 1 } else { 2 };
     for _ in 0..passes {
         let Some(map) = map(&stretches, old_bytes.len()) else { return Ok(stretches) };
         let gone = votes(old, new, &stretches);
@@ -90,7 +93,7 @@ pub(super) fn align_programs(
             Some(went.map_or(LOST, token))
         };
         let from = old.tokens(old_bytes, follow);
-        stretches = align(&Suffixes::new(&from)?, &to, threads);
+        stretches = align_within(&from, &to, threads, left, quick)?;
     }
     Ok(stretches)
 }
@@ -136,7 +139,7 @@ fn votes(old: &Program<'_>, new: &Program<'_>, stretches: &[Stretch]) -> HashMap
 /// Writes a unit whose code is predicted.
 pub(super) fn write(
     draft: &mut Draft,
-    (old, old_bytes): (&Program<'_>, &[u8]),
+    old: &Program<'_>,
     (new, new_bytes): (&Program<'_>, &[u8]),
     stretches: &[Stretch],
     map: &Map,
@@ -147,7 +150,6 @@ pub(super) fn write(
     let mut predictor = Predictor::new(&old.image, &old.refs, layout, map);
     let mut telling = Telling { draft, new_refs: &new.refs, next: 0, new: new_bytes };
     let mut chunk = vec![0; CHUNK];
-    debug_assert_eq!(old_bytes.len(), old_bytes.len());
     for stretch in stretches {
         let mut done = 0;
         while done < stretch.length {

@@ -180,7 +180,7 @@ pub fn make(
     progress: &mut dyn FnMut(MakeProgress),
     out: &mut dyn Write,
 ) -> Result<Made, MakeError> {
-    let plan = plan::plan(old, new, options)?;
+    let plan = plan::plan(old, new)?;
     let groups = work::run(old, new, &plan, options, progress)?;
     let head = pack::head(list(old), list(new), old, new, &plan, &groups)?;
     let mut size = head.len() as u64;

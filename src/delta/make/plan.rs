@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use crate::release::Digest;
 
-use super::{MakeError, MakeOptions, NewFile, OldFile};
+use super::{MakeError, NewFile, OldFile};
 
 /// Files below this many bytes are taken together.
 const SMALL: u64 = 128 << 10;
@@ -138,11 +138,7 @@ impl<'a> Likeness<'a> {
 }
 
 /// Decides what becomes of every new file.
-pub(super) fn plan(
-    old: &[OldFile<'_>],
-    new: &[NewFile<'_>],
-    _options: &MakeOptions,
-) -> Result<Plan, MakeError> {
+pub(super) fn plan(old: &[OldFile<'_>], new: &[NewFile<'_>]) -> Result<Plan, MakeError> {
     let mut plan = Plan { fates: fates(old, new), groups: Vec::new() };
     let made: Vec<usize> = (0..new.len()).filter(|&index| plan.fates[index] == Fate::Made).collect();
     if made.is_empty() {

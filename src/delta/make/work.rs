@@ -1,9 +1,9 @@
 //! Does the jobs of a plan, on several threads and within a limit of memory.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex, PoisonError};
 
-use super::align::{Stretch, Suffixes, align};
+use super::align::{Stretch, align_within};
 use super::draft::Draft;
 use super::plan::{Job, Plan};
 use super::{Bytes, MakeError, MakeOptions, MakeProgress, NewFile, OldFile, code, pack};
@@ -46,9 +46,38 @@ pub(super) fn each<T: Sync, R: Send>(items: &[T], threads: usize, work: impl Fn(
         }
         take();
     });
-    let mut done = done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
     done.sort_by_key(|result| result.0);
     done.into_iter().map(|result| result.1).collect()
+}
+
+/// Memory that jobs share.
+struct Room {
+    left: Mutex<u64>,
+    freed: Condvar,
+}
+
+/// A part of the memory, until it is dropped.
+struct Held<'a> {
+    room: &'a Room,
+    bytes: u64,
+}
+
+impl Room {
+    /// Waits until there is room for so many bytes; there must be in all.
+    fn take(&self, bytes: u64) -> Held<'_> {
+        let left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        let wait = self.freed.wait_while(left, |left| *left < bytes);
+        *wait.unwrap_or_else(PoisonError::into_inner) -= bytes;
+        Held { room: self, bytes }
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        *self.room.left.lock().unwrap_or_else(PoisonError::into_inner) += self.bytes;
+        self.room.freed.notify_all();
+    }
 }
 
 /// The bytes of several files, one after the other.
@@ -111,16 +140,20 @@ fn group(
     options: &MakeOptions,
 ) -> Result<MadeGroup, MakeError> {
     let inner = (options.threads / jobs.len().max(1)).max(1);
+    let room = Room { left: Mutex::new(options.memory), freed: Condvar::new() };
     let aligned = each(jobs, options.threads, |job| -> Result<Vec<Stretch>, MakeError> {
         if job.bases.is_empty() {
             return Ok(Vec::new());
         }
         let (from, to) = (join(old, &job.bases)?, join(new, &job.news)?);
         let (from, to) = (from.bytes(), to.bytes());
+        // What a job may take does not depend on how many run at once: the result is always the same.
+        let cost = (from.len() as u64 * 5 + to.len() as u64 + (64 << 20)).min(options.memory);
+        let _held = room.take(cost);
         if let Some((left, right)) = programs(job, from, to) {
-            return code::align_programs((&left, from), (&right, to), options, inner);
+            return code::align_programs((&left, from), (&right, to), options, (inner, options.memory));
         }
-        Ok(align(&Suffixes::new(from)?, to, inner))
+        align_within(from, to, inner, options.memory, false)
     });
     let mut draft = Draft::default();
     let mut units = Vec::new();
@@ -131,7 +164,7 @@ fn group(
         let predicted = code.is_some();
         match code {
             Some(((left, right), map)) => {
-                code::write(&mut draft, (&left, from), (&right, to), &stretches, &map);
+                code::write(&mut draft, &left, (&right, to), &stretches, &map);
             }
             None => draft.plain(from, to, &stretches),
         }

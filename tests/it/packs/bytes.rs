@@ -116,10 +116,14 @@ fn the_plan_says_the_bytes_and_keeps_its_word() {
     let plan: serde_json::Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
     let told = plan["totals"]["fetch_bytes"].as_u64().unwrap();
     assert_eq!(plan["brought"]["files"], 2, "{plan}");
-    let item = |path: &str| plan["items"].as_array().unwrap().iter().find(|item| item["path"] == path).cloned();
+    let item =
+        |path: &str| plan["items"].as_array().unwrap().iter().find(|item| item["path"] == path).cloned();
     assert!(item("big.bin").unwrap()["bytes"].as_u64().unwrap() > 1000);
     let said = expect(site.world.updater().arg("plan"), 0);
-    assert!(said.contains("2 files from packs") && said.contains(&format!("{told} bytes to fetch")), "{said}");
+    assert!(
+        said.contains("2 files from packs") && said.contains(&format!("{told} bytes to fetch")),
+        "{said}"
+    );
     site.bytes();
     site.world.update();
     assert_eq!(site.bytes().0, told, "the manifest was kept from the plan, so these are the objects");
@@ -143,7 +147,10 @@ fn a_dry_run_says_what_each_older_release_downloads() {
     }
     assert_eq!(report["downloads"].as_array().unwrap().len(), 2);
     let said = site.world.publish("1.2", &["--delta", "fast", "--dry-run"]);
-    assert!(said.contains("r1 (1.0) downloads ") && said.contains("delta ") && said.contains("packs "), "{said}");
+    assert!(
+        said.contains("r1 (1.0) downloads ") && said.contains("delta ") && said.contains("packs "),
+        "{said}"
+    );
     // What was foretold comes true.
     site.world.publish("1.2", DELTAS);
     let verified = expect(updraft().arg("verify").arg(site.world.repo()), 0);

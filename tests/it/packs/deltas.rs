@@ -3,8 +3,8 @@
 use std::fs;
 use std::time::Duration;
 
-use super::super::support::world::{Running, expect, tree, updraft, wait_for};
 use super::super::support::fault_server::Fault;
+use super::super::support::world::{Running, expect, tree, updraft, wait_for};
 use super::{DELTAS, PACKS, Site, noise, objects, put, text};
 
 /// A31: in a tree of 3,000 files one changed file of 1 KB costs under 10 KB in all: timestamp, snapshot, targets,
@@ -36,7 +36,8 @@ fn a_small_change_in_a_large_tree_costs_under_ten_kilobytes_in_all() {
 #[test]
 fn each_of_the_last_releases_has_a_delta_and_older_ones_a_chain() {
     let version = |at: usize| text(7, 6000).replace("value_7 ", &format!("value_{at}x "));
-    let mut site = Site::new(|world| put(world, "code.txt", version(0)), &["--delta", "fast", "--deltas", "2"]);
+    let mut site =
+        Site::new(|world| put(world, "code.txt", version(0)), &["--delta", "fast", "--deltas", "2"]);
     let oldest = site.world.path("oldest");
     copy(&site.world.app(), &oldest);
     for at in 1..=4 {
@@ -69,7 +70,11 @@ fn a_pinned_release_keeps_its_delta() {
     let site = Site::new(|world| put(world, "a.txt", text(3, 5000)), &["--delta", "fast", "--deltas", "1"]);
     for at in 1..=3 {
         put(&site.world, "a.txt", text(3, 5000) + &"more\n".repeat(at));
-        let pinned: &[&str] = if at == 3 { &["--delta", "fast", "--deltas", "1", "--delta-from", "1.0"] } else { &["--delta", "fast", "--deltas", "1"] };
+        let pinned: &[&str] = if at == 3 {
+            &["--delta", "fast", "--deltas", "1", "--delta-from", "1.0"]
+        } else {
+            &["--delta", "fast", "--deltas", "1"]
+        };
         site.world.publish(&format!("1.{at}"), pinned);
     }
     let said = expect(site.world.updater().args(["plan", "--json"]), 0);

@@ -46,7 +46,9 @@ fn verify_finds_and_names_damage_in_every_kind_of_object() {
     let site = site(DELTAS);
     let repo = site.world.repo();
     let kinds = fresh(&site.world);
-    assert!(["index", "pack", "patch", "delta"].iter().all(|kind| kinds.iter().any(|(found, _)| found == kind)));
+    assert!(
+        ["index", "pack", "patch", "delta"].iter().all(|kind| kinds.iter().any(|(found, _)| found == kind))
+    );
     let patches = kinds.iter().filter(|(kind, _)| *kind == "patch").map(|(_, name)| name.clone());
     for name in objects(&site.world).into_iter().chain(patches) {
         let path = repo.join(&name);
@@ -146,7 +148,8 @@ fn a_manifest_patch_that_is_wrong_leads_to_the_whole_manifest() {
     });
     site.world.update();
     assert!(site.is_new());
-    let whole = site.server.requests().iter().any(|asked| asked.path.contains("/targets/") && asked.status == 200);
+    let whole =
+        site.server.requests().iter().any(|asked| asked.path.contains("/targets/") && asked.status == 200);
     assert!(whole && !patches.is_empty());
 }
 

@@ -64,7 +64,10 @@ fn a_long_history_does_not_pile_up() {
     let said = site.world.publish("9.0", &["--delta", "none", "--exclude", "f19.bin", "--json"]);
     let report: serde_json::Value = serde_json::from_str(&said).unwrap();
     let (full, bytes) = (report["full_download"].as_u64().unwrap(), report["bytes"].as_u64().unwrap());
-    assert!(full < bytes * 13 / 10, "a new install downloads {full} for {bytes} bytes that can't be compressed");
+    assert!(
+        full < bytes * 13 / 10,
+        "a new install downloads {full} for {bytes} bytes that can't be compressed"
+    );
     site.world.update();
     expect(updraft().arg("verify").arg(site.world.repo()), 0);
     let mut wanted = tree(&site.world.build());

@@ -1,0 +1,113 @@
+//! Deltas that are damaged, cut off or made to harm: an error or wrong bytes, never a panic and never without end.
+
+use updraft::delta::{ApplyError, Delta, DeltaError, Effort, apply};
+
+use super::program::{Program, Random};
+use super::{Collected, Files, Memory, delta_of, one};
+
+/// Tries a delta that may be anything; bytes written beyond the limit end it as a full disk would.
+fn attempt(bytes: &[u8], old: &Files) -> Option<Result<(), ApplyError>> {
+    let delta = Delta::parse(bytes).ok()?;
+    let mut new = Collected { limit: Some(64 << 20), ..Collected::default() };
+    if delta.old_count() > old.len() {
+        return None;
+    }
+    Some(apply(&delta, &Memory(old), &mut new, &|| false))
+}
+
+fn pair() -> (Files, Files) {
+    let mut random = Random(7);
+    let before = Program::new(&mut random, 60);
+    let after = before.edited(&mut random, 12);
+    let with = |program: &Program, note: &str| {
+        vec![
+            (
+                "notes".to_owned(),
+                format!("these are the notes {note} of the release").repeat(20).into_bytes(),
+            ),
+            ("program".to_owned(), [program.elf(), vec![0; 140_000]].concat()),
+        ]
+    };
+    (with(&before, "one"), with(&after, "two"))
+}
+
+#[test]
+fn a_delta_with_any_bit_turned_does_no_harm() {
+    let (old, new) = pair();
+    let (bytes, _) = delta_of(&old, &new, Effort::Fast, 1);
+    let mut refused = 0;
+    let step = (bytes.len() / 1500).max(1);
+    for at in (0..bytes.len()).step_by(step) {
+        let mut wrong = bytes.clone();
+        wrong[at] ^= 1 << (at % 8);
+        refused += u32::from(!matches!(attempt(&wrong, &old), Some(Ok(()))));
+    }
+    assert!(refused > 50, "{refused}");
+}
+
+#[test]
+fn a_delta_cut_off_anywhere_is_refused() {
+    let (old, new) = pair();
+    let (bytes, _) = delta_of(&old, &new, Effort::Fast, 1);
+    for length in (0..bytes.len()).step_by((bytes.len() / 500).max(1)) {
+        assert!(!matches!(attempt(&bytes[..length], &old), Some(Ok(()))), "{length}");
+    }
+    let longer = [bytes, vec![0]].concat();
+    assert!(attempt(&longer, &old).is_none());
+}
+
+#[test]
+fn what_is_no_delta_is_said_to_be_none() {
+    assert!(matches!(Delta::parse(b""), Err(DeltaError::NotADelta)));
+    assert!(matches!(Delta::parse(b"PK\x03\x04 a zip file"), Err(DeltaError::NotADelta)));
+    assert!(matches!(Delta::parse(b"\x89UDELTA\x02...."), Err(DeltaError::Newer(2))));
+    let mut random = Random(11);
+    for _ in 0..2000 {
+        let count = random.below(200);
+        let bytes = [b"\x89UDELTA\x01".to_vec(), random.bytes(count)].concat();
+        assert!(Delta::parse(&bytes).is_err());
+    }
+}
+
+/// Instructions of random numbers under a right head, for a program: the decoder of code meets anything.
+#[test]
+fn random_instructions_do_no_harm() {
+    let mut random = Random(13);
+    let old = one(Program::new(&mut random, 40).elf());
+    for round in 0..600u32 {
+        let (code, size) = (u8::from(round % 2 == 1), 1 + random.below(100_000));
+        let mut body = Vec::new();
+        let mut streams = Vec::new();
+        for stream in 0..10 {
+            let length = random.below(if stream > 7 { 4000 } else { 400 });
+            // Mostly small numbers, so that instructions are often right for a while.
+            let bytes = (0..length).map(|_| (random.next() >> (random.below(3) * 29)) as u8 & 0x7f);
+            let bytes: Vec<u8> = bytes.collect();
+            number(bytes.len() as u64, &mut body);
+            if !bytes.is_empty() {
+                body.push(0);
+                number(bytes.len() as u64, &mut body);
+            }
+            streams.extend(bytes);
+        }
+        body.extend(streams);
+        let mut head = vec![0; 32];
+        [1, 1, 1 << 2 | 2, 1, body.len() as u64, 1].iter().for_each(|&field| number(field, &mut head));
+        head.push(code);
+        [1, 0, old[0].1.len() as u64, 1, 0, size as u64].iter().for_each(|&field| number(field, &mut head));
+        let mut bytes = b"\x89UDELTA\x01".to_vec();
+        number(head.len() as u64, &mut bytes);
+        number(head.len() as u64, &mut bytes);
+        bytes.extend(head);
+        bytes.extend(body);
+        assert!(attempt(&bytes, &old).is_some(), "the head is right");
+    }
+}
+
+fn number(mut value: u64, out: &mut Vec<u8>) {
+    while value > 127 {
+        out.push(value as u8 | 128);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}

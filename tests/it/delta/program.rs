@@ -1,0 +1,378 @@
+//! Programs made up for tests: functions that call each other and use data, linked as ELF and as PE for x86-64.
+
+/// Random numbers that are the same everywhere (SplitMix64).
+pub(crate) struct Random(pub(crate) u64);
+
+impl Random {
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut value = self.0;
+        value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        value ^ (value >> 31)
+    }
+
+    pub(crate) fn below(&mut self, most: usize) -> usize {
+        (self.next() % most.max(1) as u64) as usize
+    }
+
+    pub(crate) fn bytes(&mut self, count: usize) -> Vec<u8> {
+        (0..count).map(|_| self.next() as u8).collect()
+    }
+}
+
+#[derive(Clone)]
+enum Step {
+    Plain(Vec<u8>),
+    Call(u64),
+    Load(u64),
+    Store(u64),
+    Switch(Vec<u64>),
+}
+
+/// A program before it is linked; functions and data have names that stay.
+#[derive(Clone)]
+pub(crate) struct Program {
+    functions: Vec<(u64, Vec<Step>)>,
+    data: Vec<(u64, Vec<u8>)>,
+    pointers: Vec<u64>,
+    names: u64,
+}
+
+impl Program {
+    pub(crate) fn new(random: &mut Random, functions: usize) -> Self {
+        let mut program = Self { functions: Vec::new(), data: Vec::new(), pointers: Vec::new(), names: 0 };
+        for _ in 0..functions / 2 + 1 {
+            let count = 4 + random.below(60);
+            program.names += 1;
+            program.data.push((program.names, random.bytes(count)));
+        }
+        for _ in 0..functions {
+            program.names += 1;
+            program.functions.push((program.names, Vec::new()));
+        }
+        for at in 0..functions {
+            program.functions[at].1 = program.body(random);
+        }
+        program.pointers = (0..functions * 2).map(|_| program.some_function(random)).collect();
+        program
+    }
+
+    fn some_function(&self, random: &mut Random) -> u64 {
+        self.functions[random.below(self.functions.len())].0
+    }
+
+    fn step(&self, random: &mut Random) -> Step {
+        let data = |random: &mut Random| self.data[random.below(self.data.len())].0;
+        match random.below(9) {
+            0 | 1 => Step::Call(self.some_function(random)),
+            2 => Step::Load(data(random)),
+            3 => Step::Store(data(random)),
+            4 if random.below(12) == 0 => {
+                Step::Switch((0..3 + random.below(9)).map(|_| self.some_function(random)).collect())
+            }
+            _ => {
+                let plain: &[&[u8]] = &[
+                    &[0x48, 0x89, 0xe5],
+                    &[0x31, 0xc0],
+                    &[0x48, 0x83, 0xc4, 0x18],
+                    &[0x0f, 0xb6, 0xc0],
+                    &[0x48, 0x8b, 0x44, 0x24, 0x10],
+                    &[0x85, 0xc0],
+                ];
+                let mut plain = plain[random.below(plain.len())].to_vec();
+                if random.below(3) == 0 {
+                    plain.extend([0xb8, random.next() as u8, random.next() as u8, 0, 0]);
+                }
+                Step::Plain(plain)
+            }
+        }
+    }
+
+    fn body(&self, random: &mut Random) -> Vec<Step> {
+        (0..6 + random.below(50)).map(|_| self.step(random)).collect()
+    }
+
+    /// The program after some work on it.
+    pub(crate) fn edited(&self, random: &mut Random, edits: usize) -> Self {
+        let mut program = self.clone();
+        for _ in 0..edits {
+            let at = random.below(program.functions.len());
+            match random.below(6) {
+                0 => {
+                    program.names += 1;
+                    let body = program.body(random);
+                    program.functions.insert(at, (program.names, body));
+                }
+                1 => {
+                    program.names += 1;
+                    let count = random.below(90);
+                    let data = (program.names, random.bytes(count));
+                    let place = random.below(program.data.len());
+                    program.data.insert(place, data);
+                }
+                2 => {
+                    let other = random.below(program.functions.len());
+                    program.functions.swap(at, other);
+                }
+                _ => {
+                    let step = program.step(random);
+                    let body = &mut program.functions[at].1;
+                    let place = random.below(body.len() + 1);
+                    if random.below(2) == 0 && place < body.len() {
+                        body[place] = step
+                    } else {
+                        body.insert(place, step)
+                    }
+                }
+            }
+        }
+        program
+    }
+
+    pub(crate) fn elf(&self) -> Vec<u8> {
+        Linked::new(self, 0x1000, 0).elf()
+    }
+
+    pub(crate) fn pe(&self) -> Vec<u8> {
+        Linked::new(self, 0x1000, 0x1_4000_0000).pe()
+    }
+}
+
+/// A program with addresses.
+struct Linked {
+    text: Vec<u8>,
+    constants: Vec<u8>,
+    data: Vec<u8>,
+    /// First address of text, constants and data.
+    at: [u64; 3],
+    starts: Vec<(u64, u64)>,
+    pointers: usize,
+}
+
+fn page(length: usize) -> u64 {
+    (length as u64).next_multiple_of(0x1000)
+}
+
+impl Linked {
+    fn new(program: &Program, first: u64, base: u64) -> Self {
+        let size = |step: &Step| match step {
+            Step::Plain(bytes) => bytes.len(),
+            Step::Call(_) => 5,
+            Step::Load(_) | Step::Switch(_) => 7,
+            Step::Store(_) => 10,
+        };
+        let mut addresses = std::collections::HashMap::new();
+        let (mut at, mut starts) = (first, Vec::new());
+        for (name, body) in &program.functions {
+            let length = body.iter().map(size).sum::<usize>() as u64 + 1;
+            addresses.insert(*name, at);
+            starts.push((at, length));
+            at = (at + length).next_multiple_of(16);
+        }
+        let constants_at = first + page((at - first) as usize);
+        let mut place = 0u64;
+        for (name, bytes) in &program.data {
+            addresses.insert(*name, constants_at + place);
+            place = (place + bytes.len() as u64).next_multiple_of(8);
+        }
+        let mut linked = Self {
+            text: Vec::new(),
+            constants: Vec::new(),
+            data: Vec::new(),
+            at: [first, constants_at, 0],
+            starts,
+            pointers: program.pointers.len(),
+        };
+        for (_, bytes) in &program.data {
+            linked.constants.extend_from_slice(bytes);
+            linked.constants.resize(linked.constants.len().next_multiple_of(8), 0);
+        }
+        for (_, body) in &program.functions {
+            for step in body {
+                linked.step(step, &addresses);
+            }
+            linked.text.push(0xc3);
+            linked.text.resize(linked.text.len().next_multiple_of(16), 0xcc);
+        }
+        linked.at[2] = constants_at + page(linked.constants.len() + 0x8000);
+        let pointers = program.pointers.iter().flat_map(|name| (addresses[name] + base).to_le_bytes());
+        linked.data = pointers.collect();
+        linked
+    }
+
+    fn step(&mut self, step: &Step, addresses: &std::collections::HashMap<u64, u64>) {
+        let near = |text: &[u8], target: u64, more: u64| {
+            let next = self.at[0] + text.len() as u64 + 4 + more;
+            (target.wrapping_sub(next) as u32).to_le_bytes()
+        };
+        match step {
+            Step::Plain(bytes) => self.text.extend_from_slice(bytes),
+            Step::Call(name) => {
+                self.text.push(0xe8);
+                let bytes = near(&self.text, addresses[name], 0);
+                self.text.extend(bytes);
+            }
+            Step::Load(name) => {
+                self.text.extend([0x48, 0x8d, 0x05]);
+                let bytes = near(&self.text, addresses[name], 0);
+                self.text.extend(bytes);
+            }
+            Step::Store(name) => {
+                self.text.extend([0xc7, 0x05]);
+                let bytes = near(&self.text, addresses[name], 4);
+                self.text.extend(bytes);
+                self.text.extend([1, 0, 0, 0]);
+            }
+            Step::Switch(names) => {
+                self.text.extend([0x48, 0x8d, 0x15]);
+                let table = self.at[1] + self.constants.len() as u64;
+                let bytes = near(&self.text, table, 0);
+                self.text.extend(bytes);
+                for name in names {
+                    let entry = addresses[name].wrapping_sub(table) as u32;
+                    self.constants.extend(entry.to_le_bytes());
+                }
+                self.constants.resize(self.constants.len().next_multiple_of(8), 0);
+            }
+        }
+    }
+
+    /// Unwind tables as ELF has them: `.eh_frame` and `.eh_frame_hdr`, to lie at `at` and behind it.
+    fn frames(&self, at: u64) -> (Vec<u8>, Vec<u8>) {
+        let mut frames = vec![16, 0, 0, 0, 0, 0, 0, 0, 1, b'z', b'R', 0, 1, 0x78, 16, 1, 0x1b, 12, 7, 8];
+        let mut places = Vec::new();
+        for &(start, length) in &self.starts {
+            let place = at + frames.len() as u64;
+            places.push((start, place));
+            frames.extend(16u32.to_le_bytes());
+            frames.extend((frames.len() as u32).to_le_bytes());
+            frames.extend((start.wrapping_sub(at + frames.len() as u64) as u32).to_le_bytes());
+            frames.extend((length as u32).to_le_bytes());
+            frames.extend([0, 0x0e, 16, 0]);
+        }
+        frames.extend([0; 4]);
+        let header = at + frames.len() as u64;
+        let mut table = vec![1, 0x1b, 3, 0x3b];
+        table.extend((at.wrapping_sub(header + 4) as u32).to_le_bytes());
+        table.extend((places.len() as u32).to_le_bytes());
+        for (start, place) in places {
+            table.extend((start.wrapping_sub(header) as u32).to_le_bytes());
+            table.extend((place.wrapping_sub(header) as u32).to_le_bytes());
+        }
+        (frames, table)
+    }
+
+    fn elf(&self) -> Vec<u8> {
+        let relocations: Vec<u8> = (0..self.pointers)
+            .flat_map(|at| {
+                let place = self.at[2] + at as u64 * 8;
+                [place.to_le_bytes(), 8u64.to_le_bytes(), self.data[at * 8..at * 8 + 8].try_into().unwrap()]
+            })
+            .flatten()
+            .collect();
+        let frames_at = self.at[2] + page(self.data.len());
+        let (frames, table) = self.frames(frames_at);
+        let relocations_at = frames_at + page(frames.len() + table.len());
+        let names = b"\0.text\0.rodata\0.data\0.rela.dyn\0.eh_frame\0.eh_frame_hdr\0.bss\0.shstrtab\0";
+        let name = |wanted: &str| {
+            let wanted = [b"\0", wanted.as_bytes(), b"\0"].concat();
+            names.windows(wanted.len()).position(|window| window == wanted).unwrap() as u32 + 1
+        };
+        // In memory as in the file: every address is an offset.
+        let end = relocations_at + relocations.len() as u64;
+        let table_at = frames_at + frames.len() as u64;
+        let sections: [(&str, u32, u64, u64, u64); 8] = [
+            (".text", 1, 6, self.at[0], self.text.len() as u64),
+            (".rodata", 1, 2, self.at[1], self.constants.len() as u64),
+            (".data", 1, 3, self.at[2], self.data.len() as u64),
+            (".eh_frame", 1, 2, frames_at, frames.len() as u64),
+            (".eh_frame_hdr", 1, 2, table_at, table.len() as u64),
+            (".rela.dyn", 4, 2, relocations_at, relocations.len() as u64),
+            (".bss", 8, 3, end, 0x4000),
+            (".shstrtab", 3, 0, end, names.len() as u64),
+        ];
+        let mut out = vec![0; end as usize];
+        for (at, bytes) in [
+            (self.at[0], &self.text),
+            (self.at[1], &self.constants),
+            (self.at[2], &self.data),
+            (frames_at, &frames),
+            (table_at, &table),
+            (relocations_at, &relocations),
+        ] {
+            out[at as usize..at as usize + bytes.len()].copy_from_slice(bytes);
+        }
+        out.extend_from_slice(names);
+        let headers = out.len() as u64;
+        out.extend([0; 64]);
+        for (text, kind, flags, address, size) in sections {
+            out.extend(name(text).to_le_bytes());
+            out.extend(kind.to_le_bytes());
+            [flags, address, address, size, 0, 16, 0]
+                .iter()
+                .for_each(|field: &u64| out.extend(field.to_le_bytes()));
+        }
+        let mut head = b"\x7fELF\x02\x01\x01".to_vec();
+        head.resize(16, 0);
+        head.extend([3, 0, 62, 0, 1, 0, 0, 0]);
+        [self.at[0], 64, headers].iter().for_each(|field: &u64| head.extend(field.to_le_bytes()));
+        head.extend([0, 0, 0, 0, 64, 0, 56, 0, 1, 0, 64, 0, 9, 0, 8, 0]);
+        head.extend([1, 0, 0, 0, 7, 0, 0, 0]);
+        [0, 0, 0, end, end + 0x4000, 0x1000].iter().for_each(|field: &u64| head.extend(field.to_le_bytes()));
+        out[..head.len()].copy_from_slice(&head);
+        out
+    }
+
+    fn pe(&self) -> Vec<u8> {
+        let functions: Vec<u8> = self
+            .starts
+            .iter()
+            .flat_map(|&(start, length)| [start as u32, (start + length) as u32, self.at[1] as u32])
+            .flat_map(u32::to_le_bytes)
+            .collect();
+        let functions_at = self.at[2] + page(self.data.len());
+        let mut relocations = Vec::new();
+        for (number, block) in (0..self.pointers).collect::<Vec<_>>().chunks(0x200).enumerate() {
+            relocations.extend((self.at[2] as u32 + number as u32 * 0x1000).to_le_bytes());
+            relocations.extend((8 + block.len() as u32 * 2).to_le_bytes());
+            block.iter().for_each(|at| relocations.extend((0xa000 | (at % 0x200) as u16 * 8).to_le_bytes()));
+        }
+        let relocations_at = functions_at + page(functions.len());
+        let sections: [(&[u8; 8], u64, &[u8], u32); 5] = [
+            (b".text\0\0\0", self.at[0], &self.text, 0x6000_0020),
+            (b".rdata\0\0", self.at[1], &self.constants, 0x4000_0040),
+            (b".data\0\0\0", self.at[2], &self.data, 0xc000_0040),
+            (b".pdata\0\0", functions_at, &functions, 0x4000_0040),
+            (b".reloc\0\0", relocations_at, &relocations, 0x4200_0040),
+        ];
+        let mut out = vec![0; 0x400];
+        out[..2].copy_from_slice(b"MZ");
+        out[0x3c] = 0x80;
+        out[0x80..0x86].copy_from_slice(b"PE\0\0\x64\x86");
+        (out[0x86], out[0x94]) = (5, 0xf0);
+        out[0x98..0x9a].copy_from_slice(&[0x0b, 2]);
+        out[0xb0..0xb8].copy_from_slice(&0x1_4000_0000u64.to_le_bytes());
+        let size = relocations_at + page(relocations.len());
+        out[0xd0..0xd4].copy_from_slice(&(size as u32).to_le_bytes());
+        out[0xd4..0xd8].copy_from_slice(&0x400u32.to_le_bytes());
+        for (directory, at, length) in
+            [(3, functions_at, functions.len()), (5, relocations_at, relocations.len())]
+        {
+            let place = 0x98 + 112 + directory * 8;
+            out[place..place + 4].copy_from_slice(&(at as u32).to_le_bytes());
+            out[place + 4..place + 8].copy_from_slice(&(length as u32).to_le_bytes());
+        }
+        for (number, (name, at, bytes, flags)) in sections.into_iter().enumerate() {
+            let stored = bytes.len().next_multiple_of(0x200);
+            let mut header = name.to_vec();
+            let fields = [bytes.len() as u32, at as u32, stored as u32, out.len() as u32, 0, 0, 0, flags];
+            fields.iter().for_each(|field| header.extend(field.to_le_bytes()));
+            let place = 0x98 + 0xf0 + number * 40;
+            out[place..place + 40].copy_from_slice(&header);
+            out.extend_from_slice(bytes);
+            out.resize(out.len().next_multiple_of(0x200), 0);
+        }
+        out
+    }
+}
