@@ -211,12 +211,12 @@ impl Accepted {
         let mode = if cx.setup.task == Task::Repair { Mode::Repair } else { Mode::Update };
         let mut plan = plan::make(&found.inventory, &record.receipt, manifest, release.digest(), mode)?;
         cx.setup.install.spare_updater(&mut plan);
-        cx.setup.install.preflight(&plan)?;
         let inventory = found.inventory;
         let (setup, control, events, receipt) = (cx.setup, cx.control, cx.events, &record.receipt);
         let survey = Survey { setup, control, events, receipt, manifest, inventory: &inventory, mode };
         let depot = Depot::open(&cx.setup.install.partial_dir())?;
         let road = survey.road(&mut plan, &Fetching::Depot(&depot)).await?;
+        cx.setup.install.preflight(&plan)?;
         cx.step(Step::Planned(plan.totals()));
         tell_conflicts(cx, &plan);
         let desk = Desk { guard, record };

@@ -21,6 +21,9 @@ use crate::trust::{Store, TrustedRepository};
 use super::check::{Events, open_release, releases};
 use super::{EngineError, Setup};
 
+/// Fewer bytes than this from packs are not worth to look for two deltas: their manifest costs something too.
+const WORTH_A_CHAIN: u64 = 4 * 1024;
+
 /// Where indexes are fetched to.
 pub(super) enum Fetching<'a> {
     /// The depot, whatever the network does.
@@ -124,10 +127,10 @@ impl Survey<'_> {
         }
         let road = self.packs(&plan.packed(), fetching, true).await?;
         tell_packs(plan, &road);
-        let known = self.manifest.downloads.contains_key(&self.receipt.number);
-        if !known
-            && let Some(legs) = self.chain(fetching).await
-            && bytes_of(&legs) < plan.totals().fetch_bytes
+        let packs = plan.totals().fetch_bytes;
+        if packs > WORTH_A_CHAIN
+            && let Some(legs) = self.chain(fetching, packs).await
+            && bytes_of(&legs) < packs
         {
             tell_legs(plan, &legs, remote.len());
             return Ok(Road::Deltas(legs));
@@ -171,10 +174,13 @@ impl Survey<'_> {
     }
 
     /// Two deltas: to a release in between, and from there. Looked for only where packs are the other way.
-    async fn chain(&self, fetching: &Fetching<'_>) -> Option<Vec<Leg>> {
+    async fn chain(&self, fetching: &Fetching<'_>, packs: u64) -> Option<Vec<Leg>> {
         let installed = self.receipt.number;
         let second =
             self.manifest.deltas.iter().filter(|delta| delta.from > installed).min_by_key(|d| d.from)?;
+        if second.content.size >= packs {
+            return None;
+        }
         let old = self.installed()?;
         let store = Store::open(&self.setup.install.trusted_dir()).ok()?;
         let repository = TrustedRepository::load(&store).ok()?;

@@ -18,8 +18,8 @@ use super::parts::{PIECE, Parts, Shape};
 use super::session::{Job, Session};
 use super::{Request, TransferError};
 
-/// Most pieces asked for in one request: enough that asking costs little, few enough that streams share.
-const RUN: usize = 16;
+/// Most bytes asked for in one request: enough that asking costs little, few enough that streams share.
+const RUN: u64 = 16 * PIECE;
 
 impl Session<'_> {
     /// Brings one file, or the blocks of one pack.

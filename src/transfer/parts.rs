@@ -321,14 +321,14 @@ impl Parts {
         self.present
     }
 
-    /// Runs of pieces that are not done, none longer than `most`.
-    pub(super) fn open_runs(&self, most: usize) -> Vec<Range<usize>> {
+    /// Runs of pieces that are not done and lie one behind the other, none of more than `most` bytes.
+    pub(super) fn open_runs(&self, most: u64) -> Vec<Range<usize>> {
         let mut runs: Vec<Range<usize>> = Vec::new();
         for (at, _) in self.pieces.iter().enumerate().filter(|(_, piece)| !matches!(piece, Piece::Done)) {
             match runs.last_mut() {
                 Some(run)
                     if run.end == at
-                        && run.len() < most
+                        && self.shape.end(at) - self.shape.start(run.start) <= most
                         && self.shape.end(at - 1) == self.shape.start(at) =>
                 {
                     run.end = at + 1;

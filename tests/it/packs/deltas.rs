@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::super::support::fault_server::Fault;
 use super::super::support::world::{Running, expect, tree, updraft, wait_for};
-use super::{DELTAS, PACKS, Site, noise, objects, put, text};
+use super::{DELTAS, PACKS, Site, copy, noise, objects, put, text};
 
 /// A31: in a tree of 3,000 files one changed file of 1 KB costs under 10 KB in all: timestamp, snapshot, targets,
 /// manifest, index and content.
@@ -145,13 +145,4 @@ fn a_killed_update_by_delta_goes_on() {
     assert!(site.is_new());
     let (objects, _) = site.bytes();
     assert!(objects < 4_600_000, "{objects}: what was there is not fetched again");
-}
-
-fn copy(from: &std::path::Path, to: &std::path::Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let from = entry.unwrap().path();
-        let to = to.join(from.file_name().unwrap());
-        if from.is_dir() { copy(&from, &to) } else { drop(fs::copy(&from, &to).unwrap()) }
-    }
 }

@@ -5,7 +5,7 @@ use std::fs;
 use super::super::support::fault_server::{Fault, FaultServer};
 use super::super::support::world::{World, expect, tree, updraft};
 use super::super::vendor::files;
-use super::{DELTAS, PACKS, Site, noise, objects, put, text};
+use super::{DELTAS, PACKS, Site, copy, newest, noise, objects, put, text};
 
 /// Release 2 changes a large file and adds small ones.
 fn site(options: &[&str]) -> Site {
@@ -27,10 +27,7 @@ fn site(options: &[&str]) -> Site {
 
 /// The objects that release 2 brought, by what they are: index, pack, patch or delta.
 fn fresh(world: &World) -> Vec<(&'static str, String)> {
-    let newest = super::super::vendor::releases(&world.repo());
-    let newest = newest.iter().max_by_key(|release| release.summary.number).unwrap();
-    let bytes = fs::read(world.repo().join(&newest.fetch_path)).unwrap();
-    let manifest = updraft::release::Manifest::parse(&bytes).unwrap();
+    let (newest, manifest) = newest(world);
     let pack = manifest.packs.last().unwrap();
     let name = |digest: &updraft::release::Digest| format!("objects/{}/{digest}", &digest.hex()[..2]);
     let mut found = vec![("index", name(&pack.index.object)), ("pack", name(&pack.object.unwrap()))];
@@ -151,15 +148,6 @@ fn a_manifest_patch_that_is_wrong_leads_to_the_whole_manifest() {
     let whole =
         site.server.requests().iter().any(|asked| asked.path.contains("/targets/") && asked.status == 200);
     assert!(whole && !patches.is_empty());
-}
-
-fn copy(from: &std::path::Path, to: &std::path::Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let from = entry.unwrap().path();
-        let to = to.join(from.file_name().unwrap());
-        if from.is_dir() { copy(&from, &to) } else { drop(fs::copy(&from, &to).unwrap()) }
-    }
 }
 
 /// What a publisher of another machine makes of the same folders is the same to the byte.

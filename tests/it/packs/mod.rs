@@ -6,11 +6,17 @@
 )]
 
 mod bytes;
+mod codec;
 mod deltas;
 mod faults;
 mod repository;
 
 use std::fs;
+use std::path::Path;
+
+use updraft::release::Manifest;
+use updraft::trust::ReleaseTarget;
+use updraft::trust::sign::RepoState;
 
 use super::support::fault_server::FaultServer;
 use super::support::world::{World, write};
@@ -84,4 +90,27 @@ fn stored(world: &World) -> u64 {
 
 fn put(world: &World, path: &str, content: impl AsRef<[u8]>) {
     write(world.build().join(path), content);
+}
+
+/// Copies a folder.
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let from = entry.unwrap().path();
+        let to = to.join(from.file_name().unwrap());
+        if from.is_dir() {
+            copy(&from, &to);
+        } else {
+            fs::copy(&from, &to).unwrap();
+        }
+    }
+}
+
+/// The newest release, as it is signed, and its manifest.
+fn newest(world: &World) -> (ReleaseTarget, Manifest) {
+    let read = |path: &str| Ok(fs::read(world.repo().join(path)).ok());
+    let state = RepoState::open(&read).unwrap().unwrap();
+    let newest = state.releases().iter().max_by_key(|release| release.summary.number).unwrap().clone();
+    let bytes = fs::read(world.repo().join(&newest.fetch_path)).unwrap();
+    (newest, Manifest::parse(&bytes).unwrap())
 }
