@@ -97,11 +97,15 @@ impl PackPromises {
         step: &(dyn Fn() + Sync),
     ) -> Result<(u64, Vec<Flaw>), PublishError> {
         let packs: Vec<&PackPromise> = self.packs.values().collect();
-        let mut done = pool::map(&packs, threads, &|promise: &&PackPromise| {
-            let checked = check_pack(repository, promise);
+        let mut done = pool::map(&packs, threads, &|promise: &&PackPromise| check_pack(repository, promise))?;
+        // What is damaged was told of by its own name; what refers to it needs no second word.
+        let bad: BTreeSet<String> =
+            done.iter().flat_map(|(_, flaws)| flaws).map(|flaw| flaw.file.clone()).collect();
+        done.extend(pool::map(&packs, threads, &|promise: &&PackPromise| {
+            let checked = check_recipes(repository, promise, &bad);
             step();
             checked
-        })?;
+        })?);
         let others: Vec<&(Content, String)> = self.others.values().collect();
         done.extend(pool::map(&others, threads, &|(content, release): &&(Content, String)| {
             let checked = check_object(repository, content, release);
@@ -150,7 +154,7 @@ fn check_object(
 }
 
 fn check_pack(repository: &Repository, promise: &PackPromise) -> Result<(u64, Vec<Flaw>), PublishError> {
-    let PackPromise { pack, release, files } = promise;
+    let PackPromise { pack, release, .. } = promise;
     let (mut bytes, mut flaws) = check_object(repository, &pack.index, release)?;
     if let Some(object) = pack.object {
         let whole = Content { object, size: pack.size, codec: crate::release::Codec::Raw, pieces: None };
@@ -158,9 +162,21 @@ fn check_pack(repository: &Repository, promise: &PackPromise) -> Result<(u64, Ve
         bytes += more;
         flaws.extend(wrong);
     }
-    if !flaws.is_empty() {
-        return Ok((bytes, flaws));
+    Ok((bytes, flaws))
+}
+
+/// Checks that every file comes out of its recipe, unless an object it needs is flawed.
+fn check_recipes(
+    repository: &Repository,
+    promise: &PackPromise,
+    bad: &BTreeSet<String>,
+) -> Result<(u64, Vec<Flaw>), PublishError> {
+    let PackPromise { pack, release, files } = promise;
+    let is_bad = |digest: &Digest| bad.contains(&object_name(digest));
+    if is_bad(&pack.index.object) || pack.object.as_ref().is_some_and(is_bad) {
+        return Ok((0, Vec::new()));
     }
+    let (bytes, mut flaws) = (0, Vec::new());
     let name = &pack.index.object;
     let object = fsx::read(&object_path(repository.root(), name), pack.index.size)?;
     let index = match Index::parse(&object) {
@@ -171,6 +187,9 @@ fn check_pack(repository: &Repository, promise: &PackPromise) -> Result<(u64, Ve
         }
         Err(error) => return Ok((bytes, vec![flaw(ErrorCode::Corrupt, name, &error.to_string(), release)])),
     };
+    if index.others.iter().any(|(other, _)| is_bad(other)) {
+        return Ok((0, Vec::new()));
+    }
     let mut reader = BlockReader::new(repository, pack, &index);
     for (sha256, (path, size)) in files {
         let made = reader.write(sha256, *size, &mut std::io::sink())?;

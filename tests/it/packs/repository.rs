@@ -87,7 +87,7 @@ fn bundles_carry_packs_and_deltas() {
         command.args(["bundle", "export"]).arg(site.world.repo()).arg("--out").arg(to).args(more);
         expect(&mut command, 0)
     };
-    export(&full, &[]);
+    export(&full, &["--all"]);
     export(&part, &["--from-release", "1"]);
     let size = |path: &std::path::Path| fs::metadata(path).unwrap().len();
     assert!(size(&part) * 10 < size(&full), "{} of {}", size(&part), size(&full));
