@@ -218,15 +218,10 @@ fn a_share_that_goes_and_comes_back_is_waited_for() {
         let said = || fs::read_to_string(&out).unwrap();
         let partial = world.app().join("updater/state/partial");
         let whole = || {
-            fs::read_dir(&partial).is_ok_and(|names| {
-                names
-                    .flatten()
-                    .filter(|name| name.path().extension().is_some_and(|end| end == "file"))
-                    .count()
-                    >= 2
-            })
+            let names = fs::read_dir(&partial).into_iter().flatten().flatten();
+            names.filter_map(|name| name.metadata().ok()).map(|found| found.len()).sum::<u64>() > 400_000
         };
-        wait_for("some files", whole);
+        wait_for("some bytes", whole);
         fs::rename(&source, &away).unwrap();
         if leaves_mount_point {
             fs::create_dir(&source).unwrap();

@@ -216,6 +216,8 @@ struct Learned {
 }
 
 const EMPTY: u64 = u64::MAX;
+/// Set where a target was seen elsewhere once.
+const DOUBTED: u64 = 1 << 62;
 
 impl Learned {
     #[inline]
@@ -234,10 +236,10 @@ impl Learned {
             return None;
         }
         let (key, value) = self.slots[self.slot(target)];
-        (key == target && key != EMPTY).then_some(value)
+        (key == target && key != EMPTY && value & DOUBTED == 0).then_some(value)
     }
 
-    fn put(&mut self, target: u64, value: u64, _sure: bool) {
+    fn put(&mut self, target: u64, mut value: u64, sure: bool) {
         if target == EMPTY {
             return;
         }
@@ -254,6 +256,10 @@ impl Learned {
             }
         }
         let at = self.slot(target);
+        // Where the map is sure, one reference that goes elsewhere is an exception; two to the same place are not.
+        if sure && self.slots[at] != (target, value | DOUBTED) {
+            value |= DOUBTED;
+        }
         self.count += usize::from(self.slots[at].0 == EMPTY);
         self.slots[at] = (target, value);
     }

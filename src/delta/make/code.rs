@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::MakeError;
-use super::align::{Stretch, align_within};
+use super::align::{Stretch, align_within, prune};
 use super::draft::Draft;
 use super::{Effort, MakeOptions};
 use crate::delta::code::{Answer, Image, Kind, Layout, Map, Predictor, Refs, Seen, Span, Teller};
@@ -93,7 +93,7 @@ pub(super) fn align_programs(
             Some(went.map_or(LOST, token))
         };
         let from = old.tokens(old_bytes, follow);
-        stretches = align_within(&from, &to, threads, left, quick)?;
+        stretches = prune(&from, &to, align_within(&from, &to, threads, left, quick)?);
     }
     Ok(stretches)
 }

@@ -249,9 +249,14 @@ impl Brought {
                 return Err(PublishError::Incomplete { release, missing: missing.len() as u64, object });
             }
             brought.releases.push(release.path.trim_end_matches(".json").to_owned());
-            let patches = release.summary.patches.iter();
-            let patches = patches.map(|patch| patch.path(&release.channel, &release.platform));
-            brought.manifests.extend(patches.filter(|path| bundle.index().find(path).is_some()));
+            for patch in &release.summary.patches {
+                let path = patch.path(&release.channel, &release.platform);
+                let Some(frame) = bundle.read(&path, patch.size)? else { continue };
+                if Digest::of(&frame) != patch.sha256 {
+                    return Err(PublishError::Damaged { file: path, what: "not the one that was signed" });
+                }
+                brought.manifests.push(path);
+            }
             brought.manifests.push(release.fetch_path.clone());
             brought.app = Some(manifest.app);
         }
