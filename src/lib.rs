@@ -38,10 +38,22 @@ pub mod publish;
 
 pub mod serve;
 
+#[cfg(feature = "vendor")]
+pub mod fleet;
+
+#[cfg(feature = "components")]
+pub mod component;
+
 pub mod settings;
+
+#[cfg(feature = "vendor")]
+pub mod package;
 
 pub mod api;
 
 pub mod cli;
 
-pub use api::{can_update, confirm_healthy, hand_over_to_updater, has_new_version};
+pub use api::{
+    Begin, can_update, confirm_healthy, hand_over_to_updater, has_new_version, startup, updated_from,
+};
+pub use host::serve_ready;

@@ -2,7 +2,9 @@
 //!
 //! The calls never harm the program: whatever goes wrong, it can go on (fail open).
 
+mod place;
 mod queue;
+pub mod startup;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -11,7 +13,7 @@ use std::time::Duration;
 
 use crate::engine::{self, CheckResult, Duty, Setup};
 use crate::fsx;
-use crate::host::{self, CONFIRM_VARIABLE, Handover};
+use crate::host::{self, CONFIRM_VARIABLE, Handover, UPDATED_FROM_VARIABLE};
 use crate::install::Install;
 use crate::platform::process::exe_name;
 use crate::release::RelPath;
@@ -22,6 +24,7 @@ use queue::no_queue;
 #[cfg(feature = "gui")]
 pub(crate) use queue::queue;
 pub(crate) use queue::run_to_end;
+pub use startup::{Begin, startup, startup_with};
 
 /// The updater beside a program.
 #[derive(Debug, Clone)]
@@ -46,14 +49,16 @@ impl Updater {
         Self { folder }
     }
 
-    /// The updater beside the running program: `updater/` in the program's folder or one of those above it.
+    /// The updater beside the running program: `updater/` in the program's folder or one of those above it, or
+    /// `<program>.updater/` beside a program that is a single file. A program that runs out of an AppImage is looked
+    /// for beside that file.
     ///
     /// # Errors
     /// If there is none.
     pub fn beside_this_program() -> Result<Self, Failure> {
         let exe = std::env::current_exe().ok().and_then(|exe| fsx::canonical(&exe).ok()).unwrap_or_default();
-        let folders = exe.ancestors().skip(1).map(|folder| folder.join("updater"));
-        let found = folders.into_iter().find(|folder| fsx::exists(&folder.join(FILE_NAME)).unwrap_or(false));
+        let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
+        let found = place::beside(&exe).or_else(|| place::beside(&place::single_file(&exe, &variable)?));
         found.map(Self::in_folder).ok_or_else(|| Failure {
             code: ErrorCode::Config,
             message: format!("no updater lies beside {}", exe.display()),
@@ -193,6 +198,13 @@ pub fn can_update() -> Result<(), Vec<Obstacle>> {
 /// If there is no updater or it can't be started.
 pub fn hand_over_to_updater() -> Result<(), Failure> {
     Updater::beside_this_program()?.hand_over(Asked::ByItself)
+}
+
+/// The version this program was updated from, if it was started by the updater right after that: for a line such as
+/// "updated from 1.0". Programs in other languages read the variable `UPDRAFT_UPDATED_FROM`.
+#[must_use]
+pub fn updated_from() -> Option<String> {
+    std::env::var(UPDATED_FROM_VARIABLE).ok().filter(|version| !version.is_empty())
 }
 
 /// Says that this version runs well. Called some time after the start, when the program is usable; without an

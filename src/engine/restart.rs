@@ -152,7 +152,7 @@ async fn start_as_it_is(cx: &Context<'_>, record: &Record, agreed: bool) -> Resu
     if !has_left(cx).await {
         return Ok(());
     }
-    let spawned = program.start(None)?;
+    let spawned = program.start(None, None)?;
     cx.step(Step::Started { program: program.path, pid: spawned.process.pid });
     Ok(())
 }
@@ -204,7 +204,8 @@ async fn start_watched(
         unconfirmed.starts = unconfirmed.starts.saturating_add(1);
         desk.guard.save(&mut desk.record)?;
     }
-    match program.start(Some(&cx.setup.confirm_mark())) {
+    let before = done.from.version.as_ref().filter(|_| done.from.number != done.to.number);
+    match program.start(Some(&cx.setup.confirm_mark()), before) {
         Ok(spawned) => {
             cx.step(Step::Started { program: program.path.clone(), pid: spawned.process.pid });
             Ok(State::Restarted(Box::new(Restarted { desk, done, program: spawned })))

@@ -10,6 +10,9 @@ use crate::release::{Health, Stamp};
 /// The variable that tells a restarted program where to say that it is well.
 pub const CONFIRM_VARIABLE: &str = "UPDRAFT_CONFIRM";
 
+/// The variable that tells a program that was just updated from which version. Not set at any other start.
+pub const UPDATED_FROM_VARIABLE: &str = "UPDRAFT_UPDATED_FROM";
+
 /// The variable that tells a program when the updater started it, in seconds since 1970.
 pub const ASKED_VARIABLE: &str = "UPDRAFT_ASKED";
 /// For so many seconds after that there is nothing to ask again: the person has just answered.

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 
 use crate::fsx;
 use crate::platform::{self, Spawned};
-use crate::release::Stamp;
+use crate::release::{Stamp, Version};
 use crate::report::{ErrorCode, Fault};
 
 use super::Handover;
-use super::health::{ASKED_VARIABLE, CONFIRM_VARIABLE, expect_confirmation};
+use super::health::{ASKED_VARIABLE, CONFIRM_VARIABLE, UPDATED_FROM_VARIABLE, expect_confirmation};
 
 /// A program that can be started.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,11 +65,16 @@ impl Program {
         Self { path, args, folder }
     }
 
-    /// Starts it. With `mark`, it finds there where to say that it is well.
+    /// Starts it. With `mark`, it finds there where to say that it is well; with `updated_from`, which version it
+    /// was before.
     ///
     /// # Errors
     /// If it is not there or the system would not start it.
-    pub fn start(&self, mark: Option<&Path>) -> Result<Spawned, RestartError> {
+    pub fn start(
+        &self,
+        mark: Option<&Path>,
+        updated_from: Option<&Version>,
+    ) -> Result<Spawned, RestartError> {
         if fsx::stat_follow(&self.path).is_err() {
             return Err(RestartError::Gone(self.path.clone()));
         }
@@ -79,6 +84,7 @@ impl Program {
         });
         let variables = [
             (OsString::from(CONFIRM_VARIABLE), said),
+            (OsString::from(UPDATED_FROM_VARIABLE), updated_from.map(|version| version.as_str().into())),
             (OsString::from(ASKED_VARIABLE), Some(OsString::from(Stamp::now().unix().to_string()))),
         ];
         platform::process::spawn_detached(&self.path, &self.args, Some(&self.folder), &variables)

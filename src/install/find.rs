@@ -68,7 +68,10 @@ fn is_there(path: &Path) -> bool {
 fn find(exe: &Path, is_updater: impl Fn(&Path) -> bool) -> Option<Install> {
     exe.ancestors().skip(1).find_map(|root| {
         // A folder that can't be listed is not an install we could work in.
-        let names = fsx::list(root).ok()?;
+        let mut names = fsx::list(root).ok()?;
+        // Programs that are one file each may share a folder; the updater named after this one is its own.
+        let own = exe.file_stem().map(|stem| [stem.as_encoded_bytes(), b".updater"].concat());
+        names.sort_by_key(|name| own.as_deref() != Some(name.as_encoded_bytes()));
         let updater = names.into_iter().find(|name| is_updater(&root.join(name)))?;
         let updater: RelPath = updater.to_str()?.parse().ok()?;
         Some(Install::at(root.to_path_buf(), updater))

@@ -29,6 +29,7 @@ mod steps;
 mod swap;
 mod tools;
 mod undo;
+mod uninstall;
 mod verify;
 
 use std::path::{Path, PathBuf};
@@ -55,6 +56,7 @@ pub use scan::{Scan, ScanError};
 pub use stage::Job;
 pub use steps::StepError;
 pub use swap::{Installed, SwapError};
+pub use uninstall::Uninstalled;
 pub use verify::{Finding, Flaw, Verified};
 
 /// What is told while files are at work: how many bytes or files are done, of how many, and the file.

@@ -41,6 +41,8 @@ pub enum PreflightError {
         folder: PathBuf,
         /// Whose it is, if the system tells.
         owner: Option<String>,
+        /// What an administrator can run, if it is the system's.
+        command: Option<String>,
     },
     /// A folder can't be written for another reason.
     #[error("the folder {} can't be changed", folder.display())]
@@ -94,6 +96,9 @@ impl Fault for PreflightError {
         let hint = match self {
             Self::Space { needed, free, .. } => {
                 return Some(format!("Free at least {} bytes and try again.", needed.saturating_sub(*free)));
+            }
+            Self::NoRight { command: Some(command), .. } => {
+                return Some(format!("It is installed for all users; an administrator runs: {command}"));
             }
             Self::Folder { source, .. } | Self::Fs(source) => return source.hint(),
             Self::InTheWay(path) => {
@@ -255,10 +260,20 @@ impl Install {
             ErrorCode::ReadOnly => PreflightError::ReadOnly(folder),
             ErrorCode::Permission => {
                 let owner = platform::file::owner(&folder);
-                PreflightError::NoRight { folder, owner }
+                let command = self.command_for_all(&folder);
+                PreflightError::NoRight { folder, owner, command }
             }
             _ => PreflightError::Folder { folder, source },
         }
+    }
+
+    /// What an administrator types to update an install that is the system's.
+    fn command_for_all(&self, folder: &Path) -> Option<String> {
+        let is_systems = crate::fsx::stat(folder).is_ok_and(|found| platform::file::is_systems_alone(&found));
+        let asker = platform::process::asks_for_rights().filter(|_| is_systems)?;
+        let updater = self.updater_folder().join(platform::process::exe_name("updater".as_ref()));
+        let quoted = updater.to_string_lossy().replace('\'', "'\\''");
+        Some(format!("{asker} '{quoted}' update-for-all"))
     }
 
     pub(super) fn check_length(&self, path: &RelPath) -> Result<(), PreflightError> {

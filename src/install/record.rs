@@ -146,6 +146,14 @@ impl Fault for RecordError {
 }
 
 impl Record {
+    /// The record of a copy that is laid down as `manifest`, whose digest is `digest`, by a setup program. It has no
+    /// name of its own yet: each copy gets one with its first check.
+    #[must_use]
+    pub fn packed(manifest: &Manifest, digest: Digest) -> Self {
+        let after = Self::default().after(manifest, Receipt::of(manifest, digest));
+        Self { unconfirmed: None, ..after }
+    }
+
     /// The installed release as events name it.
     #[must_use]
     pub fn release(&self) -> ReleaseRef {

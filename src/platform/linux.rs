@@ -3,13 +3,18 @@
 use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::io;
+use std::os::fd::OwnedFd;
+use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
+use rustix::process::{
+    Pid, PidfdFlags, PidfdGetfdFlags, Signal, kill_process, pidfd_getfd, pidfd_open, pidfd_send_signal,
+};
 
 use super::{Holder, ProcessId, Use};
 
@@ -48,6 +53,36 @@ pub(super) fn terminate(process: ProcessId) -> io::Result<()> {
         Ok(_) | Err(Errno::SRCH) => Ok(()),
         // A kernel without such handles.
         Err(_) => Ok(kill_process(pid, Signal::TERM)?),
+    }
+}
+
+/// Ends a process at once, but never another one that got its number meanwhile.
+pub(super) fn kill(process: ProcessId) -> io::Result<()> {
+    let pid = i32::try_from(process.pid).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidInput)?;
+    match pidfd_open(pid, PidfdFlags::empty()) {
+        Ok(handle) if start_time(process.pid) == Some(process.started) => {
+            Ok(pidfd_send_signal(&handle, Signal::KILL)?)
+        }
+        Ok(_) | Err(Errno::SRCH) => Ok(()),
+        Err(_) => Ok(kill_process(pid, Signal::KILL)?),
+    }
+}
+
+/// A copy of the socket that has `number` in another process.
+pub(super) fn socket_of(process: ProcessId, number: i32) -> io::Result<OwnedFd> {
+    let pid = i32::try_from(process.pid).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidInput)?;
+    let handle = pidfd_open(pid, PidfdFlags::empty())?;
+    if start_time(process.pid) != Some(process.started) {
+        return Err(io::ErrorKind::NotFound.into());
+    }
+    Ok(pidfd_getfd(&handle, number, PidfdGetfdFlags::empty())?)
+}
+
+/// Sends a message to a local socket by its path, or by its abstract name after an `@`.
+pub(super) fn send_datagram(socket: &UnixDatagram, bytes: &[u8], address: &OsStr) -> io::Result<usize> {
+    match address.as_bytes().strip_prefix(b"@") {
+        Some(name) => socket.send_to_addr(bytes, &SocketAddr::from_abstract_name(name)?),
+        None => socket.send_to(bytes, address),
     }
 }
 
@@ -116,6 +151,27 @@ fn holder(pid: u32, folder: &Path) -> Option<Holder> {
     })
 }
 
+/// A file below `folder` that another process has open for writing (proc(5), `fdinfo`). Of other users' processes
+/// /proc tells nothing.
+pub(super) fn being_written(folder: &Path) -> Option<PathBuf> {
+    let me = std::process::id();
+    let pids = list("/proc").into_iter().filter_map(|name| name.parse::<u32>().ok());
+    pids.filter(|pid| *pid != me).find_map(|pid| {
+        list(&format!("/proc/{pid}/fd")).into_iter().find_map(|fd| {
+            let link = rustix::fs::readlink(format!("/proc/{pid}/fd/{fd}"), Vec::new()).ok()?.into_bytes();
+            let path = PathBuf::from(OsStr::from_bytes(&link));
+            (path.starts_with(folder) && is_for_writing(&read(&format!("/proc/{pid}/fdinfo/{fd}"))?))
+                .then_some(path)
+        })
+    })
+}
+
+/// Whether `fdinfo` tells of a descriptor that can write: the last two bits of `flags`, which is octal.
+fn is_for_writing(info: &str) -> bool {
+    let flags = info.lines().find_map(|line| line.strip_prefix("flags:"));
+    flags.is_some_and(|flags| flags.trim().bytes().last().is_some_and(|digit| matches!(digit & 3, 1 | 2)))
+}
+
 /// A path as /proc tells it, without the mark of a file that was removed or replaced since.
 fn without_mark(bytes: &[u8]) -> PathBuf {
     PathBuf::from(OsStr::from_bytes(bytes.strip_suffix(b" (deleted)").unwrap_or(bytes)))
@@ -165,4 +221,11 @@ mod tests {
         let found: Vec<PathBuf> = code_in(maps).collect();
         assert_eq!(found, [PathBuf::from("/opt/My App/lib one.so"), PathBuf::from("/opt/My App/模.so")]);
     }
+}
+
+/// A higher nice value for the calling thread; Linux keeps one for each thread (setpriority(2), notes).
+#[cfg(feature = "components")]
+pub(super) fn give_way() {
+    // If that is refused, the thread merely is as important as others.
+    rustix::process::setpriority_process(None, 10).ok();
 }

@@ -4,7 +4,9 @@
 use std::collections::HashSet;
 use std::ffi::{CStr, OsStr, c_int, c_void};
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -64,6 +66,26 @@ pub(super) fn start_time(pid: u32) -> Option<u64> {
     Some(info.pbi_start_tvsec * 1_000_000 + info.pbi_start_tvusec)
 }
 
+/// Ends a process at once, but never another one that got its number meanwhile.
+pub(super) fn kill(process: ProcessId) -> io::Result<()> {
+    let pid = i32::try_from(process.pid).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidInput)?;
+    if start_time(process.pid) == Some(process.started) {
+        Ok(kill_process(pid, Signal::KILL)?)
+    } else {
+        Ok(())
+    }
+}
+
+/// A copy of a socket of another process: this system does not give it.
+pub(super) fn socket_of(_process: ProcessId, _number: i32) -> io::Result<OwnedFd> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Sends a message to a local socket by its path.
+pub(super) fn send_datagram(socket: &UnixDatagram, bytes: &[u8], address: &OsStr) -> io::Result<usize> {
+    socket.send_to(bytes, address)
+}
+
 /// Sleeps a little; the caller looks again.
 pub(super) fn sleep_until_exit(_pid: u32, limit: Duration) {
     std::thread::sleep(limit.min(Duration::from_millis(50)));
@@ -95,6 +117,11 @@ pub(super) fn user_name(uid: u32) -> Option<String> {
     }
     // SAFETY: the entry was found, so its name points to a string in `buffer`, which still lives.
     Some(unsafe { CStr::from_ptr(entry.pw_name) }.to_string_lossy().into_owned())
+}
+
+/// A file that is open for writing: the system tells which files are open, not for what, so this tells of none.
+pub(super) fn being_written(_folder: &Path) -> Option<PathBuf> {
+    None
 }
 
 /// Other processes whose program, code, open files or working folder lie below `folder`. Of other users the
@@ -198,4 +225,11 @@ fn path_of(file: &libc::vnode_info_path) -> PathBuf {
     let bytes: Vec<u8> =
         file.vip_path.iter().flatten().map(|c| c.cast_unsigned()).take_while(|b| *b != 0).collect();
     PathBuf::from(OsStr::from_bytes(&bytes))
+}
+
+/// The utility class for the calling thread (pthread_set_qos_class_self_np(3)).
+#[cfg(feature = "components")]
+pub(super) fn give_way() {
+    // SAFETY: no pointers are passed. If it is refused, the thread merely is as important as others.
+    unsafe { libc::pthread_set_qos_class_self_np(libc::qos_class_t::QOS_CLASS_UTILITY, 0) };
 }

@@ -15,16 +15,21 @@ mod windows;
 #[cfg(all(unix, feature = "gui"))]
 pub use unix::window;
 #[cfg(unix)]
-pub use unix::{file, process};
+pub use unix::{file, process, signal, socket};
 #[cfg(all(windows, feature = "gui"))]
 pub use windows::window;
 #[cfg(windows)]
-pub use windows::{file, process};
+pub use windows::{file, process, signal, socket};
 
+#[cfg(feature = "components")]
+mod compiled;
+pub mod dirs;
 mod mapped;
 mod trial;
 mod types;
 
+#[cfg(feature = "components")]
+pub use compiled::load_compiled;
 pub use mapped::Mapped;
 pub use trial::{Trial, try_out};
 pub use types::{ChangeMark, Holder, ProcessId, Spawned, Use};

@@ -12,7 +12,7 @@ use crate::release::{
     Codec, Content, Delta, Digest, FileEntry, Hasher, Manifest, PIECE, RelPath, ReleaseNumber,
 };
 
-use super::object::{Packer, object_path};
+use super::object::Packer;
 use super::packs::{BlockReader, Known};
 use super::repository::{CACHE, Repository, WORK};
 use super::run::Progress;
@@ -181,8 +181,7 @@ fn recall(work: &Work<'_>, key: &Digest) -> Result<Option<Remembered>, PublishEr
     }
     let content = Content { object: made.object, size: made.size, codec: Codec::Raw, pieces: made.pieces };
     for (digest, size) in content.objects() {
-        let found = fsx::stat(&object_path(work.repository.root(), &digest)).if_present()?;
-        if found.is_none_or(|found| found.len() != size) {
+        if work.repository.object_size(&digest)? != Some(size) {
             return Ok(None);
         }
     }
@@ -287,8 +286,8 @@ fn lay_one(
         let Some(index) = known.index(work.repository, &pack.index.object)? else { return Ok(false) };
         BlockReader::new(work.repository, pack, index).write(&file.sha256, file.size, &mut out)?.is_none()
     } else if let Some(content) = &file.content {
-        let path = object_path(work.repository.root(), &content.object);
-        let Some(object) = fsx::open(&path).if_present()? else { return Ok(false) };
+        let Some(local) = work.repository.local_object(&content.object)? else { return Ok(false) };
+        let object = fsx::open(local.path())?;
         let unpacked = delta::unpack(content.codec, object, file.size, &mut out, &|| false);
         unpacked.is_ok_and(|found| (found.digest, found.size) == (file.sha256, file.size))
     } else {

@@ -37,6 +37,8 @@ pub(super) fn draft(
         return Err(PublishError::KeptEntry(path.clone()));
     }
     let before = newest.map_or_else(Health::default, |newest| newest.health);
+    let mut own = notes::read(&order.notes)?;
+    own.extend(order.texts.clone());
     Ok(Manifest {
         app,
         channel: order.channel.clone(),
@@ -57,7 +59,7 @@ pub(super) fn draft(
         packs: Vec::new(),
         deltas: Vec::new(),
         downloads: BTreeMap::new(),
-        notes: notes::carry(newest.map(|newest| &newest.notes), number, notes::read(&order.notes)?),
+        notes: notes::carry(newest.map(|newest| &newest.notes), number, own),
     })
 }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::fsx::FsError;
+use crate::install::RecordError;
 use crate::plan::{AssemblyError, PlanError};
 use crate::release::{
     App, BundleError, Channel, InvalidName, InvalidPath, ManifestError, Platform, RelPath, Version,
@@ -12,15 +13,20 @@ use crate::source::BundleFileError;
 use crate::trust::TrustError;
 use crate::trust::sign::SignError;
 
+use super::store::StoreError;
+
 /// Why `init`, `publish` or `renew` did nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum PublishError {
     /// A file operation failed.
     #[error(transparent)]
-    Fs(#[from] FsError),
+    Fs(FsError),
+    /// A store did not do what was asked.
+    #[error(transparent)]
+    Store(StoreError),
     /// Keys or the repository's own metadata are not as they must be.
     #[error(transparent)]
-    Sign(#[from] SignError),
+    Sign(SignError),
     /// The folder can't be a release.
     #[error("the folder can't be published: {0}")]
     Manifest(#[from] ManifestError),
@@ -100,12 +106,15 @@ pub enum PublishError {
         /// The outer folder.
         outer: PathBuf,
     },
-    /// A file to be published is one of the keys.
+    /// A file to be published is a private key.
     #[error("\u{ab}{0}\u{bb} is one of the private keys")]
     KeyInTree(RelPath),
     /// Another publisher is at work.
     #[error("another publisher is at work in {}", .0.display())]
     Busy(PathBuf),
+    /// In a store, somebody removes what nobody needs.
+    #[error("updraft prune is at work in {}", .0.display())]
+    Pruning(PathBuf),
     /// The version was published before.
     #[error("version {version} was already published to {channel} for {platform}, as {number}")]
     VersionUsed {
@@ -128,6 +137,14 @@ pub enum PublishError {
         /// The platform.
         platform: Platform,
     },
+    /// A file that is to say the version says none.
+    #[error("{} says no version: {why}", file.display())]
+    VersionFile {
+        /// The file.
+        file: PathBuf,
+        /// Why not.
+        why: String,
+    },
     /// There is no such release to steer.
     #[error("there is no release {release} on {channel}{}", platform.as_ref().map(|p| format!(" for {p}")).unwrap_or_default())]
     NotFound {
@@ -144,6 +161,26 @@ pub enum PublishError {
     /// The release is the newest, so there is nothing to go back from.
     #[error("the release {0} is the newest: there is nothing to go back from")]
     NothingAfter(String),
+    /// It is no repository, install, bundle, manifest, metadata or key.
+    #[error("{} is nothing that Updraft knows", .0.display())]
+    NothingOurs(PathBuf),
+    /// The record of an install can't be read.
+    #[error(transparent)]
+    Record(RecordError),
+    /// It is not clear which root key is meant.
+    #[error("{}", match .0 {
+        Some(named) => format!("no root key, or more than one, has a name that begins with {named}"),
+        None => "it is not clear which root key is to be replaced".to_owned(),
+    })]
+    WhichRoot(Option<String>),
+    /// More root keys would have to sign than there are.
+    #[error("{threshold} of {keys} root keys can't sign")]
+    Threshold {
+        /// How many must sign.
+        threshold: u64,
+        /// How many there would be.
+        keys: u64,
+    },
     /// This program was built without stores.
     #[error("{0} can't be reached: this program was built without stores")]
     NoStores(String),
@@ -222,6 +259,21 @@ pub enum PublishError {
     },
 }
 
+impl From<FsError> for PublishError {
+    fn from(error: FsError) -> Self {
+        StoreError::take(error).map_or_else(Self::Fs, Self::Store)
+    }
+}
+
+impl From<SignError> for PublishError {
+    fn from(error: SignError) -> Self {
+        match error {
+            SignError::Fs(error) => error.into(),
+            error => Self::Sign(error),
+        }
+    }
+}
+
 impl Fault for PublishError {
     fn code(&self) -> ErrorCode {
         match self {
@@ -230,7 +282,9 @@ impl Fault for PublishError {
             Self::Plan(error) => error.code(),
             Self::Assembly(error) => error.code(),
             Self::Changing(_) | Self::TreeChanging(_) => ErrorCode::InUse,
-            Self::Busy(_) => ErrorCode::Locked,
+            Self::Store(error) => error.code(),
+            Self::Record(error) => error.code(),
+            Self::Busy(_) | Self::Pruning(_) => ErrorCode::Overtaken,
             Self::NotARepository(_)
             | Self::Project { .. }
             | Self::Damaged { .. }
@@ -246,6 +300,7 @@ impl Fault for PublishError {
     fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Fs(error) => return error.hint(),
+            Self::Store(error) => return error.hint(),
             Self::Sign(error) => return error.hint(),
             Self::Plan(error) => return error.hint(),
             Self::Assembly(error) => return error.hint(),
@@ -269,12 +324,22 @@ impl Fault for PublishError {
             Self::AppUnknown(_) => "Name it with --app.",
             Self::Inside { .. } => "Choose folders that lie beside each other.",
             Self::KeyInTree(_) => "Take it out of the folder. If it was ever given away, replace that key.",
+            Self::Pruning(_) => {
+                "Wait for it to end and do this again. If it was killed, its mark .work/pruning counts for an hour."
+            }
             Self::Busy(_) => "Wait for it to end and publish again.",
             Self::VersionUsed { .. } => "Choose another --version.",
             Self::NoSuchVersion { .. } => "Name a published version of that channel and platform.",
+            Self::VersionFile { .. } => "Write the version into its first line.",
             Self::NotFound { .. } => "See what there is: updraft rollout show REPO.",
             Self::Ambiguous(_) => "Name the version instead, or one --platform.",
             Self::NothingAfter(_) => "Name an older release, or withdraw this one.",
+            Self::NothingOurs(_) => {
+                "Name a repository, the folder of a program with its updater, a bundle, a manifest, a metadata file or a key."
+            }
+            Self::Record(error) => return error.hint(),
+            Self::WhichRoot(_) => "Name it with --id; updraft key list shows the names.",
+            Self::Threshold { .. } => "Choose another --threshold, or add a root key first.",
             Self::NoStores(_) => "Build it with the feature vendor, or name a folder.",
             Self::NotesText(_) => "Save it as UTF-8.",
             Self::NotesTwice { .. } => "Give one file for each language: notes.en.md, notes.zh-CN.md.",

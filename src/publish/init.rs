@@ -2,18 +2,19 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::fsx::{self, Absent as _};
+use crate::fsx;
+use crate::platform;
 use crate::release::{App, Stamp};
-use crate::trust::sign::{self, Keys, Lifetimes};
+use crate::trust::sign::{self, Keys, Lifetimes, Passphrase, Unlock};
 
-use super::PublishError;
 use super::repository::{Repository, resolve};
+use super::{Place, PublishError};
 
 /// What `init` is asked for.
 #[derive(Debug, Clone)]
 pub struct Init {
     /// The repository folder to make.
-    pub repository: PathBuf,
+    pub repository: Place,
     /// The program it is of.
     pub app: App,
     /// Where the keys go, or lie already; nothing for the usual place.
@@ -39,12 +40,18 @@ pub struct Initialised {
     pub root: PathBuf,
 }
 
-/// Where the keys of a repository lie unless said otherwise: beside it, in `<name>.keys`.
-///
-/// # Errors
-/// If the repository's path can't be made absolute.
-pub fn default_keys(repository: &Path) -> Result<PathBuf, PublishError> {
-    Ok(fsx::sibling(&resolve(repository)?, ".keys"))
+/// Where the keys of a program lie unless said otherwise: in the user's own settings. Nothing if the system has no
+/// such place.
+#[must_use]
+pub fn default_keys(app: &App) -> Option<PathBuf> {
+    let plain = |c: char| if c.is_alphanumeric() || " ._-".contains(c) { c } else { '_' };
+    let name: String = app.as_str().chars().map(plain).collect();
+    let name = name.trim_end_matches(['.', ' ']);
+    Some(platform::dirs::config()?.join("updraft").join("keys").join(if name.is_empty() {
+        "_"
+    } else {
+        name
+    }))
 }
 
 /// Makes keys and the first metadata.
@@ -52,49 +59,103 @@ pub fn default_keys(repository: &Path) -> Result<PathBuf, PublishError> {
 /// # Errors
 /// If there is a repository already, the keys would lie in it, or something can't be written.
 pub fn init(order: &Init) -> Result<Initialised, PublishError> {
-    let root = resolve(&order.repository)?;
-    let repository = Repository::at(&root);
-    let keys = keys_of(&repository, order.keys.as_deref())?;
+    init_with(order, &Unlock::default())
+}
+
+/// The same, with new keys under the passphrase of `unlock`, or keys that are there opened with it.
+///
+/// # Errors
+/// As for [`init`].
+pub fn init_with(order: &Init, unlock: &Unlock) -> Result<Initialised, PublishError> {
+    let repository = Repository::open(&order.repository)?;
+    let keys = keys_of(&repository, order.keys.as_deref(), Some(&order.app))?;
     if repository.is_complete()? {
-        return Err(PublishError::AlreadyARepository(root));
+        return Err(PublishError::AlreadyARepository(repository.name()));
     }
     match repository.project()? {
         Some(found) if found != order.app => {
-            return Err(PublishError::OtherApp { repository: root, found, asked: order.app.clone() });
+            return Err(PublishError::OtherApp {
+                repository: repository.name(),
+                found,
+                asked: order.app.clone(),
+            });
         }
-        None if fsx::list(&root).if_present()?.is_some_and(|names| !names.is_empty()) => {
-            return Err(PublishError::NotEmpty(root));
+        None if !repository.store().top()?.is_empty() => {
+            return Err(PublishError::NotEmpty(repository.name()));
         }
         _ => {}
     }
     let keys_were_there = fsx::exists(&keys.join(Keys::RELEASE))?;
-    let loaded = if keys_were_there { Keys::load(&keys)? } else { make_keys(&keys)? };
-    fsx::make_dirs(&root)?;
+    let loaded = if keys_were_there {
+        let unlock = Unlock { wants_root: true, ..unlock.clone() };
+        Keys::open(&keys, None, &unlock)?
+    } else {
+        make_keys(&keys, unlock.passphrase.as_ref())?
+    };
+    fsx::make_dirs(repository.root())?;
     repository.set_project(&order.app)?;
     let _lock = repository.lock()?;
-    for (path, bytes) in sign::first(&loaded, order.now, order.lifetimes)? {
-        repository.write(&path, &bytes)?;
-    }
-    let trusted = root.join("metadata").join("root.json");
-    Ok(Initialised { repository: root, app: order.app.clone(), keys, keys_were_there, root: trusted })
+    let files = sign::first(&loaded, order.now, order.lifetimes)?;
+    repository.write_signed(&files)?;
+    let trusted = repository.name().join("metadata").join("root.json");
+    Ok(Initialised {
+        repository: repository.name(),
+        app: order.app.clone(),
+        keys,
+        keys_were_there,
+        root: trusted,
+    })
 }
 
-fn make_keys(folder: &Path) -> Result<Keys, PublishError> {
+/// Whether the keys that an order would use are there already.
+///
+/// # Errors
+/// If that can't be seen.
+pub fn has_keys(order: &Init) -> Result<bool, PublishError> {
+    let repository = Repository::open(&order.repository)?;
+    let keys = keys_of(&repository, order.keys.as_deref(), Some(&order.app))?;
+    Ok(fsx::exists(&keys.join(Keys::RELEASE))?)
+}
+
+fn make_keys(folder: &Path, passphrase: Option<&Passphrase>) -> Result<Keys, PublishError> {
     if !fsx::exists(folder)? {
         fsx::make_dirs(folder)?;
         fsx::set_mode(folder, 0o700)?;
     }
-    Ok(Keys::generate_into(folder)?)
+    Ok(Keys::generate_under(folder, passphrase)?)
 }
 
-/// Where the keys of a repository are: in `keys`, or in the usual place. Private keys never lie in a
-/// repository: it is there to be given away.
-pub(super) fn keys_of(repository: &Repository, keys: Option<&Path>) -> Result<PathBuf, PublishError> {
+/// Where the keys of a repository are: in `keys`; in `<name>.keys` beside a folder, where they once lay; or in the
+/// usual place of its program. Private keys never lie in a repository: it is there to be given away.
+pub(super) fn keys_of(
+    repository: &Repository,
+    keys: Option<&Path>,
+    app: Option<&App>,
+) -> Result<PathBuf, PublishError> {
     let root = repository.root();
-    let keys = keys.map_or_else(|| default_keys(root), |keys| Ok(resolve(keys)?))?;
-    if keys.starts_with(root) {
+    let keys = match keys {
+        Some(keys) => resolve(keys)?,
+        None => usual_keys(repository, app)?,
+    };
+    if repository.is_folder() && keys.starts_with(root) {
         let (inner, outer) = (keys, root.to_path_buf());
         return Err(PublishError::Inside { what: "the keys in", inner, outer });
     }
     Ok(keys)
+}
+
+fn usual_keys(repository: &Repository, app: Option<&App>) -> Result<PathBuf, PublishError> {
+    let beside = fsx::sibling(repository.root(), ".keys");
+    if repository.is_folder() && fsx::exists(&beside)? {
+        return Ok(beside);
+    }
+    let app = match app {
+        Some(app) => Some(app.clone()),
+        None => repository.project()?,
+    };
+    match app.as_ref().and_then(default_keys) {
+        Some(usual) => Ok(resolve(&usual)?),
+        None if repository.is_folder() => Ok(beside),
+        None => Err(PublishError::AppUnknown(repository.name())),
+    }
 }

@@ -23,8 +23,8 @@ pub enum MirrorChange {
 /// If it is no repository, or its metadata is damaged.
 pub fn mirrors(repository: &Place) -> Result<Vec<String>, PublishError> {
     let repository = Repository::open(repository)?;
-    let state = repository.state()?;
-    Ok(state.ok_or_else(|| PublishError::NotARepository(repository.root().to_path_buf()))?.mirrors())
+    let state = repository.state()?.ok_or_else(|| repository.none())?;
+    Ok(state.mirrors())
 }
 
 /// Changes the list and signs it. Says what it is now, and whether that is another list than before; if not,

@@ -11,34 +11,72 @@ mod deltas;
 mod draft;
 mod error;
 mod exclude;
+#[cfg(feature = "vendor")]
+mod freshen;
 mod init;
+mod inspect;
+mod keyring;
+#[cfg(feature = "vendor")]
+mod legacy;
+#[cfg(feature = "vendor")]
+mod look;
 mod mirrors;
+#[cfg(feature = "vendor")]
+mod next_version;
 mod notes;
 mod object;
 mod order;
+#[cfg(feature = "vendor")]
+mod overview;
 mod packs;
 mod patches;
 mod place;
 mod pool;
+mod prune;
 mod repository;
 mod run;
+mod scratch;
 mod signing;
 pub mod steer;
+mod store;
 mod verify;
 mod verify_packs;
 mod walk;
 mod whole;
+#[cfg(feature = "vendor")]
+mod watch;
 
 pub use bundle::{BundleProgress, Export, Exported, Import, Imported, Listed, Looked, export, import, look};
 pub use changes::{Changes, Forecast};
 pub use error::PublishError;
-pub use init::{Init, Initialised, default_keys, init};
+#[cfg(feature = "vendor")]
+pub use freshen::{Fresh, freshen};
+pub use init::{Init, Initialised, default_keys, has_keys, init, init_with};
+pub use inspect::{Inspected, InstallView, KeyView, ManifestView, MetadataView, RepositoryView, inspect};
+pub use keyring::{KeyChange, KeyChanged, KeyList, KeyOrder, KeyStanding, change_keys, keys};
+#[cfg(feature = "vendor")]
+pub use legacy::{Legacy, LegacyError, Taken, take_over};
+#[cfg(feature = "vendor")]
+pub use look::{Published, app_of, published};
 pub use mirrors::{MirrorChange, change_mirrors, mirrors};
+#[cfg(feature = "vendor")]
+pub use next_version::VersionRule;
 pub use order::{Barrier, DELTAS, DeltaWish, Order, Report, Stage};
+#[cfg(feature = "vendor")]
+pub use overview::{Overview, manifest, overview};
 pub use place::{InvalidStore, Place, StoreKind, StoreUrl};
+pub use prune::{Prune, Pruned, prune};
 pub use run::{Progress, publish};
-pub use signing::{Signing, renew};
+pub use signing::{Signing, keys_folder, renew};
+pub use store::StoreError;
 pub use verify::{Flaw, Verified, is_soon, verify};
+#[cfg(feature = "vendor")]
+pub use watch::{Bell, Notice, Stopper, Watch, next_version, watch};
+
+#[cfg(feature = "vendor")]
+pub(crate) use look::tree;
+#[cfg(feature = "vendor")]
+pub(crate) use walk::Tree;
 
 /// How hard content is compressed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -192,12 +192,6 @@ pub(super) fn object_path(repository: &Path, digest: &Digest) -> PathBuf {
     repository.join("objects").join(&name[..2]).join(&name)
 }
 
-/// The path of an object in a repository.
-pub(super) fn object_name(digest: &Digest) -> String {
-    let name = digest.hex();
-    format!("objects/{}/{name}", &name[..2])
-}
-
 /// Reads a file to its end into `out`; says what it was.
 fn feed(file: &TreeFile, out: &mut dyn Write) -> Result<Digest, PublishError> {
     let mut source = fsx::open(&file.native)?;

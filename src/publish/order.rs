@@ -10,7 +10,7 @@ use crate::release::{
 };
 use crate::trust::sign::{Lifetimes, Unlock};
 
-use super::{Changes, Effort, Forecast};
+use super::{Changes, Effort, Forecast, Place};
 
 /// Releases before the new one that deltas are made from, unless something else is asked for.
 pub const DELTAS: usize = 5;
@@ -33,7 +33,7 @@ pub struct Order {
     /// The folder with the files of the release.
     pub folder: PathBuf,
     /// The repository.
-    pub repository: PathBuf,
+    pub repository: Place,
     /// The version of the release.
     pub version: Version,
     /// The program; needed only if the repository does not say.
@@ -52,6 +52,8 @@ pub struct Order {
     pub rollout: Option<Rollout>,
     /// Files of notes, one for each language.
     pub notes: Vec<PathBuf>,
+    /// Notes by language, beside those in files; of a language in both these count.
+    pub texts: BTreeMap<String, String>,
     /// The program to start; nothing to keep the one of the release before, or to find it.
     pub start: Option<String>,
     /// Further files that a person or the system starts; empty to keep those of the release before.
@@ -93,10 +95,10 @@ pub struct Order {
 impl Order {
     /// An order with nothing special about it.
     #[must_use]
-    pub fn new(folder: PathBuf, repository: PathBuf, version: Version) -> Self {
+    pub fn new(folder: PathBuf, repository: impl Into<Place>, version: Version) -> Self {
         Self {
             folder,
-            repository,
+            repository: repository.into(),
             version,
             app: None,
             channel: Channel::stable(),
@@ -106,6 +108,7 @@ impl Order {
             barrier: Barrier::AsBefore,
             rollout: None,
             notes: Vec::new(),
+            texts: BTreeMap::new(),
             start: None,
             entries: Vec::new(),
             confirm_health: None,
@@ -199,4 +202,6 @@ pub enum Stage {
     Pack,
     /// Making deltas from older releases.
     Delta,
+    /// Sending it to a store.
+    Send,
 }

@@ -36,13 +36,13 @@ pub type Progress<'a> = &'a (dyn Fn(Stage, u64, u64) + Sync);
 /// If the folder can't be a release, the repository or the keys are not as they must be, or a file can't be
 /// read or written. The repository then holds what it held before.
 pub fn publish(order: &Order, progress: Progress<'_>) -> Result<Report, PublishError> {
-    let places = Places::find(order)?;
-    let repository = Repository::at(&places.repository);
+    let repository = Repository::open(&order.repository)?;
+    let places = Places::find(order, &repository)?;
     if !repository.is_complete()? {
-        return Err(PublishError::NotARepository(places.repository));
+        return Err(repository.none());
     }
     let lock = if order.dry_run { None } else { Some(repository.lock()?) };
-    let state = repository.state()?.ok_or_else(|| PublishError::NotARepository(places.repository.clone()))?;
+    let state = repository.state_to_sign()?;
     let history = History::read(&repository, &state, order)?;
     let app = program(&repository, order, history.newest())?;
     let minimum = minimum(order, &history)?;
@@ -68,7 +68,7 @@ pub fn publish(order: &Order, progress: Progress<'_>) -> Result<Report, PublishE
     }
     history.refuse_used(order)?;
 
-    let packer = Packer::new((!order.dry_run).then(|| places.repository.clone()), order.effort);
+    let packer = Packer::new((!order.dry_run).then(|| repository.root().to_path_buf()), order.effort);
     let mut known = Known::read(&repository, &state)?;
     if order.whole {
         whole::pack(&mut manifest, &tree, &known, &packer, threads, progress)?;
@@ -99,6 +99,7 @@ pub fn publish(order: &Order, progress: Progress<'_>) -> Result<Report, PublishE
     let report = report(order, &manifest, &cost, changes, &history, &mut outlook, made)?;
     if let Some(keys) = keys {
         packer.settle()?;
+        repository.send_objects(threads, &|done, total| progress(Stage::Send, done, total))?;
         patches::write(&repository, (&order.channel, &order.platform), &frames)?;
         commit(&repository, &state, &keys, (order, barrier), &manifest, &bytes, patches, &report)?;
     }
@@ -109,30 +110,29 @@ pub fn publish(order: &Order, progress: Progress<'_>) -> Result<Report, PublishE
 /// The folders of a publish, without links, each where it may be.
 struct Places {
     folder: PathBuf,
-    repository: PathBuf,
     keys: PathBuf,
 }
 
 impl Places {
-    fn find(order: &Order) -> Result<Self, PublishError> {
+    fn find(order: &Order, repository: &Repository) -> Result<Self, PublishError> {
         let folder = resolve(&order.folder)?;
         if !fsx::stat(&folder).if_present()?.is_some_and(|metadata| metadata.is_dir()) {
             return Err(PublishError::NotAFolder(order.folder.clone()));
         }
-        let repository = resolve(&order.repository)?;
-        let keys = keys_of(&Repository::at(&repository), order.keys.as_deref())?;
-        let pairs = [
-            ("the repository", &repository, &folder),
-            ("the folder to publish,", &folder, &repository),
-            ("the keys in", &keys, &folder),
-        ];
+        let keys = keys_of(repository, order.keys.as_deref(), order.app.as_ref())?;
+        let root = repository.root();
+        let mut pairs = vec![("the keys in", keys.as_path(), folder.as_path())];
+        if repository.is_folder() {
+            pairs.insert(0, ("the repository", root, &folder));
+            pairs.insert(1, ("the folder to publish,", &folder, root));
+        }
         for (what, inner, outer) in pairs {
             if inner.starts_with(outer) {
-                let (inner, outer) = (inner.clone(), outer.clone());
+                let (inner, outer) = (inner.to_path_buf(), outer.to_path_buf());
                 return Err(PublishError::Inside { what, inner, outer });
             }
         }
-        Ok(Self { folder, repository, keys })
+        Ok(Self { folder, keys })
     }
 }
 
@@ -227,14 +227,12 @@ fn program(repository: &Repository, order: &Order, newest: Option<&Manifest>) ->
     let written = repository.project()?;
     let found = newest.map(|newest| newest.app.clone()).or(written);
     match (found, &order.app) {
-        (Some(found), Some(asked)) if found != *asked => Err(PublishError::OtherApp {
-            repository: repository.root().to_path_buf(),
-            found,
-            asked: asked.clone(),
-        }),
+        (Some(found), Some(asked)) if found != *asked => {
+            Err(PublishError::OtherApp { repository: repository.name(), found, asked: asked.clone() })
+        }
         (Some(found), _) => Ok(found),
         (None, Some(asked)) => Ok(asked.clone()),
-        (None, None) => Err(PublishError::AppUnknown(repository.root().to_path_buf())),
+        (None, None) => Err(PublishError::AppUnknown(repository.name())),
     }
 }
 
@@ -279,6 +277,12 @@ fn refuse_keys(tree: &Tree, hashes: &[Digest], keys: &Path) -> Result<(), Publis
         let digest = Digest::of(&fsx::read(&path, size)?);
         if let Some(at) = hashes.iter().position(|hash| *hash == digest) {
             return Err(PublishError::KeyInTree(tree.files[at].path.clone()));
+        }
+    }
+    // Those of other repositories are as little for everybody.
+    for file in tree.files.iter().filter(|file| (64..16 * 1024).contains(&file.mark.size)) {
+        if sign::is_private_key(&fsx::read(&file.native, 16 * 1024)?) {
+            return Err(PublishError::KeyInTree(file.path.clone()));
         }
     }
     Ok(())

@@ -31,10 +31,18 @@ impl Signing {
     /// Opens the repository for one change.
     pub(super) fn open(&self) -> Result<Opened, PublishError> {
         let (repository, state, lock) = Repository::open_to_sign(&self.repository)?;
-        let folder = keys_of(&repository, self.keys.as_deref())?;
+        let folder = keys_of(&repository, self.keys.as_deref(), None)?;
         let keys = Keys::open(&folder, Some(&state), &self.unlock)?;
         Ok(Opened { repository, state, keys, _lock: lock })
     }
+}
+
+/// The folder with the keys of a repository: `keys`, or the usual place.
+///
+/// # Errors
+/// If the keys would lie in the repository, or it is not said where a repository in a store has its keys.
+pub fn keys_folder(repository: &Place, keys: Option<&Path>) -> Result<PathBuf, PublishError> {
+    keys_of(&Repository::open(repository)?, keys, None)
 }
 
 /// A repository that nobody else changes meanwhile, with the keys that sign for it.

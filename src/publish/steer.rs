@@ -162,8 +162,8 @@ pub struct Return {
 /// # Errors
 /// If it is no repository, or its metadata is damaged.
 pub fn standings(repository: &super::Place, now: Stamp) -> Result<Vec<Standing>, PublishError> {
-    let opened = super::repository::Repository::open(repository)?;
-    let state = opened.state()?.ok_or_else(|| PublishError::NotARepository(repository.to_string().into()))?;
+    let repository = super::repository::Repository::open(repository)?;
+    let state = repository.state()?.ok_or_else(|| repository.none())?;
     Ok(state.releases().iter().map(|release| Standing::of(release, now)).collect())
 }
 
@@ -421,8 +421,7 @@ fn stranded(state: &RepoState, release: &ReleaseTarget, after: &Summary) -> Opti
             && other.summary.barrier < barrier
             && other.summary.number != newest.summary.number
     };
-    let lost =
-        own >= barrier && release.summary.barrier < barrier && !others.iter().any(|other| is_step(other));
+    let lost = own >= barrier && release.summary.barrier < barrier && !others.iter().any(is_step);
     lost.then(|| {
         format!(
             "installs of {} below {barrier} can't come to {} any more: publish a release from {barrier} on that has no barrier",

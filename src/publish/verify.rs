@@ -6,16 +6,17 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::fsx::{self, Absent as _};
+use crate::fsx;
 use crate::release::{Codec, Content, Digest, FileEntry, Stamp};
 use crate::report::{ErrorCode, Fault as _};
 use crate::trust::sign::{RepoState, SignError};
 use crate::trust::{Answer, Refresh, Store, TrustError, Versions};
 
-use super::object::{self, object_path};
-use super::repository::{CACHE, PROJECT, Repository, WORK, resolve};
+use super::object;
+use super::repository::{CACHE, PROJECT, Repository, WORK, object_name};
+use super::scratch::Scratch;
 use super::verify_packs::{PackPromises, check_patches};
-use super::{PublishError, pool};
+use super::{Place, PublishError, pool};
 
 /// What lies at the top of a repository.
 const KNOWN: [&str; 6] = ["metadata", "targets", "objects", PROJECT, WORK, CACHE];
@@ -87,16 +88,16 @@ struct Promise {
 /// # Errors
 /// If it is no repository, or can't be read. Flaws are no errors: all of them are in the answer.
 pub fn verify(
-    repository: &Path,
+    repository: impl Into<Place>,
     now: Stamp,
     threads: usize,
     progress: &(dyn Fn(u64, u64) + Sync),
 ) -> Result<Verified, PublishError> {
-    let root = resolve(repository)?;
-    if !fsx::exists(&root.join("metadata"))? {
-        return Err(PublishError::NotARepository(root));
+    let repository = Repository::open(&repository.into())?;
+    let top = repository.store().top()?;
+    if !top.iter().any(|name| name == "metadata") {
+        return Err(repository.none());
     }
-    let repository = Repository::at(&root);
     let mut found = Verified::default();
     let state = match repository.state() {
         Ok(Some(state)) => Some(state),
@@ -104,7 +105,7 @@ pub fn verify(
             found.flaws.push(Flaw::new(ErrorCode::Repository, "metadata/root.json", "it is missing"));
             None
         }
-        Err(SignError::Fs(error)) => return Err(error.into()),
+        Err(error @ SignError::Fs(_)) => return Err(error.into()),
         Err(error) => {
             found.flaws.push(metadata_flaw(&error));
             None
@@ -118,21 +119,19 @@ pub fn verify(
         promises = check_manifests(&repository, state, &mut packs, &mut found)?;
     }
     check_objects(&repository, (&promises, &packs), state.is_some(), threads, progress, &mut found)?;
-    check_strangers(&repository, &mut found)?;
+    check_strangers(top, &mut found);
     Ok(found)
 }
 
 /// What lies in the repository folder is given to everybody.
-fn check_strangers(repository: &Repository, found: &mut Verified) -> Result<(), PublishError> {
-    for name in fsx::list(repository.root())? {
-        let name = name.to_string_lossy().into_owned();
+fn check_strangers(top: Vec<String>, found: &mut Verified) {
+    for name in top {
         if name.ends_with(".key") {
             found.flaws.push(Flaw::new(ErrorCode::Key, name, "a private key lies in the repository"));
         } else if !KNOWN.contains(&name.as_str()) {
             found.warnings.push(format!("{name} does not belong to a repository"));
         }
     }
-    Ok(())
 }
 
 fn metadata_flaw(error: &SignError) -> Flaw {
@@ -178,7 +177,7 @@ fn check_as_client(
     state: &RepoState,
     found: &mut Verified,
 ) -> Result<(), PublishError> {
-    let read = |path: &str| fsx::read(&repository.root().join(path), MAX_METADATA).if_present();
+    let read = |path: &str| repository.store().read(path, MAX_METADATA);
     let newest = state.versions().root;
     let last = format!("metadata/{newest}.root.json");
     for version in 1..=newest {
@@ -194,12 +193,8 @@ fn check_as_client(
         found.flaws.push(Flaw::new(ErrorCode::Mismatch, last, "it differs from metadata/root.json"));
         return Ok(());
     }
-    let mut serial = [0; 8];
-    getrandom::fill(&mut serial).map_err(|error| SignError::Random(error.to_string()))?;
-    let name = format!("updraft-verify-{}-{:016x}", std::process::id(), u64::from_le_bytes(serial));
-    let place = std::env::temp_dir().join(name);
-    let result = client(&place, &read);
-    fsx::remove_tree(&place)?;
+    let place = Scratch::new("verify")?;
+    let result = client(place.path(), &read);
     match result {
         Ok(()) => Ok(()),
         Err(TrustError::Fs(error)) => Err(error.into()),
@@ -292,10 +287,11 @@ fn check_objects(
     found.bytes += bytes;
     found.flaws.extend(flaws);
     let named = pool::map(&unused, threads, &|digest: &Digest| {
-        let path = object_path(repository.root(), digest);
-        let is_right = object::measure(&path)?.is_some_and(|measure| measure.digest == *digest);
+        let local = repository.local_object(digest)?;
+        let measure = local.as_ref().map(|object| object::measure(object.path())).transpose()?.flatten();
+        let is_right = measure.is_some_and(|measure| measure.digest == *digest);
         step();
-        Ok::<_, PublishError>((!is_right).then(|| shown(digest)))
+        Ok::<_, PublishError>((!is_right).then(|| object_name(digest)))
     })?;
     for (bytes, flaw) in checked {
         found.bytes += bytes;
@@ -311,29 +307,25 @@ fn check_objects(
     Ok(())
 }
 
-fn shown(digest: &Digest) -> String {
-    let name = digest.hex();
-    format!("objects/{}/{name}", &name[..2])
-}
-
 /// Bytes read, and what is wrong with the objects of one content.
 fn check_promise(repository: &Repository, promise: &Promise) -> Result<(u64, Option<Flaw>), PublishError> {
     let Promise { content, file, release } = promise;
     let flaw = |code, digest: &Digest, what: &str| {
         let what = format!("{what} (needed for {} in {release})", file.path);
-        Some(Flaw::new(code, shown(digest), what))
+        Some(Flaw::new(code, object_name(digest), what))
     };
-    let path = object_path(repository.root(), &content.object);
-    let Some(measure) = object::measure(&path)? else {
+    let local = repository.local_object(&content.object)?;
+    let measure = local.as_ref().map(|object| object::measure(object.path())).transpose()?.flatten();
+    let (Some(local), Some(measure)) = (local, measure) else {
         return Ok((0, flaw(ErrorCode::Repository, &content.object, "it is missing")));
     };
+    let path = local.path();
     if measure.digest != content.object || measure.size != content.size {
         let what = "its bytes are not those that were signed";
         return Ok((measure.size, flaw(ErrorCode::Corrupt, &content.object, what)));
     }
     if let Some(list) = &content.pieces {
-        let path = object_path(repository.root(), list);
-        let what = match fsx::read(&path, 64 * 1024 * 1024).if_present()? {
+        let what = match repository.store().read(&object_name(list), 64 * 1024 * 1024)? {
             None => Some((ErrorCode::Repository, "it is missing")),
             Some(bytes) if Digest::of(&bytes) != *list || bytes != measure.pieces => {
                 Some((ErrorCode::Corrupt, "it is not the list of pieces that was signed"))
@@ -346,7 +338,7 @@ fn check_promise(repository: &Repository, promise: &Promise) -> Result<(u64, Opt
     }
     let is_right = match content.codec {
         Codec::Raw => true,
-        Codec::Zstd => object::unpacks_to(&path, file.size, &file.sha256)?,
+        Codec::Zstd => object::unpacks_to(path, file.size, &file.sha256)?,
     };
     let what = "it does not unpack to the file that was signed";
     let flaw = if is_right { None } else { flaw(ErrorCode::Corrupt, &content.object, what) };
@@ -356,18 +348,11 @@ fn check_promise(repository: &Repository, promise: &Promise) -> Result<(u64, Opt
 /// Every object there is. What lies among them and has no such name is told.
 fn list_objects(repository: &Repository, found: &mut Verified) -> Result<BTreeSet<Digest>, PublishError> {
     let mut all = BTreeSet::new();
-    let objects = repository.root().join("objects");
-    for folder in fsx::list(&objects).if_present()?.unwrap_or_default() {
-        for name in fsx::list(&objects.join(&folder)).if_present()?.unwrap_or_default() {
-            let digest = name.to_str().and_then(|name| name.parse::<Digest>().ok());
-            match digest {
-                Some(digest) if folder.to_str() == Some(&digest.hex()[..2]) => drop(all.insert(digest)),
-                _ => found.warnings.push(format!(
-                    "objects/{}/{} is not an object",
-                    folder.to_string_lossy(),
-                    name.to_string_lossy()
-                )),
-            }
+    for listed in repository.store().list("objects")? {
+        let digest = listed.path.rsplit('/').next().and_then(|name| name.parse::<Digest>().ok());
+        match digest {
+            Some(digest) if listed.path == object_name(&digest) => drop(all.insert(digest)),
+            _ => found.warnings.push(format!("{} is not an object", listed.path)),
         }
     }
     Ok(all)
@@ -376,6 +361,7 @@ fn list_objects(repository: &Repository, found: &mut Verified) -> Result<BTreeSe
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::publish::object::object_path;
     use crate::release::Policy;
 
     const PIECE: usize = 1024 * 1024;

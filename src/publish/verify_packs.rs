@@ -5,15 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::delta::pack::Index;
 use crate::delta::{Delta, FileList, apply_patch};
-use crate::fsx::{self, Absent as _, Context as _};
+use crate::fsx::{self, Context as _};
 use crate::platform::Mapped;
 use crate::release::{Content, Digest, Manifest, Pack, RelPath, ReleaseNumber};
 use crate::report::ErrorCode;
 use crate::trust::ReleaseTarget;
 
-use super::object::{self, object_name, object_path};
+use super::object;
 use super::packs::BlockReader;
-use super::repository::Repository;
+use super::repository::{Repository, object_name};
 use super::{Flaw, PublishError, pool};
 
 /// What releases promise beside whole objects.
@@ -135,16 +135,17 @@ fn check_object(
     content: &Content,
     release: &str,
 ) -> Result<(u64, Vec<Flaw>), PublishError> {
-    let path = object_path(repository.root(), &content.object);
     let missing = |digest: &Digest| vec![flaw(ErrorCode::Repository, digest, "it is missing", release)];
-    let Some(measure) = object::measure(&path)? else { return Ok((0, missing(&content.object))) };
+    let Some(local) = repository.local_object(&content.object)? else {
+        return Ok((0, missing(&content.object)));
+    };
+    let Some(measure) = object::measure(local.path())? else { return Ok((0, missing(&content.object))) };
     if (measure.digest, measure.size) != (content.object, content.size) {
         let what = "its bytes are not those that were signed";
         return Ok((measure.size, vec![flaw(ErrorCode::Corrupt, &content.object, what, release)]));
     }
     let Some(list) = &content.pieces else { return Ok((measure.size, Vec::new())) };
-    let Some(bytes) = fsx::read(&object_path(repository.root(), list), content.list_bytes()).if_present()?
-    else {
+    let Some(bytes) = repository.store().read(&object_name(list), content.list_bytes())? else {
         return Ok((measure.size, missing(list)));
     };
     let is_right = Digest::of(&bytes) == *list && bytes == measure.pieces;
@@ -178,7 +179,9 @@ fn check_recipes(
     }
     let (bytes, mut flaws) = (0, Vec::new());
     let name = &pack.index.object;
-    let object = fsx::read(&object_path(repository.root(), name), pack.index.size)?;
+    let Some(object) = repository.store().read(&object_name(name), pack.index.size)? else {
+        return Ok((bytes, Vec::new()));
+    };
     let index = match Index::parse(&object) {
         Ok(index) if index.own_size() == pack.size => index,
         Ok(_) => {
@@ -204,9 +207,8 @@ fn check_recipes(
 
 /// Whether a delta is of the two releases it is signed for.
 fn check_delta(repository: &Repository, promise: &DeltaPromise) -> Result<Option<Flaw>, PublishError> {
-    let path = object_path(repository.root(), &promise.object);
-    let Some(file) = fsx::open(&path).if_present()? else { return Ok(None) };
-    let map = Mapped::new(&file).at("map", &path)?;
+    let Some(local) = repository.local_object(&promise.object)? else { return Ok(None) };
+    let map = Mapped::new(&fsx::open(local.path())?).at("map", local.path())?;
     // One whose bytes are not those of its name was told of before.
     if Digest::of(&map) != promise.object {
         return Ok(None);
@@ -240,19 +242,14 @@ pub(super) fn check_patches(
         let mut flaw = |code, what: &str| {
             flaws.push(Flaw::new(code, path.clone(), format!("{what} (needed for {})", release.path)));
         };
-        let Some(found) = fsx::stat(&repository.root().join(&path)).if_present()? else {
+        let Some(frame) = repository.store().read(&path, patch.size.saturating_add(1))? else {
             flaw(ErrorCode::Repository, "it is missing");
             continue;
         };
-        let right = if found.len() == patch.size {
-            Some(fsx::read(&repository.root().join(&path), patch.size)?)
-        } else {
-            None
-        };
-        let Some(frame) = right.filter(|frame| Digest::of(frame) == patch.sha256) else {
+        if Digest::of(&frame) != patch.sha256 {
             flaw(ErrorCode::Corrupt, "its bytes are not those that were signed");
             continue;
-        };
+        }
         let base = if patch.from == ReleaseNumber::NONE { Some(Vec::new()) } else { old(patch.from) };
         let is_right = base
             .is_none_or(|base| apply_patch(&base, &frame, release.length).is_ok_and(|made| made == bytes));

@@ -11,26 +11,26 @@ use super::exclude::Pattern;
 
 /// A folder as it was found. Two walks that are equal saw the same tree, as far as names, sizes and times say.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Tree {
+pub(crate) struct Tree {
     /// Regular files, sorted by path.
-    pub(super) files: Vec<TreeFile>,
+    pub(crate) files: Vec<TreeFile>,
     /// Symbolic links, sorted by path.
-    pub(super) links: Vec<LinkEntry>,
+    pub(crate) links: Vec<LinkEntry>,
     /// Folders with nothing to publish in them, sorted.
-    pub(super) folders: Vec<RelPath>,
+    pub(crate) folders: Vec<RelPath>,
 }
 
 /// A regular file of a [`Tree`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct TreeFile {
+pub(crate) struct TreeFile {
     /// Where it lies in the release.
-    pub(super) path: RelPath,
+    pub(crate) path: RelPath,
     /// Where it lies on this machine.
-    pub(super) native: PathBuf,
+    pub(crate) native: PathBuf,
     /// Its permission bits.
-    pub(super) mode: u32,
+    pub(crate) mode: u32,
     /// Size and times; for telling whether it is being written, never for telling whether it is new.
-    pub(super) mark: ChangeMark,
+    pub(crate) mark: ChangeMark,
 }
 
 /// The file beside which an updater keeps its `state` folder.

@@ -166,6 +166,7 @@ mod tests {
         assert_eq!(grows.rebased(at(500)).share(at(500)), 10_000);
     }
 
+    /// A128: the share is a function of time alone, never falls, and `halted` wins over all.
     #[test]
     fn the_share_grows_evenly_and_never_falls() {
         let grows = rollout(100, 100);

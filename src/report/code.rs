@@ -90,6 +90,8 @@ codes! {
     HostRuns = "busy.program" => 60,
     /// Another updater is at work in the same install.
     Locked = "busy.updater" => 60,
+    /// Another publisher is at work in the same repository, or was faster.
+    Overtaken = "busy.publisher" => 60,
     /// A file is held open by another process.
     InUse = "busy.file" => 60,
     /// The new version did not live; the old one is back.

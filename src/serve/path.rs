@@ -36,6 +36,15 @@ pub(super) fn parse(raw: &str, is_project: bool) -> Result<Asked, Refused> {
     if text.is_empty() {
         return Err(Refused::Absent);
     }
+    take_apart(&text, is_project)
+}
+
+/// The same for a path inside a project whose escapes are undone already.
+pub(super) fn inside(text: &str) -> Result<Asked, Refused> {
+    take_apart(text, true)
+}
+
+fn take_apart(text: &str, is_project: bool) -> Result<Asked, Refused> {
     let path: RelPath = text.parse().map_err(|_why| Refused::Malformed)?;
     let folder = path.parts().nth(usize::from(!is_project)).ok_or(Refused::Absent)?;
     if !PUBLIC.contains(&folder) || path.name().ends_with(".tmp") {

@@ -1,103 +1,103 @@
-//! The listening server.
+//! The public server: hands out repositories, and has no way to write.
 
-use std::future::{Future, IntoFuture as _};
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::convert::Infallible;
+use std::future::Future;
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+use std::sync::{Arc, PoisonError, RwLock};
 
-use axum::Router;
 use axum::body::Body;
-use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::{CONTENT_LENGTH, USER_AGENT};
-use axum::response::Response;
-use axum::serve::ListenerExt as _;
+use axum::http::{HeaderMap, HeaderName, Request, Response};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
 use tokio::net::TcpListener;
 
-use crate::fsx;
-use crate::release::RelPath;
-
-use super::answer::answer;
+use super::answer::{Pantry, answer};
+#[cfg(feature = "vendor")]
+use super::census::Census;
 use super::error::ServeError;
+use super::listen::{Limits, Listening, Security};
+use super::log::{Access, AccessLog};
+use super::site::Site;
+#[cfg(feature = "vendor")]
+use super::tls::{Tls, TlsFiles};
+use super::traffic::Traffic;
 
-/// How long answers under way may take after the server was asked to stop.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// What a server hands out: one project, or a folder of projects.
-#[derive(Debug, Clone)]
-pub struct Site {
-    root: PathBuf,
-    projects: Vec<String>,
-    is_project: bool,
-}
-
-impl Site {
-    /// Looks at what `root` is.
-    ///
-    /// # Errors
-    /// If it can't be read, or is no repository and holds none.
-    pub fn at(root: &Path) -> Result<Self, ServeError> {
-        let root = fsx::canonical(root)?;
-        if is_project(&root) {
-            return Ok(Self { root, projects: Vec::new(), is_project: true });
-        }
-        let names = fsx::list(&root)?.into_iter().filter_map(|name| name.into_string().ok());
-        let projects: Vec<String> =
-            names.filter(|name| name.parse::<RelPath>().is_ok() && is_project(&root.join(name))).collect();
-        if projects.is_empty() {
-            return Err(ServeError::NoRepository(root));
-        }
-        Ok(Self { root, projects, is_project: false })
-    }
-
-    /// The addresses that clients use when the server answers at `addr`, one for each project there is now.
-    /// A project that is added later is served without a restart.
-    #[must_use]
-    pub fn urls(&self, addr: SocketAddr) -> Vec<String> {
-        if self.is_project {
-            return vec![format!("http://{addr}/")];
-        }
-        self.projects.iter().map(|name| format!("http://{addr}/{}/", escape(name))).collect()
-    }
-}
-
-fn is_project(folder: &Path) -> bool {
-    let timestamp = folder.join("metadata").join("timestamp.json");
-    fsx::stat_follow(&timestamp).is_ok_and(|metadata| metadata.is_file())
-}
-
-/// A folder's name as a part of a URL.
-fn escape(name: &str) -> String {
-    let mut escaped = String::new();
-    for byte in name.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            escaped.push(char::from(byte));
-        } else {
-            escaped.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    escaped
-}
+/// The header in which a proxy names the client it asks for.
+const FORWARDED: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// A server that listens and does not answer yet.
 #[derive(Debug)]
 pub struct Server {
     listener: TcpListener,
-    site: Site,
     local: SocketAddr,
+    limits: Limits,
+    security: Security,
+    public: Arc<Public>,
+}
+
+/// What answers requests, and what it counts.
+#[derive(Debug)]
+pub struct Public {
+    site: RwLock<Arc<Site>>,
+    pantry: Arc<Pantry>,
+    traffic: Arc<Traffic>,
+    log: Option<AccessLog>,
+    behind_proxy: bool,
+    #[cfg(feature = "vendor")]
+    census: Census,
 }
 
 impl Server {
-    /// Listens at `addr`; port 0 takes a free one.
+    /// Listens at `addr` for what lies at `root`; port 0 takes a free one.
     ///
     /// # Errors
     /// If `root` holds no repository or the address can't be used.
     pub async fn bind(root: &Path, addr: SocketAddr) -> Result<Self, ServeError> {
-        let site = Site::at(root)?;
-        let failed = |source| ServeError::Listen { addr, source };
-        let listener = TcpListener::bind(addr).await.map_err(failed)?;
-        let local = listener.local_addr().map_err(failed)?;
-        Ok(Self { listener, site, local })
+        Self::of(Site::at(root)?, addr, None, false).await
+    }
+
+    /// Listens at `addr` for a site, with a log of requests. `behind_proxy` takes the client's address from what a
+    /// proxy in front says.
+    ///
+    /// # Errors
+    /// If the address can't be used.
+    pub async fn of(
+        site: Site,
+        addr: SocketAddr,
+        log: Option<AccessLog>,
+        behind_proxy: bool,
+    ) -> Result<Self, ServeError> {
+        let (listener, local) = bind(addr).await?;
+        let public = Public {
+            site: RwLock::new(Arc::new(site)),
+            pantry: Arc::default(),
+            traffic: Arc::default(),
+            log,
+            behind_proxy,
+            #[cfg(feature = "vendor")]
+            census: Census::default(),
+        };
+        let (limits, security) = (Limits::default(), Security::Plain);
+        Ok(Self { listener, local, limits, security, public: Arc::new(public) })
+    }
+
+    /// Sets what the server bears.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Answers over TLS alone.
+    ///
+    /// # Errors
+    /// If certificate or key can't be used.
+    #[cfg(feature = "vendor")]
+    pub fn with_tls(mut self, files: TlsFiles) -> Result<Self, ServeError> {
+        self.security = Security::Tls(Arc::new(Tls::load(files)?));
+        Ok(self)
     }
 
     /// The address it listens at.
@@ -109,58 +109,117 @@ impl Server {
     /// The addresses that clients use.
     #[must_use]
     pub fn urls(&self) -> Vec<String> {
-        self.site.urls(self.local)
+        let scheme = match &self.security {
+            Security::Plain => "http",
+            #[cfg(feature = "vendor")]
+            Security::Tls(_) => "https",
+        };
+        self.public.site().urls(scheme, self.local)
+    }
+
+    /// What answers, for looking at it while it does.
+    #[must_use]
+    pub fn public(&self) -> Arc<Public> {
+        Arc::clone(&self.public)
+    }
+
+    #[cfg(feature = "vendor")]
+    pub(super) fn tls(&self) -> Option<Arc<Tls>> {
+        match &self.security {
+            Security::Plain => None,
+            Security::Tls(tls) => Some(Arc::clone(tls)),
+        }
     }
 
     /// Answers until `shutdown` comes; then takes no more, and gives answers under way some seconds to end.
-    ///
-    /// # Errors
-    /// If the listener fails.
-    pub async fn run(self, shutdown: impl Future<Output = ()> + Send + 'static) -> Result<(), ServeError> {
-        let router = Router::new().fallback(handle).with_state(Arc::new(self.site));
-        let (asked, heard) = tokio::sync::oneshot::channel::<()>();
-        let stop = async move {
-            shutdown.await;
-            // Nobody listens any more only if the server has ended already.
-            asked.send(()).ok();
+    pub async fn run(self, shutdown: impl Future<Output = ()>) {
+        let Self { listener, limits, security, public, .. } = self;
+        let traffic = Arc::clone(&public.traffic);
+        let serve = move |peer: SocketAddr| {
+            let public = Arc::clone(&public);
+            service_fn(move |request| {
+                let public = Arc::clone(&public);
+                async move { Ok::<_, Infallible>(public.handle(peer, &request).await) }
+            })
         };
-        let service = router.into_make_service_with_connect_info::<SocketAddr>();
-        let listener = self.listener.tap_io(|connection| {
-            // Without this a small answer waits for the client's next packet. If it fails, it only is slow.
-            connection.set_nodelay(true).ok();
-        });
-        let serving = axum::serve(listener, service).with_graceful_shutdown(stop).into_future();
-        let too_long = async {
-            match heard.await {
-                Ok(()) => tokio::time::sleep(PATIENCE).await,
-                Err(_server_ended) => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            ended = serving => ended.map_err(ServeError::Run),
-            () = too_long => Ok(()),
-        }
+        Listening { listener, security, limits, traffic }.run(serve, shutdown).await;
     }
 }
 
-async fn handle(
-    State(site): State<Arc<Site>>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    request: Request,
-) -> Response<Body> {
-    let began = Instant::now();
-    let (method, uri, headers) = (request.method(), request.uri(), request.headers());
-    let response = answer(&site.root, site.is_project, method, uri.path(), headers).await;
-    let length = response.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
-    let agent = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or("-");
-    tracing::info!(
-        target: "access",
-        "{} {method} {:?} {} {} {}ms {agent:?}",
-        peer.ip(),
-        uri.path(),
-        response.status().as_u16(),
-        length.unwrap_or("0"),
-        began.elapsed().as_millis(),
-    );
-    response
+/// Listens at an address; says which one it is.
+pub(super) async fn bind(addr: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeError> {
+    let failed = |source| ServeError::Listen { addr, source };
+    let listener = TcpListener::bind(addr).await.map_err(failed)?;
+    let local = listener.local_addr().map_err(failed)?;
+    Ok((listener, local))
+}
+
+impl Public {
+    /// What is handed out now.
+    #[must_use]
+    pub fn site(&self) -> Arc<Site> {
+        Arc::clone(&self.site.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Hands out another site from now on. Answers under way are not touched.
+    pub fn change_site(&self, site: Site) {
+        *self.site.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(site);
+        self.pantry.cache.clear();
+    }
+
+    /// What was counted.
+    #[must_use]
+    pub fn traffic(&self) -> &Traffic {
+        &self.traffic
+    }
+
+    /// The log of requests, if there is one.
+    #[must_use]
+    pub fn log(&self) -> Option<&AccessLog> {
+        self.log.as_ref()
+    }
+
+    /// The clients that were seen.
+    #[cfg(feature = "vendor")]
+    #[must_use]
+    pub fn census(&self) -> &Census {
+        &self.census
+    }
+
+    async fn handle(&self, peer: SocketAddr, request: &Request<Incoming>) -> Response<Body> {
+        let (method, uri, headers) = (request.method(), request.uri(), request.headers());
+        let site = self.site();
+        let answered = answer(&site, &self.pantry, method, uri.path(), headers).await;
+        let response = answered.response;
+        self.traffic.answered(response.status().as_u16());
+        let text = |headers: &HeaderMap, name| {
+            headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
+        };
+        #[cfg(feature = "vendor")]
+        if answered.is_check && response.status().as_u16() < 400 {
+            let agent = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
+            self.census.saw(answered.project.as_deref(), self.client(peer, headers), agent);
+        }
+        if let Some(log) = &self.log {
+            let length = text(response.headers(), CONTENT_LENGTH).and_then(|length| length.parse().ok());
+            log.note(Access {
+                peer: self.client(peer, headers),
+                method: method.to_string(),
+                target: uri.path().to_owned(),
+                status: response.status().as_u16(),
+                length: length.unwrap_or(0),
+                agent: text(headers, USER_AGENT).unwrap_or_else(|| "-".to_owned()),
+            });
+        }
+        response
+    }
+
+    /// The address of the client: the last one that a proxy in front has added, if there is a proxy.
+    fn client(&self, peer: SocketAddr, headers: &HeaderMap) -> IpAddr {
+        let said = || {
+            let mut lines = headers.get_all(FORWARDED).iter().filter_map(|line| line.to_str().ok());
+            lines.next_back()?.rsplit(',').next()?.trim().parse().ok()
+        };
+        self.behind_proxy.then(said).flatten().unwrap_or_else(|| peer.ip())
+    }
 }

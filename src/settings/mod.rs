@@ -167,6 +167,16 @@ impl Fault for SettingsError {
 }
 
 impl Settings {
+    /// Checks what a settings file that will lie at `path` says, and nothing else.
+    ///
+    /// # Errors
+    /// If it can't be read or a value can't be used.
+    pub fn examine(bytes: &[u8], path: &Path) -> Result<Self, SettingsError> {
+        let file: Fragment = serde_json::from_slice(bytes)
+            .map_err(|source| SettingsError::Json { path: path.to_path_buf(), source })?;
+        Merged::of(file, Fragment::default(), Fragment::default()).check(path)
+    }
+
     /// Reads the file at `path` and what the environment and the arguments add.
     ///
     /// # Errors

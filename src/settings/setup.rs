@@ -5,11 +5,19 @@ use std::path::PathBuf;
 use crate::engine::{Asking, Launch, Setup, Task};
 use crate::host::Handover;
 use crate::install::Install;
+use crate::release::Platform;
 use crate::source::{Mirrors, NetError, NetOptions, Proxy};
 
 use super::Settings;
 
 impl Settings {
+    /// What an install calls itself: the vendor's server counts by it which releases are in use.
+    fn agent(&self, install: &Install) -> String {
+        let installed = install.read_record().map_or(0, |loaded| loaded.record.release().number.0);
+        let platform = self.platforms.first().map_or("any", Platform::as_str);
+        format!("{} ({}/{platform}/{installed})", NetOptions::default().user_agent, self.channel)
+    }
+
     /// How the network is reached by these settings, but through `proxy`.
     #[must_use]
     pub fn network(&self, proxy: Proxy) -> NetOptions {
@@ -23,7 +31,7 @@ impl Settings {
     /// # Errors
     /// If the network can't be set up as wished.
     pub fn setup(&self, install: Install, stub: PathBuf) -> Result<Setup, NetError> {
-        let net = self.network(self.proxy.clone());
+        let net = NetOptions { user_agent: self.agent(&install), ..self.network(self.proxy.clone()) };
         // Mirrors that can't be reached at all, for lack of any certificate say, must not stop the sources here.
         let mirrors = Mirrors::new(&self.all_sources(&install), &net);
         let mirrors = mirrors.or_else(|_why| Mirrors::new(&self.sources, &net))?;

@@ -5,14 +5,23 @@ mod support;
 mod acceptance;
 #[cfg(unix)]
 mod bad_input;
+#[cfg(all(target_os = "linux", feature = "vendor"))]
+mod browser;
 #[cfg(unix)]
 mod bundle;
+mod c_interface;
 #[cfg(unix)]
 mod check;
+#[cfg(feature = "components")]
+mod component;
+#[cfg(all(unix, feature = "vendor"))]
+mod console;
 #[cfg(feature = "checkpoints")]
 mod crash_model;
 mod delta;
 mod docs;
+#[cfg(all(target_os = "linux", feature = "vendor"))]
+mod fleet;
 #[cfg(unix)]
 mod forced;
 #[cfg(unix)]
@@ -21,6 +30,10 @@ mod health;
 mod holders;
 #[cfg(unix)]
 mod host;
+#[cfg(unix)]
+mod hosts;
+#[cfg(unix)]
+mod inspect;
 #[cfg(feature = "checkpoints")]
 mod install_crash;
 #[cfg(all(unix, feature = "checkpoints"))]
@@ -29,6 +42,8 @@ mod install_swap;
 mod install_tree;
 #[cfg(all(unix, feature = "checkpoints"))]
 mod interlock;
+#[cfg(all(unix, feature = "vendor"))]
+mod keys;
 #[cfg(unix)]
 mod lying_mirrors;
 #[cfg(target_os = "linux")]
@@ -37,6 +52,10 @@ mod memory;
 mod mirrors;
 #[cfg(unix)]
 mod network;
+#[cfg(all(unix, feature = "vendor"))]
+mod operate;
+#[cfg(all(target_os = "linux", feature = "vendor"))]
+mod package;
 #[cfg(unix)]
 mod packs;
 #[cfg(unix)]
@@ -45,6 +64,8 @@ mod policies;
 mod preflight;
 #[cfg(unix)]
 mod proxies;
+#[cfg(unix)]
+mod prune;
 #[cfg(unix)]
 mod publish;
 #[cfg(unix)]
@@ -63,10 +84,14 @@ mod self_check;
 #[cfg(unix)]
 mod serve;
 mod settings;
+#[cfg(all(target_os = "linux", feature = "vendor"))]
+mod single_file;
 #[cfg(unix)]
 mod steer;
 #[cfg(unix)]
 mod stopping;
+#[cfg(all(unix, feature = "vendor"))]
+mod stores;
 #[cfg(unix)]
 mod tls;
 mod transfer;
@@ -84,5 +109,7 @@ mod vendor_app;
 mod verify;
 #[cfg(unix)]
 mod verify_install;
+#[cfg(all(unix, feature = "vendor"))]
+mod watch;
 #[cfg(feature = "gui")]
 mod window;

@@ -28,7 +28,7 @@ fn project(value: &Value) -> bool {
     std::fs::create_dir(&repository).unwrap();
     std::fs::write(repository.join("project.json"), value.to_string()).unwrap();
     let order = Init {
-        repository,
+        repository: repository.into(),
         app: "MyApp".parse().unwrap(),
         keys: Some(dir.path().join("keys")),
         now: Stamp::now(),
@@ -177,4 +177,33 @@ fn a_manifest_and_a_summary_are_written_as_they_were_read() {
     let sample = read("summary.v1.json");
     let summary: Summary = serde_json::from_value(sample.clone()).unwrap();
     assert_eq!(serde_json::to_value(summary).unwrap(), sample);
+}
+
+/// `serve.toml` is read as its sample and its schema say: every setting of one is in the other, and the server takes
+/// each line of the sample.
+#[cfg(feature = "vendor")]
+#[test]
+fn the_sample_of_serve_toml_is_read_and_its_schema_knows_every_setting() {
+    fn compare(name: &str, value: &toml::Value, schema: &Value) {
+        let Some(table) = value.as_table() else { return };
+        let inner = schema.get("additionalProperties").filter(|inner| inner.is_object());
+        if let Some(inner) = inner {
+            return table.iter().for_each(|(name, value)| compare(name, value, inner));
+        }
+        let mut shown: Vec<&String> = table.keys().collect();
+        shown.sort();
+        let known = keys(&schema["properties"]);
+        assert_eq!(shown, known.iter().collect::<Vec<_>>(), "{name}");
+        table.iter().for_each(|(name, value)| compare(name, value, &schema["properties"][name]));
+    }
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests");
+    let text = std::fs::read_to_string(folder.join("serve.sample.toml")).unwrap();
+    let sample: toml::Value = toml::from_str(&text).unwrap();
+    let schema: Value =
+        serde_json::from_slice(&std::fs::read(folder.join("serve.schema.json")).unwrap()).unwrap();
+    compare("serve.toml", &sample, &schema);
+    let plan = updraft::serve::Plan::read(&folder.join("serve.sample.toml")).unwrap();
+    assert!(plan.tls.is_some() && plan.admin.is_some());
+    let updraft::serve::Projects::Named(projects) = plan.projects else { panic!("projects by name") };
+    assert!(projects[0].2.watched && projects[0].2.build.is_some());
 }

@@ -1,6 +1,7 @@
 //! A signed repository in memory, an install that follows it, and an attacker who may hold some of the keys.
 #![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
 
+use base64::Engine as _;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
@@ -56,10 +57,11 @@ impl World {
     pub(crate) fn learn(&mut self, folder: &Path) {
         for name in updraft::fsx::list(folder).unwrap() {
             let path = folder.join(name);
-            let file: Value = serde_json::from_slice(&updraft::fsx::read(&path, 4096).unwrap()).unwrap();
+            let text = String::from_utf8(updraft::fsx::read(&path, 4096).unwrap()).unwrap();
+            let body = text.split("-----\n").nth(1).unwrap().lines().next().unwrap();
+            let der = base64::engine::general_purpose::STANDARD.decode(body).unwrap();
             let id = KeyPair::load(&path).unwrap().id();
-            let hex = file["private"].as_str().unwrap().parse::<Digest>().unwrap();
-            self.seeds.insert(id, *hex.as_bytes());
+            self.seeds.insert(id, der[16..].try_into().unwrap());
         }
     }
 

@@ -114,6 +114,8 @@ fn pages() -> BTreeMap<String, String> {
 struct Page {
     folder: tempfile::TempDir,
     port: String,
+    /// In the place of 8080.
+    other_port: String,
     running: Vec<Child>,
 }
 
@@ -137,13 +139,17 @@ impl Page {
                 .or_else(|_| fs::copy(program, programs.join(name)).map(drop))
                 .unwrap();
         }
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        Self { folder, port: port.to_string(), running: Vec::new() }
+        let free =
+            || std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+        Self { folder, port: free(), other_port: free(), running: Vec::new() }
     }
 
     /// A page names the port people use; several pages are typed at once.
     fn here(&self, text: &str) -> String {
-        text.replace("4530", &self.port).replace("0.0.0.0", "127.0.0.1").replace("10.0.0.7", "127.0.0.1")
+        let text = text.replace("8080", "the other port").replace("4530", &self.port);
+        text.replace("the other port", &self.other_port)
+            .replace("0.0.0.0", "127.0.0.1")
+            .replace("10.0.0.7", "127.0.0.1")
     }
 
     fn shell(&self, command: &str) -> Command {

@@ -39,7 +39,7 @@ impl Vendor {
 
     pub(crate) fn init_order(&self) -> Init {
         Init {
-            repository: self.repo(),
+            repository: self.repo().into(),
             app: "MyApp".parse().unwrap(),
             keys: Some(self.keys()),
             now: Stamp::now(),

@@ -63,7 +63,7 @@ pub(super) fn play(args: &DemoArgs) -> Result<(), Failure> {
 fn found(places: &Places) -> Result<(), Failure> {
     let app = "MyApp".parse().map_err(|error| broken("the name is refused", &error))?;
     let order = publish::Init {
-        repository: places.repository.clone(),
+        repository: places.repository.clone().into(),
         app,
         keys: Some(places.keys.clone()),
         now: Stamp::now(),
@@ -111,7 +111,7 @@ impl Web {
                 if tell.send(address).is_ok()
                     && let Ok(server) = server
                 {
-                    server.run(std::future::pending()).await.ok();
+                    server.run(std::future::pending()).await;
                 }
             });
         };

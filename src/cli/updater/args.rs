@@ -15,7 +15,7 @@ use crate::settings::Fragment;
 /// does. Exit codes: 0 done or nothing to do, 10 an update is available (check), 11 it is required, 20
 /// cancelled, 30 network, 40 trust, 50 disk or permission, 60 the program or another updater is busy, 64 usage,
 /// 70 rolled back.
-#[derive(Debug, Parser)]
+#[derive(Debug, Clone, Parser)]
 #[command(name = "updater", version, max_term_width = 100, args_conflicts_with_subcommands = false)]
 pub struct Args {
     /// What to do.
@@ -40,6 +40,9 @@ pub enum Command {
         #[arg(last = true, value_name = "ARGUMENT")]
         args: Vec<OsString>,
     },
+    /// Update an install that belongs to the system, for all its users; an administrator runs this, through pkexec
+    /// or sudo. Takes nothing from its caller: no other option but --json, no variable, and it starts no program.
+    UpdateForAll,
     /// Show what an update would do to each file.
     Plan,
     /// Say whether updates can be installed here: rights, volumes, room. No network, changes nothing.
@@ -56,6 +59,13 @@ pub enum Command {
     Confirm,
     /// Show the settings and where each comes from.
     Config,
+    /// Remove the files of the installed version and what the updater remembers, for uninstallers. Files that are
+    /// yours stay; the updater's own program, settings and keys are left to who laid them there.
+    Uninstall {
+        /// Really do it.
+        #[arg(long)]
+        yes: bool,
+    },
     /// Look whether this updater can work in this install: settings, record, keys and metadata. Changes nothing.
     SelfCheck {
         /// Settings that are to take the place of those there.
@@ -65,7 +75,7 @@ pub enum Command {
 }
 
 /// Where and how.
-#[derive(Debug, Clone, Default, ClapArgs)]
+#[derive(Debug, Clone, Default, PartialEq, ClapArgs)]
 pub struct Common {
     /// The folder of the program; the one above the updater's if not given.
     #[arg(long, global = true, value_name = "FOLDER")]
@@ -127,7 +137,7 @@ pub struct Common {
 }
 
 /// Who handed over; set by the program through the library.
-#[derive(Debug, Clone, Default, ClapArgs)]
+#[derive(Debug, Clone, Default, PartialEq, ClapArgs)]
 pub struct HandoverArgs {
     /// The process to wait for.
     #[arg(long, global = true, value_name = "PID")]

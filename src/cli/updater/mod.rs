@@ -3,12 +3,14 @@
 mod args;
 mod commands;
 mod events;
+mod for_all;
 #[cfg(feature = "gui")]
 mod front;
 mod inspect;
 mod self_check;
 mod session;
 mod stub;
+mod uninstall;
 #[cfg(feature = "gui")]
 mod window;
 mod work;
@@ -51,6 +53,8 @@ fn run(args: &Args) -> Result<u8, Failure> {
         Some(Command::Verify) => inspect::verify(args),
         Some(Command::Config) => commands::config(args),
         Some(Command::SelfCheck { new_config }) => self_check::self_check(args, new_config.as_deref()),
+        Some(Command::UpdateForAll) => for_all::update(args),
+        Some(Command::Uninstall { yes }) => uninstall::uninstall(args, *yes),
         Some(Command::Rollback) => work::rollback(args),
         Some(Command::Repair) => work::update(args, crate::engine::Task::Repair),
         Some(Command::Update { .. }) | None => work::update(args, crate::engine::Task::Update),

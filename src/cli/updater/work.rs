@@ -57,7 +57,7 @@ fn start_program(setup: &Setup) -> Result<(), Failure> {
     run_to_end(engine::start_program(setup, &Control::new()))?.map_err(|error| fail(&error))
 }
 
-fn in_terminal(args: &Args, session: &Session, task: Task) -> Result<u8, Failure> {
+pub(super) fn in_terminal(args: &Args, session: &Session, task: Task) -> Result<u8, Failure> {
     let setup = session.setup(args, task, Asking::Nobody)?;
     let control = Control::new();
     let mut fanout = Fanout::new();

@@ -1,6 +1,5 @@
 //! The command line of `updraft`.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -8,7 +7,12 @@ use clap::{Args, Parser, Subcommand};
 use crate::publish::DELTAS;
 use crate::release::{App, Channel, Platform, Stamp, Version};
 
-use super::signing::{DaysArg, KeyArgs, RepoArg};
+use crate::publish::Place;
+
+use super::inspect::InspectArgs;
+use super::key::KeyCommand;
+use super::prune::PruneArgs;
+use super::signing::{DaysArg, EndpointArg, KeyArgs, NewKeyArgs, RepoArg, place};
 use super::steer::{DowngradeArgs, NewSpread, PromoteArgs, RolloutCommand, WithdrawArgs};
 
 /// The whole command line.
@@ -33,11 +37,14 @@ pub(super) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Makes the keys and an empty repository.
-    Init(Init),
+    Init(Box<Init>),
     /// Publishes a folder as a new release, if anything in it changed.
     Publish(Box<Publish>),
+    /// Publishes a folder by itself whenever it has changed and settled.
+    #[cfg(feature = "vendor")]
+    Watch(Box<super::watch::WatchArgs>),
     /// Serves a repository, or a folder of repositories, over HTTP.
-    Serve(Serve),
+    Serve(Box<super::serve::ServeArgs>),
     /// Checks every signature, manifest and object of a repository.
     Verify(Verify),
     /// Signs the metadata of a repository again before it runs out.
@@ -48,6 +55,13 @@ pub(super) enum Command {
     /// Further places of the repository, told to every install in its signed metadata.
     #[command(subcommand)]
     Mirror(Mirror),
+    /// Shows what a repository, install, bundle, manifest, metadata file or key is. Believes and changes nothing.
+    Inspect(InspectArgs),
+    /// Which keys count, and how one takes the place of another.
+    #[command(subcommand)]
+    Key(KeyCommand),
+    /// Removes old releases and everything that nobody needs any more.
+    Prune(PruneArgs),
     /// Who may have a release: a share that grows, nobody, everybody.
     #[command(subcommand)]
     Rollout(RolloutCommand),
@@ -61,25 +75,60 @@ pub(super) enum Command {
     #[cfg(feature = "vendor")]
     #[command(subcommand)]
     Delta(super::delta::Command),
+    /// Puts the updater, its settings and the root keys beside the program: what people install first.
+    #[cfg(feature = "vendor")]
+    Package(Box<super::package::Package>),
+    /// Keeps the program of this node running and takes it from release to release without losing a connection.
+    #[cfg(feature = "vendor")]
+    Agent(super::fleet::AgentArgs),
+    /// Serves the lock of a fleet (FleetLock protocol) with its state in etcd.
+    #[cfg(feature = "vendor")]
+    Fleetlock(super::fleet::FleetlockArgs),
+    /// Forwards connections to a few programs on this machine, with drain, counts and an instant switch.
+    #[cfg(feature = "vendor")]
+    Switch(super::fleet::SwitchArgs),
+    /// Runs a pipeline of components, and replaces them while messages flow.
+    #[cfg(feature = "components")]
+    Run(super::run::RunArgs),
+    /// Components: begin one, or check one.
+    #[cfg(feature = "components")]
+    #[command(subcommand)]
+    Component(super::component::What),
     /// Shows an update on this machine: a vendor, a server and an installed program in one folder.
     Demo(crate::cli::demo::DemoArgs),
 }
 
 /// `updraft init`
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  updraft init ./repo --app MyApp --keys ~/keys/MyApp")]
+#[command(after_help = "Examples:\n  \
+    updraft init ./repo --app MyApp\n  \
+    updraft init s3://bucket/MyApp --app MyApp --keys ~/keys/MyApp\n  \
+    updraft init ./repo --app MyApp --import UpdateConfiguration.xml --folder FileFolder")]
 pub(super) struct Init {
-    /// The repository folder to make.
-    pub(super) repo: PathBuf,
+    #[command(flatten)]
+    pub(super) repo: RepoArg,
     /// The name of the program.
     #[arg(long, value_name = "NAME")]
     pub(super) app: App,
-    /// Where the private keys go; keys that are there already are used [default: REPO.keys beside REPO].
-    #[arg(long, value_name = "DIR", env = "UPDRAFT_KEYS")]
-    pub(super) keys: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) keys: KeyArgs,
+    #[command(flatten)]
+    pub(super) new: NewKeyArgs,
     /// Sign with this time instead of now (YYYY-MM-DDTHH:MM:SSZ).
     #[arg(long, value_name = "TIME")]
     pub(super) time: Option<Stamp>,
+    /// Take over a program from OAUS: publish what its UpdateConfiguration.xml lists as release 1.
+    #[cfg(feature = "vendor")]
+    #[arg(long, value_name = "FILE", requires = "folder")]
+    pub(super) import: Option<PathBuf>,
+    /// Where those files lie, the old server's FileFolder.
+    #[cfg(feature = "vendor")]
+    #[arg(long, value_name = "DIR", requires = "import")]
+    pub(super) folder: Option<PathBuf>,
+    /// What release 1 runs on.
+    #[cfg(feature = "vendor")]
+    #[arg(long, value_name = "NAME", requires = "import", default_value = "any")]
+    pub(super) platform: Platform,
 }
 
 /// `updraft publish`
@@ -91,9 +140,11 @@ pub(super) struct Init {
 pub(super) struct Publish {
     /// The folder with the files of the program, all of them.
     pub(super) folder: PathBuf,
-    /// The repository.
-    #[arg(long = "to", value_name = "REPO")]
-    pub(super) to: PathBuf,
+    /// The repository: a folder, s3://bucket/prefix, az://container/prefix or gs://bucket/prefix.
+    #[arg(long = "to", value_name = "REPO", value_parser = place())]
+    pub(super) to: Place,
+    #[command(flatten)]
+    pub(super) endpoint: EndpointArg,
     /// The version as people read it.
     #[arg(long, value_name = "V")]
     pub(super) version: Version,
@@ -210,27 +261,11 @@ fn memory(text: &str) -> Result<u64, String> {
     if bytes >= 64 << 20 { Ok(bytes) } else { Err(wrong()) }
 }
 
-/// `updraft serve`
-#[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  \
-    updraft serve ./repo\n  \
-    updraft serve ./all-repos --listen 0.0.0.0:8080")]
-pub(super) struct Serve {
-    /// A repository, or a folder of repositories.
-    pub(super) root: PathBuf,
-    /// The address to listen at; port 0 takes a free one.
-    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:4530")]
-    pub(super) listen: SocketAddr,
-    /// Write no line for each request.
-    #[arg(long)]
-    pub(super) quiet: bool,
-}
-
 /// `updraft verify`
 #[derive(Debug, Args)]
 pub(super) struct Verify {
-    /// The repository.
-    pub(super) repo: PathBuf,
+    #[command(flatten)]
+    pub(super) repo: RepoArg,
     /// Print the result as one JSON object.
     #[arg(long)]
     pub(super) json: bool,

@@ -12,16 +12,26 @@ use crate::trust::sign::Lifetimes;
 use super::{Outcome, args, bytes, fail, say};
 
 pub(super) fn init(args: args::Init) -> Outcome {
+    let mut unlock = args.keys.unlock()?;
+    #[cfg(feature = "vendor")]
+    let taken = super::import::look(&args)?;
     let order = publish::Init {
-        repository: args.repo,
+        repository: args.repo.place(),
         app: args.app,
-        keys: args.keys,
+        keys: args.keys.keys.clone(),
         now: args.time.unwrap_or_else(Stamp::now),
         lifetimes: Lifetimes::default(),
     };
-    let made = publish::init(&order).map_err(fail)?;
+    if !publish::has_keys(&order).map_err(fail)? {
+        unlock.passphrase = args.new.passphrase(&args.keys)?;
+    }
+    let made = publish::init_with(&order, &unlock).map_err(fail)?;
     say(&format!("The repository of {} is ready: {}", made.app, made.repository.display()));
-    let how = if made.keys_were_there { "The keys found there were used" } else { "New private keys" };
+    let how = match (made.keys_were_there, unlock.passphrase.is_some()) {
+        (true, _) => "The keys found there were used",
+        (false, true) => "New private keys, under the passphrase",
+        (false, false) => "New private keys, without a passphrase",
+    };
     say(&format!("{how}: {}", made.keys.display()));
     say("  root-1.key   keep offline: it replaces the other keys");
     say("  root-2.key   move to another place, a drawer say: it replaces root-1.key when that is lost");
@@ -29,11 +39,15 @@ pub(super) fn init(args: args::Init) -> Outcome {
     say("  online.key   signs timestamps; needed wherever you publish or renew");
     say("Whoever has these keys can update every install. Never put that folder on a web server.");
     say(&format!("Ship {} beside the updater of every install.", made.root.display()));
+    #[cfg(feature = "vendor")]
+    if let Some(taken) = taken {
+        return super::import::publish(taken, made.repository, made.keys, order.now);
+    }
     Ok(0)
 }
 
 pub(super) fn publish(args: args::Publish) -> Outcome {
-    let (json, dry_run, to) = (args.json, args.dry_run, args.to.display().to_string());
+    let (json, dry_run, to) = (args.json, args.dry_run, args.to.to_string());
     let keys = args.keys.keys.as_ref().map(|keys| format!(" --keys {}", keys.display())).unwrap_or_default();
     let has_wishes = args.forced || args.minimum.is_some() || !args.notes.is_empty();
     let order = order(args)?;
@@ -45,6 +59,7 @@ pub(super) fn publish(args: args::Publish) -> Outcome {
             Stage::Cut => "Comparing",
             Stage::Pack => "Compressing",
             Stage::Delta => "Deltas",
+            Stage::Send => "Sending",
         };
         bar.show(text, done, total);
     });
@@ -118,7 +133,7 @@ fn order(args: args::Publish) -> Result<Order, Failure> {
         dry_run: args.dry_run,
         now,
         lifetimes: Lifetimes::of_days(args.days),
-        ..Order::new(args.folder, args.to, args.version)
+        ..Order::new(args.folder, args.endpoint.at(args.to), args.version)
     })
 }
 
@@ -129,7 +144,7 @@ fn list(changes: &Changes) {
     lines("removed", &changes.removed);
 }
 
-fn told(report: &Report) -> String {
+pub(super) fn told(report: &Report) -> String {
     let Report { app, version, number, channel, platform, changes, .. } = report;
     let release = format!("{app} {version} ({number}, {channel}, {platform})");
     if report.nothing_changed() {
@@ -176,7 +191,7 @@ fn foretold(old: &Forecast) -> String {
 pub(super) fn verify(args: &args::Verify) -> Outcome {
     let bar = Bar::new();
     let found =
-        publish::verify(&args.repo, Stamp::now(), 0, &|done, total| bar.show("Checking", done, total));
+        publish::verify(args.repo.place(), Stamp::now(), 0, &|done, total| bar.show("Checking", done, total));
     bar.close();
     let found = found.map_err(fail)?;
     if args.json {

@@ -345,7 +345,7 @@ pub(super) fn downgrade(args: &DowngradeArgs) -> Outcome {
 }
 
 /// One release as a line.
-fn line(release: &Standing) -> String {
+pub(super) fn line(release: &Standing) -> String {
     let Standing { channel, platform, summary, share_bp } = release;
     let mut text = format!("{} {} ({channel}, {platform})", summary.number, summary.version);
     if summary.returns_to != ReleaseNumber::NONE {

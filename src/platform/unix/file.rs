@@ -170,6 +170,14 @@ pub fn is_of_known(metadata: &Metadata, other: Option<&Metadata>) -> bool {
     uid == 0 || uid == rustix::process::geteuid().as_raw() || other.is_some_and(|other| other.uid() == uid)
 }
 
+/// Whether nobody but the system can change what lies here: it is of root, and others may not write. In a folder where
+/// everybody may write but only rename what is their own, what is of root is safe too.
+#[must_use]
+pub fn is_systems_alone(metadata: &Metadata) -> bool {
+    let is_closed = metadata.mode() & 0o022 == 0 || (metadata.is_dir() && metadata.mode() & 0o1000 != 0);
+    metadata.uid() == 0 && is_closed
+}
+
 /// Creates a new file that only its owner can read.
 ///
 /// # Errors

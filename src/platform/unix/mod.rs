@@ -2,5 +2,7 @@
 
 pub mod file;
 pub mod process;
+pub mod signal;
+pub mod socket;
 #[cfg(feature = "gui")]
 pub mod window;

@@ -63,6 +63,20 @@ pub fn ask_to_close(process: ProcessId) -> io::Result<()> {
     os::terminate(process)
 }
 
+/// Ends a process of ours at once; it gets no word of it. For a child that its supervisor has asked in vain.
+///
+/// # Errors
+/// If it belongs to another user, or what the system says.
+pub fn end_by_force(process: ProcessId) -> io::Result<()> {
+    if !is_running(process) {
+        return Ok(());
+    }
+    if !os::is_ours(process.pid) {
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, "it belongs to another user"));
+    }
+    os::kill(process)
+}
+
 /// Starts a program that outlives us and has no part in our terminal's signals.
 ///
 /// # Errors
@@ -109,6 +123,20 @@ pub fn holders(folder: &Path, _files: &[PathBuf]) -> Vec<Holder> {
     os::holders(folder)
 }
 
+/// The program by which a person gets the rights of the system for one command.
+#[must_use]
+pub fn asks_for_rights() -> Option<&'static str> {
+    let polkit = Path::new("/usr/bin/pkexec");
+    Some(if cfg!(target_os = "linux") && polkit.is_file() { "pkexec" } else { "sudo" })
+}
+
+/// A file below `folder` that another process has open for writing, as far as the system tells. `_files` are those
+/// that matter, for systems that can only be asked about files by name.
+#[must_use]
+pub fn being_written(folder: &Path, _files: &[PathBuf]) -> Option<PathBuf> {
+    os::being_written(folder)
+}
+
 /// Whether there is a screen to show a window on.
 #[must_use]
 pub fn is_display_present() -> bool {
@@ -124,3 +152,9 @@ pub fn exe_name(stem: &OsStr) -> PathBuf {
 
 /// Gives a program without a console the one it was started from. Nothing to do on Unix.
 pub fn attach_console() {}
+
+/// Lets the calling thread give way to all others of this process from now on.
+#[cfg(feature = "components")]
+pub fn give_way() {
+    os::give_way();
+}

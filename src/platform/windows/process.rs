@@ -2,7 +2,9 @@
 #![expect(unsafe_code, reason = "calls of the Windows API")]
 
 use std::ffi::{OsStr, OsString};
+use std::fs::OpenOptions;
 use std::io;
+use std::os::windows::fs::OpenOptionsExt as _;
 use std::os::windows::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -11,20 +13,29 @@ use std::time::{Duration, Instant};
 use windows_sys::Win32::Foundation::{
     CloseHandle, ERROR_ACCESS_DENIED, FILETIME, HANDLE, LPARAM, WAIT_OBJECT_0,
 };
+use windows_sys::Win32::Storage::FileSystem::FILE_SHARE_READ;
 use windows_sys::Win32::System::Console::{
     ATTACH_PARENT_PROCESS, AttachConsole, GetStdHandle, STD_OUTPUT_HANDLE,
 };
 use windows_sys::Win32::System::Threading::{
     CREATE_NEW_PROCESS_GROUP, GetProcessTimes, OpenProcess, PROCESS_QUERY_LIMITED_INFORMATION,
-    PROCESS_SYNCHRONIZE, WaitForSingleObject,
+    PROCESS_SYNCHRONIZE, PROCESS_TERMINATE, TerminateProcess, WaitForSingleObject,
 };
 use windows_sys::Win32::UI::WindowsAndMessaging::{
     EnumWindows, GetWindowThreadProcessId, IsWindowVisible, PostMessageW, WM_CLOSE,
 };
 
+use super::file::is_sharing_violation;
 pub use super::holders::holders;
 use super::holders::is_ours;
 use crate::platform::{ProcessId, Spawned};
+
+/// The first of `files` that another process has open for writing: such a file can't be opened for reading alone.
+#[must_use]
+pub fn being_written(_folder: &Path, files: &[PathBuf]) -> Option<PathBuf> {
+    let alone = |path: &PathBuf| OpenOptions::new().read(true).share_mode(FILE_SHARE_READ).open(path);
+    files.iter().find(|path| alone(path).is_err_and(|error| is_sharing_violation(&error))).cloned()
+}
 
 /// A process handle that closes itself.
 pub(super) struct Handle(pub(super) HANDLE);
@@ -133,6 +144,31 @@ pub fn ask_to_close(process: ProcessId) -> io::Result<()> {
     }
 }
 
+/// Ends a process of ours at once; it gets no word of it. For a child that its supervisor has asked in vain.
+///
+/// # Errors
+/// If it belongs to another user, or what the system says.
+pub fn end_by_force(process: ProcessId) -> io::Result<()> {
+    if !is_running(process) {
+        return Ok(());
+    }
+    if !is_ours(process.pid) {
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, "it belongs to another user"));
+    }
+    // SAFETY: no pointers are passed.
+    let handle =
+        unsafe { OpenProcess(PROCESS_TERMINATE | PROCESS_QUERY_LIMITED_INFORMATION, 0, process.pid) };
+    if handle.is_null() {
+        return Err(io::Error::last_os_error());
+    }
+    let handle = Handle(handle);
+    if start_time(&handle) != Some(process.started) {
+        return Ok(());
+    }
+    // SAFETY: the handle is open and of the process that was meant.
+    if unsafe { TerminateProcess(handle.0, 1) } == 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
 /// Starts a program that outlives us.
 ///
 /// # Errors
@@ -191,4 +227,20 @@ pub fn attach_console() {
             AttachConsole(ATTACH_PARENT_PROCESS);
         }
     }
+}
+
+/// The program by which a person gets the rights of the system for one command: none that is typed.
+#[must_use]
+pub fn asks_for_rights() -> Option<&'static str> {
+    None
+}
+
+/// Lets the calling thread give way to all others of this process from now on.
+#[cfg(feature = "components")]
+pub fn give_way() {
+    use windows_sys::Win32::System::Threading::{
+        GetCurrentThread, SetThreadPriority, THREAD_PRIORITY_BELOW_NORMAL,
+    };
+    // SAFETY: the handle stands for the calling thread. If it is refused, the thread merely is as important.
+    unsafe { SetThreadPriority(GetCurrentThread(), THREAD_PRIORITY_BELOW_NORMAL) };
 }

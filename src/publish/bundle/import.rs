@@ -12,7 +12,8 @@ use crate::source::BundleFile;
 use crate::trust::sign::RepoState;
 use crate::trust::{MAX_ROOT, TrustError, Versions};
 
-use super::super::object::{object_name, object_path};
+use super::super::object::object_path;
+use super::super::repository::object_name;
 use super::super::repository::{CACHE, PROJECT, Repository, TIMESTAMP, WORK, manifest_of, resolve};
 use super::super::{PublishError, verify};
 use super::BundleProgress;

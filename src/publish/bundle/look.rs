@@ -13,7 +13,7 @@ use crate::release::{
 use crate::report::{ErrorCode, Fault as _};
 use crate::source::BundleFile;
 
-use super::super::object::object_name;
+use super::super::repository::object_name;
 use super::super::repository::manifest_of;
 use super::super::{Flaw, PublishError};
 use super::BundleProgress;

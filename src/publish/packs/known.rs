@@ -3,12 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::delta::pack::Index;
-use crate::fsx::{self, Absent as _};
+use crate::fsx;
 use crate::release::{Content, Digest, Manifest, Pack};
 use crate::trust::sign::RepoState;
 
 use super::super::PublishError;
-use super::super::object::object_path;
 use super::super::repository::Repository;
 
 /// Most bytes of an index object that are read.
@@ -121,8 +120,8 @@ fn load(repository: &Repository, pack: &Pack) -> Result<Option<Index>, PublishEr
     {
         return Ok(None);
     }
-    let path = object_path(repository.root(), &pack.index.object);
-    let Some(bytes) = fsx::read(&path, MAX_OBJECT).if_present()? else { return Ok(None) };
+    let Some(object) = repository.local_object(&pack.index.object)? else { return Ok(None) };
+    let bytes = fsx::read(object.path(), MAX_OBJECT)?;
     if Digest::of(&bytes) != pack.index.object {
         return Ok(None);
     }
@@ -130,6 +129,5 @@ fn load(repository: &Repository, pack: &Pack) -> Result<Option<Index>, PublishEr
 }
 
 fn is_there(repository: &Repository, (digest, size): (Digest, u64)) -> Result<bool, PublishError> {
-    let found = fsx::stat(&object_path(repository.root(), &digest)).if_present()?;
-    Ok(found.is_some_and(|metadata| metadata.len() == size))
+    Ok(repository.object_size(&digest)? == Some(size))
 }

@@ -8,8 +8,7 @@ use crate::release::{Content, Digest, FileEntry, Manifest};
 
 use super::super::PublishError;
 use super::super::changes::{Forecast, contents_bytes, laid_down};
-use super::super::object::object_name;
-use super::super::repository::Repository;
+use super::super::repository::{Repository, object_name};
 use super::known::Known;
 
 /// Where a chunk lies does not matter to a forecast.

@@ -5,12 +5,11 @@ use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom, Write};
 
 use crate::delta::pack::{Block, Index, open_block};
-use crate::fsx::{self, Absent as _, Context as _};
+use crate::fsx::{self, Context as _};
 use crate::release::{Digest, Hasher, Pack};
 
 use super::super::PublishError;
-use super::super::object::{object_name, object_path};
-use super::super::repository::Repository;
+use super::super::repository::{LocalObject, Repository, object_name};
 
 /// Decoded blocks kept while files are put together.
 const KEPT: usize = 8;
@@ -20,7 +19,7 @@ pub(in crate::publish) struct BlockReader<'a> {
     repository: &'a Repository,
     pack: &'a Pack,
     index: &'a Index,
-    files: HashMap<Digest, File>,
+    files: HashMap<Digest, (LocalObject, File)>,
     kept: VecDeque<(u32, Vec<u8>)>,
 }
 
@@ -83,16 +82,16 @@ impl<'a> BlockReader<'a> {
             Some(other) => self.index.others.get(other as usize).map(|(object, _)| *object),
         };
         let Some(object) = object else { return Ok(Err("it refers to no pack".to_owned())) };
-        let path = object_path(self.repository.root(), &object);
-        let file = match self.files.entry(object) {
-            std::collections::hash_map::Entry::Occupied(open) => open.into_mut(),
-            std::collections::hash_map::Entry::Vacant(free) => match fsx::open(&path).if_present()? {
-                Some(open) => free.insert(open),
-                None => return Ok(Err(format!("{} is missing", object_name(&object)))),
-            },
-        };
+        if !self.files.contains_key(&object) {
+            let Some(local) = self.repository.local_object(&object)? else {
+                return Ok(Err(format!("{} is missing", object_name(&object))));
+            };
+            let open = fsx::open(local.path())?;
+            self.files.insert(object, (local, open));
+        }
+        let Some((local, file)) = self.files.get_mut(&object) else { return Ok(Err(String::new())) };
         let mut frame = vec![0; block.len as usize];
-        file.seek(SeekFrom::Start(block.start)).at("read", &path)?;
+        file.seek(SeekFrom::Start(block.start)).at("read", local.path())?;
         if file.read_exact(&mut frame).is_err() || Digest::of(&frame) != block.sha256 {
             return Ok(Err(format!("a block of {} is not the one that was signed", object_name(&object))));
         }

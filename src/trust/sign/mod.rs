@@ -4,6 +4,7 @@
 //! it, `timestamp.json` last. Nothing is handed out that the client would refuse: each file is checked against
 //! the keys in root first.
 
+mod keyfile;
 mod keys;
 mod release;
 mod rotate;
@@ -17,7 +18,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-pub use keys::{KeyPair, KeyRole, Keys};
+pub use keyfile::{is_private_key, read_public};
+pub(crate) use keys::open_role;
+pub use keys::{Kept, KeyPair, KeyRole, Keys};
 pub use release::{Batch, add_release, amend_release, set_mirrors};
 pub use rotate::{RootChange, first, first_with_threshold, rotate};
 pub use state::{Expiries, Reader, RepoState};
@@ -102,6 +105,20 @@ pub enum SignError {
         /// The role needed.
         wanted: &'static str,
     },
+    /// A key is under a passphrase that nobody told.
+    #[error("the key {} is under a passphrase", .0.display())]
+    Locked(PathBuf),
+    /// A passphrase is not that of the key.
+    #[error("that is not the passphrase of the key {}", .0.display())]
+    Passphrase(PathBuf),
+    /// A command did not sign.
+    #[error("the signer \u{ab}{command}\u{bb} did not sign: {why}")]
+    Signer {
+        /// The command.
+        command: String,
+        /// What went wrong.
+        why: String,
+    },
     /// There is a key already.
     #[error("the key {} exists already, it is not overwritten", .0.display())]
     KeyExists(PathBuf),
@@ -153,9 +170,13 @@ impl Fault for SignError {
         match self {
             Self::Fs(error) => error.code(),
             Self::Repository(_) => ErrorCode::Repository,
-            Self::Key { .. } | Self::KeyRole { .. } | Self::KeyExists(_) | Self::Keys { .. } => {
-                ErrorCode::Key
-            }
+            Self::Key { .. }
+            | Self::KeyRole { .. }
+            | Self::KeyExists(_)
+            | Self::Keys { .. }
+            | Self::Locked(_)
+            | Self::Passphrase(_)
+            | Self::Signer { .. } => ErrorCode::Key,
             Self::Random(_) => ErrorCode::Internal,
             Self::NotNewer { .. } | Self::NoRelease(_) | Self::Newest(_) => ErrorCode::Usage,
             Self::Manifest(_) | Self::Differs { .. } | Self::Float(_) => ErrorCode::Malformed,
@@ -168,6 +189,13 @@ impl Fault for SignError {
             Self::Repository(error) => return error.hint(),
             Self::Key { .. } => "Restore the key file from its backup.",
             Self::KeyRole { .. } => "Check that the key files have their own names.",
+            Self::Locked(_) => {
+                "Name it with --passphrase-file or in UPDRAFT_PASSPHRASE, or run this in a terminal."
+            }
+            Self::Passphrase(_) => "Try again. If it is lost, replace the key: docs/keys.md.",
+            Self::Signer { .. } => {
+                "It gets the bytes to sign on its input and must print the signature in base64."
+            }
             Self::KeyExists(_) => "Use another folder, or move the old keys away.",
             Self::Keys { .. } => "Check that these are the keys of this repository.",
             Self::NotNewer { .. } => "Use a higher number.",
@@ -187,7 +215,7 @@ pub fn renew(
     now: Stamp,
     lifetimes: Lifetimes,
 ) -> Result<Vec<SignedFile>, SignError> {
-    follow_up(&state.root, state.targets.clone(), state.versions(), keys, now, lifetimes)
+    follow_up(&state.root, state.targets.clone(), state.taken(), keys, now, lifetimes)
 }
 
 /// Signs the timestamp anew; it takes nothing but the online key.
@@ -278,7 +306,7 @@ fn seal(content: &impl Serialize, keys: &[&KeyPair]) -> Result<Vec<u8>, SignErro
     let float = SignError::Float("metadata");
     let signed = serde_json::to_value(content).map_err(|_why| SignError::Float("metadata"))?;
     let message = canonical::encode(&signed).ok_or(float)?;
-    let signatures =
-        keys.iter().map(|pair| Signature { keyid: pair.id(), sig: pair.sign(&message) }).collect();
+    let signed_by = |pair: &&KeyPair| Ok(Signature { keyid: pair.id(), sig: pair.sign(&message)? });
+    let signatures = keys.iter().map(signed_by).collect::<Result<_, SignError>>()?;
     serde_json::to_vec(&Envelope { signatures, signed }).map_err(|_why| SignError::Float("metadata"))
 }

@@ -110,7 +110,7 @@ impl<'a> Batch<'a> {
     /// If the keys are not those of the repository.
     pub fn sign(self, keys: &Keys, now: Stamp, lifetimes: Lifetimes) -> Result<Vec<SignedFile>, SignError> {
         let mut files = self.files;
-        let versions = self.state.versions();
+        let versions = self.state.taken();
         files.extend(follow_up(&self.state.root, self.targets, versions, keys, now, lifetimes)?);
         Ok(files)
     }
@@ -172,7 +172,7 @@ pub fn set_mirrors(
 ) -> Result<Vec<SignedFile>, SignError> {
     let mut targets = state.targets.clone();
     targets.mirrors = (!mirrors.is_empty()).then(|| mirrors.into());
-    follow_up(&state.root, targets, state.versions(), keys, now, lifetimes)
+    follow_up(&state.root, targets, state.taken(), keys, now, lifetimes)
 }
 
 fn custom(summary: &Summary) -> Result<serde_json::Value, SignError> {

@@ -70,7 +70,7 @@ pub fn rotate(
     let root = change.root(state.root.head.version.saturating_add(1), now.after(lifetimes.root));
     let signers: Vec<_> = keys.root.iter().chain(retiring).collect();
     let mut files = root_files(&root, Some(&state.root), &signers)?;
-    files.extend(follow_up(&root, state.targets.clone(), state.versions(), keys, now, lifetimes)?);
+    files.extend(follow_up(&root, state.targets.clone(), state.taken(), keys, now, lifetimes)?);
     Ok(files)
 }
 

@@ -4,6 +4,8 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::keys::KeyRole;
+
 /// A passphrase. It is not shown, and overwritten when it is dropped.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Passphrase(String);
@@ -46,16 +48,41 @@ impl fmt::Debug for Passphrase {
 pub type Ask = Arc<dyn Fn(&Path) -> Option<Passphrase> + Send + Sync>;
 
 /// What opens private keys.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Unlock {
     /// The passphrase of all keys that have one.
     pub passphrase: Option<Passphrase>,
     /// Asked for each key whose passphrase is not known.
     pub ask: Option<Ask>,
+    /// Keys that do not lie in the folder: the text of their files.
+    pub given: Vec<(KeyRole, Passphrase)>,
+    /// A program and its arguments that sign for a key that is not at hand.
+    pub signer: Option<Vec<String>>,
+    /// Whether root keys are opened: only a change of keys needs them.
+    pub wants_root: bool,
+}
+
+impl Default for Unlock {
+    fn default() -> Self {
+        Self { passphrase: None, ask: None, given: Vec::new(), signer: None, wants_root: true }
+    }
+}
+
+impl Unlock {
+    /// The passphrase of a key file, known or asked for.
+    pub(super) fn passphrase_for(&self, path: &Path) -> Option<Passphrase> {
+        self.passphrase.clone().or_else(|| self.ask.as_ref().and_then(|ask| ask(path)))
+    }
 }
 
 impl fmt::Debug for Unlock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Unlock {{ passphrase: {}, ask: {} }}", self.passphrase.is_some(), self.ask.is_some())
+        let given: Vec<&str> = self.given.iter().map(|(role, _)| role.as_str()).collect();
+        f.debug_struct("Unlock")
+            .field("passphrase", &self.passphrase)
+            .field("ask", &self.ask.is_some())
+            .field("given", &given)
+            .field("signer", &self.signer)
+            .finish_non_exhaustive()
     }
 }

@@ -7,6 +7,8 @@ pub(crate) mod nginx;
 pub(crate) mod proxy;
 #[cfg(target_os = "linux")]
 pub(crate) mod rights;
+#[cfg(all(unix, feature = "vendor"))]
+pub(crate) mod s3;
 #[cfg(unix)]
 pub(crate) mod tls;
 pub(crate) mod world;

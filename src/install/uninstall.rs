@@ -1,0 +1,85 @@
+//! Taking an install away: every file a release laid down and the updater's memory, and nothing else.
+//!
+//! The record goes last, so one that was interrupted is done again. The updater's own program, settings and root
+//! keys are left to whoever laid them there: a program can't remove itself everywhere.
+
+use std::collections::BTreeSet;
+
+use crate::fsx::{Absent as _, FsError};
+use crate::plan::Laid;
+use crate::platform::process::exe_name;
+use crate::release::{Policy, RelPath};
+
+use super::look::{self, Ground, Thing};
+use super::{Guard, HostGone, Install, Record};
+
+/// What was taken away.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Uninstalled {
+    /// Files and links that are gone.
+    pub removed: u64,
+    /// Files that were laid down but are the user's by now, and so were left.
+    pub left: Vec<RelPath>,
+}
+
+impl Install {
+    /// Removes what `record` says was laid down, folders that are empty then, and the updater's state.
+    ///
+    /// A file that the user may change by its policy, and did, is left, and so is every file no release listed.
+    ///
+    /// # Errors
+    /// The first file that can't be removed; what is left is removed when this is done again.
+    pub fn uninstall(&self, guard: Guard, _gone: HostGone, record: &Record) -> Result<Uninstalled, FsError> {
+        let mut done = Uninstalled::default();
+        let mut ground = Ground::new(self.disk(), self.root());
+        let receipt = &record.receipt;
+        let mut paths: Vec<(&RelPath, &Laid)> = receipt.files.iter().chain(&receipt.beside).collect();
+        // What people start goes first: nobody starts half a program.
+        paths.sort_by_key(|(path, _)| !record.entries.contains(path));
+        for (path, laid) in paths {
+            if self.is_updaters_own(path) || !ground.holds(path)? {
+                continue;
+            }
+            let place = path.under(self.root());
+            let found = look::observe(self.disk(), &place)?;
+            if found.is_absent() {
+                continue;
+            }
+            let is_users = receipt.policies.get(path).is_some_and(|policy| *policy != Policy::Replace)
+                && !found.has_content_of(&Thing::from(&laid.as_found()));
+            if is_users || !found.is_content() {
+                done.left.push(path.clone());
+                continue;
+            }
+            self.disk().remove_file(&place)?;
+            done.removed += 1;
+        }
+        self.remove_empty_folders(record)?;
+        drop(guard);
+        self.disk().remove_tree(&self.state_dir())?;
+        Ok(done)
+    }
+
+    /// The deepest first, each only if nothing is left in it.
+    fn remove_empty_folders(&self, record: &Record) -> Result<(), FsError> {
+        let receipt = &record.receipt;
+        let above = receipt.files.keys().chain(receipt.beside.keys()).flat_map(RelPath::ancestors);
+        let listed =
+            receipt.folders.iter().flat_map(|path| std::iter::once(path.clone()).chain(path.ancestors()));
+        let folders: BTreeSet<RelPath> = above.chain(listed).collect();
+        for folder in folders.iter().rev().filter(|folder| !self.updater_dir().is_within(folder)) {
+            let place = folder.under(self.root());
+            let found = self.disk().stat(&place).if_present()?;
+            if found.is_some_and(|found| found.is_dir()) && self.disk().list(&place)?.is_empty() {
+                self.disk().remove_dir(&place)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn is_updaters_own(&self, path: &RelPath) -> bool {
+        let program = exe_name("updater".as_ref());
+        let names = [program.to_str().unwrap_or("updater"), "updater.json", "root.json"];
+        path.parent().as_ref() == Some(self.updater_dir()) && names.contains(&path.name())
+    }
+}

@@ -1,0 +1,41 @@
+//! A repository as a person looks at it: whose it is, which releases it has, how long its signatures hold.
+
+use std::path::Path;
+
+use crate::release::{App, Manifest};
+use crate::trust::ReleaseTarget;
+use crate::trust::sign::Expiries;
+
+use super::PublishError;
+use super::repository::{Repository, resolve};
+
+/// What a repository holds.
+#[derive(Debug, Clone)]
+pub struct Overview {
+    /// The program it is of, if that is written down.
+    pub app: Option<App>,
+    /// Every release, by channel, platform and number.
+    pub releases: Vec<ReleaseTarget>,
+    /// When each part of the metadata runs out.
+    pub expiries: Expiries,
+}
+
+/// Looks at a repository folder.
+///
+/// # Errors
+/// If it is no repository, or its metadata is damaged.
+pub fn overview(repository: &Path) -> Result<Overview, PublishError> {
+    let root = resolve(repository)?;
+    let repository = Repository::at(&root);
+    let state = repository.state()?.ok_or(PublishError::NotARepository(root))?;
+    let releases = state.releases().to_vec();
+    Ok(Overview { app: repository.project()?, releases, expiries: state.expiries() })
+}
+
+/// The manifest of a release, if its bytes are those that were signed.
+///
+/// # Errors
+/// If it is missing or damaged.
+pub fn manifest(repository: &Path, release: &ReleaseTarget) -> Result<Manifest, PublishError> {
+    Repository::at(&resolve(repository)?).manifest(release)
+}

@@ -1,0 +1,183 @@
+//! Rolls over several nodes behind a dispatcher, and the standby.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "tests look at the disk with their own eyes"
+)]
+
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::world::{EtcdNode, Extra, Fleet, Node, address, forwarder, get, lock_server, tool};
+use super::{is_full, under_load};
+use crate::support::world::{Running, wait_for};
+
+fn locked(at: SocketAddr) -> String {
+    format!("[lock]\nurl = \"http://{at}\"\ngroup = \"web\"\nretry = \"200ms\"\nrenew = \"1s\"\n")
+}
+
+/// Watches that never two of `nodes` are out at once, until `over`; how many looks it took.
+fn watch(nodes: &[Node], over: &Arc<AtomicBool>) -> std::thread::JoinHandle<usize> {
+    let files: Vec<_> = nodes.iter().map(|node| node.state.join("agent.json")).collect();
+    let over = Arc::clone(over);
+    std::thread::spawn(move || {
+        let mut looks = 0;
+        while !over.load(Ordering::SeqCst) {
+            let out = files.iter().filter(|file| {
+                let text = std::fs::read_to_string(file).unwrap_or_default();
+                ["draining", "swapping", "soaking", "going-back"]
+                    .iter()
+                    .any(|state| text.contains(&format!("\"{state}\"")))
+            });
+            assert!(out.count() <= 1, "two nodes are out");
+            looks += 1;
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        looks
+    })
+}
+
+fn roll(fleet: &Fleet, nodes: &mut [Node], at: SocketAddr, releases: u64) {
+    nodes.iter_mut().for_each(Node::up);
+    let over = Arc::new(AtomicBool::new(false));
+    let watching = watch(nodes, &over);
+    let (clients, pause) = if is_full() { (32, 5) } else { (8, 2) };
+    let report = under_load(at, clients, pause, || {
+        for number in 2..=releases + 1 {
+            fleet.publish(&format!("{number}.0"), "", &[]);
+            nodes.iter().for_each(|node| node.rests("idle", number));
+        }
+    });
+    over.store(true, Ordering::SeqCst);
+    assert!(watching.join().unwrap() > 10);
+    super::tell(&format!("{releases} rolls over {} nodes: {report:?}", nodes.len()));
+}
+
+/// A121: three nodes behind the forwarder under load, one out at a time, no request fails.
+#[test]
+fn a_roll_through_the_forwarder_loses_no_request() {
+    let fleet = Fleet::new();
+    let Some(etcd) = EtcdNode::start(fleet.world.dir.path()) else { return };
+    let (_lock, lock) = lock_server(&etcd.url, &[]);
+    let panel = address();
+    let drain = |name: &str| {
+        format!(
+            "{}[drain]\nwait_for = \"program\"\nvia = {{ kind = \"switch\", url = \"http://{panel}\", backend = \"{name}\" }}\n",
+            locked(lock)
+        )
+    };
+    let node = |name: &str| fleet.node(name, &Extra { tables: drain(name), ..Extra::default() });
+    let mut nodes = [node("n1"), node("n2"), node("n3")];
+    let backends: Vec<_> = nodes.iter().map(|node| (node.name.clone(), node.address)).collect();
+    let (_forwarder, at, _) = forwarder(&backends, &["--panel", &panel.to_string()]);
+    roll(&fleet, &mut nodes, at, if is_full() { 20 } else { 1 });
+}
+
+/// A121, A123: the same through HAProxy, drained by its runtime socket: it gets nothing new while it is replaced, and
+/// traffic again afterwards.
+#[test]
+fn a_roll_through_haproxy_loses_no_request() {
+    let Some(haproxy) = tool("haproxy", "A121") else { return };
+    let fleet = Fleet::new();
+    let Some(etcd) = EtcdNode::start(fleet.world.dir.path()) else { return };
+    let (_lock, lock) = lock_server(&etcd.url, &[]);
+    let socket = fleet.world.path("ha.sock");
+    let drain = |name: &str| {
+        format!(
+            "{}[drain]\nvia = {{ kind = \"haproxy\", socket = \"{}\", backend = \"nodes\", server = \"{name}\" }}\n",
+            locked(lock),
+            socket.display()
+        )
+    };
+    let node = |name: &str| fleet.node(name, &Extra { tables: drain(name), ..Extra::default() });
+    let mut nodes = [node("n1"), node("n2"), node("n3")];
+    let at = address();
+    let servers: String = nodes
+        .iter()
+        .map(|node| format!("  server {} {} check inter 200ms\n", node.name, node.address))
+        .collect();
+    let config = format!(
+        "global\n  stats socket {} mode 600 level admin\n\
+         defaults\n  mode http\n  timeout connect 5s\n  timeout client 60s\n  timeout server 60s\n  \
+         timeout http-keep-alive 60s\n  option redispatch\n  retries 3\n\
+         frontend web\n  bind {at}\n  default_backend nodes\n\
+         backend nodes\n  balance roundrobin\n{servers}",
+        socket.display()
+    );
+    let file = fleet.world.path("haproxy.cfg");
+    std::fs::write(&file, config).unwrap();
+    let mut command = Command::new(haproxy);
+    command.arg("-db").arg("-f").arg(&file).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let _haproxy = Running(command.spawn().unwrap());
+    wait_for("HAProxy", || TcpStream::connect(at).is_ok());
+    roll(&fleet, &mut nodes, at, if is_full() { 20 } else { 1 });
+}
+
+/// A124: node 2 fails its health check: the roll stops, node 2 goes back, node 3 is untouched; after `clear` it goes
+/// on, and node 2 does not take the release again.
+#[test]
+fn a_roll_stops_at_the_node_that_fails() {
+    let fleet = Fleet::new();
+    let Some(etcd) = EtcdNode::start(fleet.world.dir.path()) else { return };
+    let (_lock, lock) = lock_server(&etcd.url, &[]);
+    let node = |name: &str| {
+        let program =
+            if name == "n2" { "env = { FLEET_NODE_SICK = \"2.0\" }".to_owned() } else { String::new() };
+        fleet.node(name, &Extra { program, tables: locked(lock), every: Some("1h") })
+    };
+    let mut nodes = [node("n1"), node("n2"), node("n3")];
+    nodes.iter_mut().for_each(Node::up);
+    fleet.publish("2.0", "", &[]);
+    nodes[0].say("check");
+    nodes[0].rests("idle", 2);
+    nodes[1].say("check");
+    nodes[1].rests("rolled-back", 1);
+    nodes[2].say("check");
+    wait_for("node 3 to ask for a slot", || nodes[2].journal().contains("waits for a slot"));
+    // Longer than the time between two tries, and than a slot is renewed.
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    assert_eq!((nodes[2].installed(), nodes[2].answers()), (1, "1.0".to_owned()), "node 3 is untouched");
+    assert_eq!((nodes[1].installed(), nodes[1].answers()), (1, "1.0".to_owned()), "node 2 went back");
+    nodes[1].say("clear");
+    nodes[2].rests("idle", 2);
+    nodes[1].say("check");
+    nodes[1].rests("quarantined", 1);
+}
+
+/// A125: a standby is brought up, new connections go to it, the old ones end by themselves, the primary is replaced
+/// and put in front again; a bad release leaves the working side in front.
+#[test]
+fn a_standby_serves_while_the_primary_is_replaced() {
+    let fleet = Fleet::new();
+    let (second, panel) = (address(), address());
+    let folder = fleet.world.path("standby");
+    let tables = format!(
+        "[drain]\nwait_for = \"program\"\n[standby]\nfolder = \"{}\"\nlisten = [\"{second}\"]\n\
+         probe = {{ http = \"http://{second}/health\" }}\nswitch = \"http://{panel}\"\n\
+         primary = \"primary\"\nstandby = \"standby\"\n",
+        folder.display()
+    );
+    let mut node = fleet.node("n1", &Extra { tables, every: Some("1h"), ..Extra::default() });
+    let backends = [("primary".to_owned(), node.address), ("standby".to_owned(), second)];
+    let (_forwarder, at, _) = forwarder(&backends, &["--single", "--panel", &panel.to_string()]);
+    node.up();
+    under_load(at, 4, 2, || {
+        let slow = std::thread::spawn(move || get(at, "/slow?2000"));
+        wait_for("the request", || get(node.address, "/in-flight").as_deref() == Some("1"));
+        fleet.publish("2.0", "", &[]);
+        node.say("check");
+        node.rests("idle", 2);
+        assert_eq!(slow.join().unwrap().as_deref(), Some("1.0"), "the old connection ended by itself");
+        assert_eq!(get(at, "/").as_deref(), Some("2.0"));
+        fleet.publish("3.0-crash", "crash", &[]);
+        node.say("check");
+        node.rests("rolled-back", 2);
+        wait_for("the primary in front", || {
+            get(panel, "/status").unwrap().contains("\"active\":\"primary\"")
+        });
+        assert_eq!(get(at, "/").as_deref(), Some("2.0"));
+    });
+    wait_for("the standby to end", || node.memory()["standby"].is_null());
+}
