@@ -42,9 +42,9 @@ mod store;
 mod verify;
 mod verify_packs;
 mod walk;
-mod whole;
 #[cfg(feature = "vendor")]
 mod watch;
+mod whole;
 
 pub use bundle::{BundleProgress, Export, Exported, Import, Imported, Listed, Looked, export, import, look};
 pub use changes::{Changes, Forecast};
@@ -63,7 +63,7 @@ pub use mirrors::{MirrorChange, change_mirrors, mirrors};
 pub use next_version::VersionRule;
 pub use order::{Barrier, DELTAS, DeltaWish, Order, Report, Stage};
 #[cfg(feature = "vendor")]
-pub use overview::{Overview, manifest, overview};
+pub use overview::{Overview, forecast, full_download, manifest, overview};
 pub use place::{InvalidStore, Place, StoreKind, StoreUrl};
 pub use prune::{Prune, Pruned, prune};
 pub use run::{Progress, publish};

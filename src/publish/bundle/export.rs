@@ -16,8 +16,8 @@ use crate::trust::sign::RepoState;
 
 use super::super::PublishError;
 use super::super::object::object_path;
-use super::super::repository::object_name;
 use super::super::packs::{Known, Outlook};
+use super::super::repository::object_name;
 use super::super::repository::{Repository, resolve};
 use super::super::verify::MAX_METADATA;
 use super::BundleProgress;

@@ -13,8 +13,8 @@ use crate::release::{
 use crate::report::{ErrorCode, Fault as _};
 use crate::source::BundleFile;
 
-use super::super::repository::object_name;
 use super::super::repository::manifest_of;
+use super::super::repository::object_name;
 use super::super::{Flaw, PublishError};
 use super::BundleProgress;
 use super::scratch;

@@ -52,6 +52,19 @@ impl Known {
         Ok(known)
     }
 
+    /// What these manifests tell of, for a forecast.
+    #[cfg(feature = "vendor")]
+    pub(in crate::publish) fn of(manifests: &[&Manifest]) -> Self {
+        let mut known = Self {
+            whole: HashMap::new(),
+            packed: HashMap::new(),
+            packs: BTreeMap::new(),
+            indexes: HashMap::new(),
+        };
+        manifests.iter().for_each(|manifest| known.take(manifest));
+        known
+    }
+
     fn take(&mut self, manifest: &Manifest) {
         for file in manifest.regular() {
             if let Some(content) = &file.content {
