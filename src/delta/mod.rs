@@ -10,6 +10,8 @@ mod head;
 #[cfg(feature = "vendor")]
 mod make;
 mod ops;
+pub mod pack;
+mod patch;
 mod streams;
 mod unpack;
 mod wire;
@@ -18,4 +20,5 @@ pub use apply::{ApplyError, NewFiles, OldBytes, OldFiles, apply};
 pub use head::{Action, Delta, DeltaError, FileList, Group, Unit};
 #[cfg(feature = "vendor")]
 pub use make::{Effort, FileBytes, Made, MakeError, MakeOptions, MakeProgress, NewFile, OldFile, make};
+pub use patch::{apply_patch, make_patch};
 pub use unpack::{MAX_WINDOW_LOG, UnpackError, Unpacked, pack, unpack};

@@ -1,6 +1,7 @@
 //! From a complete stage, with the program ended, to the new version in place: the files are switched.
 
 use crate::host::expect_confirmation;
+use crate::release::Digest;
 use crate::report::{Progress, ProgressPhase, Step};
 use crate::transfer::Depot;
 
@@ -26,14 +27,17 @@ impl HostClosed {
             cx.progress(Progress { phase: ProgressPhase::Install, done, total, file, ..Progress::default() });
         };
         let record = cx.setup.install.swap(&guard, stage, gone, &progress)?.record;
-        clean_up(cx);
+        clean_up(cx, record.receipt.manifest);
         Ok(State::Installed(Box::new(Installed { desk: Desk { guard, record }, done })))
     }
 }
 
 /// What was fetched is not needed any more. What can't be deleted now is deleted by the next update.
-fn clean_up(cx: &Context<'_>) {
-    if let Err(error) = Depot::open(&cx.setup.install.partial_dir()).and_then(|depot| depot.clear()) {
+fn clean_up(cx: &Context<'_>, installed: Option<Digest>) {
+    let install = &cx.setup.install;
+    let cleared = Depot::open(&install.partial_dir()).and_then(|depot| depot.clear());
+    let kept: Vec<Digest> = installed.into_iter().collect();
+    if let Err(error) = cleared.and_then(|()| install.forget_manifests_but(&kept)) {
         tracing::warn!("{error}");
     }
 }

@@ -6,13 +6,15 @@ use std::time::Instant;
 use crate::fsx::{self, Absent as _};
 use crate::install::{Install, LockError, Record, is_unwritable, random_name};
 use crate::plan::{self, Choice, Mode, Plan, Seen, choose};
-use crate::release::{Notes, ReleaseNumber, Stamp, Urgency};
+use crate::release::{Digest, Notes, ReleaseNumber, Stamp, Urgency};
 use crate::report::{Control, Event, Fault as _, Offer, ReleaseRef};
 use crate::transfer::{Patience, Reader, Said, TransferError};
 use crate::trust::{
     Answer, MAX_ROOT, Refresh, ReleaseTarget, Store, TrustError, TrustedRelease, TrustedRepository, Versions,
 };
 
+use super::manifest::short_way;
+use super::supply::{Fetching, Survey};
 use super::{EngineError, Setup};
 
 /// Where an update says what it does.
@@ -232,8 +234,11 @@ pub async fn preview(
     let release = open_release(setup, &repository, summary.number, patience, control, events).await?;
     let found = setup.install.scan(&record, release.manifest(), &|_, _, _| {})?;
     let (manifest, digest) = (release.manifest(), release.digest());
-    let mut plan = plan::make(&found.inventory, &record.receipt, manifest, digest, Mode::Update)?;
+    let (receipt, inventory, mode) = (&record.receipt, &found.inventory, Mode::Update);
+    let mut plan = plan::make(inventory, receipt, manifest, digest, mode)?;
     setup.install.spare_updater(&mut plan);
+    let survey = Survey { setup, control, events, receipt, manifest, inventory, mode };
+    survey.road(&mut plan, &Fetching::Memory(patience)).await?;
     Ok(Some(plan))
 }
 
@@ -249,13 +254,27 @@ pub(super) async fn open_release(
     control: &Control,
     events: Events<'_>,
 ) -> Result<TrustedRelease, EngineError> {
-    let target = releases(setup, repository).into_iter().find(|target| target.summary.number == number);
+    let all = releases(setup, repository);
+    let target = all.iter().find(|target| target.summary.number == number).cloned();
     let target = target.ok_or(EngineError::NothingToRepair(number))?;
+    if let Some(bytes) = short_way(setup, &target, &all, patience, control, events).await
+        && let Ok(release) = repository.open_release(&target, &bytes)
+        && release.manifest().app == setup.app
+    {
+        keep(setup, &target.digest, &bytes);
+        return Ok(release);
+    }
     let mut reader = Reader::new(&setup.mirrors, patience, control, events);
     let mut refused = Refused::default();
     let release = loop {
         let found = match reader.any(&target.fetch_path, target.length).await {
-            Ok(Some(bytes)) => repository.open_release(&target, &bytes),
+            Ok(Some(bytes)) => {
+                let opened = repository.open_release(&target, &bytes);
+                if opened.is_ok() {
+                    keep(setup, &target.digest, &bytes);
+                }
+                opened
+            }
             Ok(None) => {
                 let none = || EngineError::NoManifest(target.fetch_path.clone());
                 return Err(refused.into_error().unwrap_or_else(none));
@@ -281,6 +300,13 @@ pub(super) async fn open_release(
         return Err(EngineError::OtherProgram { origin: reader.source(), found, wanted });
     }
     Ok(release)
+}
+
+/// Keeps a manifest for the next time. It only saves bytes, so a user who may not write here loses nothing else.
+fn keep(setup: &Setup, digest: &Digest, bytes: &[u8]) {
+    if let Err(error) = setup.install.keep_manifest(digest, bytes) {
+        tracing::debug!(%error, "the manifest is not kept");
+    }
 }
 
 /// Whether a check can do without the lock: another has it, or this user may not write here.

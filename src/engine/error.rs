@@ -5,7 +5,7 @@ use crate::host::RestartError;
 use crate::install::{
     LockError, PreflightError, RecordError, RecoverError, RollbackError, ScanError, StageError, SwapError,
 };
-use crate::plan::PlanError;
+use crate::plan::{AssemblyError, PlanError};
 use crate::platform::ProcessId;
 use crate::release::App;
 use crate::report::{ErrorCode, Fault, Remedy};
@@ -49,6 +49,8 @@ pub enum EngineError {
     Scan(#[from] ScanError),
     #[error(transparent)]
     Plan(#[from] PlanError),
+    #[error(transparent)]
+    Assembly(#[from] AssemblyError),
     #[error(transparent)]
     Preflight(#[from] PreflightError),
     #[error(transparent)]
@@ -104,6 +106,7 @@ impl EngineError {
             Self::Transfer(error) => error,
             Self::Scan(error) => error,
             Self::Plan(error) => error,
+            Self::Assembly(error) => error,
             Self::Preflight(error) => error,
             Self::Stage(error) => error,
             Self::Swap(error) => error,

@@ -8,12 +8,15 @@ mod apply;
 mod check;
 mod confirm;
 mod error;
+mod fetch;
+mod manifest;
 mod prepare;
 mod qualify;
 mod restart;
 mod run;
 mod setup;
 mod state;
+mod supply;
 mod verify;
 mod wait;
 

@@ -8,13 +8,14 @@ use crate::release::{ReleaseNumber, Summary};
 use crate::report::{
     Answer, ErrorCode, Event, Fault as _, Installed as Done, Offer, Progress, ProgressPhase, ReleaseRef, Step,
 };
-use crate::transfer::{Depot, Options, Patience, Request, fetch_all};
+use crate::transfer::{Depot, Patience};
 use crate::trust::TrustedRelease;
 
 use super::check::{decide, is_forced, notes_since, open_release, open_store, refresh, releases};
 use super::qualify::qualify;
 use super::run::{Context, Outcome};
 use super::state::{Accepted, Checked, Desk, Fetched, Offered, Opened, Planned, Staged, State};
+use super::supply::{Fetching, Survey, foretell};
 use super::{Asking, EngineError, Task};
 
 impl Opened {
@@ -131,7 +132,8 @@ impl Checked {
             release.digest(),
             Mode::Update,
         );
-        plan.map_or(summary.download_bytes, |plan| plan.totals().fetch_bytes)
+        let receipt = &self.desk.record.receipt;
+        plan.map_or(summary.download_bytes, |plan| foretell(&plan, release.manifest(), receipt))
     }
 }
 
@@ -191,7 +193,7 @@ impl Offered {
 }
 
 impl Accepted {
-    pub(super) fn plan(self, cx: &Context<'_>) -> Result<State, EngineError> {
+    pub(super) async fn plan(self, cx: &Context<'_>) -> Result<State, EngineError> {
         let Self { desk: Desk { guard, mut record }, release } = self;
         let manifest = release.manifest();
         let progress = |done, total, file: &crate::release::RelPath| {
@@ -209,10 +211,16 @@ impl Accepted {
         let mode = if cx.setup.task == Task::Repair { Mode::Repair } else { Mode::Update };
         let mut plan = plan::make(&found.inventory, &record.receipt, manifest, release.digest(), mode)?;
         cx.setup.install.spare_updater(&mut plan);
+        let inventory = found.inventory;
+        let (setup, control, events, receipt) = (cx.setup, cx.control, cx.events, &record.receipt);
+        let survey = Survey { setup, control, events, receipt, manifest, inventory: &inventory, mode };
+        let depot = Depot::open(&cx.setup.install.partial_dir())?;
+        let road = survey.road(&mut plan, &Fetching::Depot(&depot)).await?;
         cx.setup.install.preflight(&plan)?;
         cx.step(Step::Planned(plan.totals()));
         tell_conflicts(cx, &plan);
-        Ok(State::Planned(Box::new(Planned { desk: Desk { guard, record }, release, plan })))
+        let desk = Desk { guard, record };
+        Ok(State::Planned(Box::new(Planned { desk, release, plan, inventory, road })))
     }
 }
 
@@ -227,55 +235,15 @@ fn tell_conflicts(cx: &Context<'_>, plan: &plan::Plan) {
     }
 }
 
-impl Planned {
-    pub(super) async fn fetch(self, cx: &Context<'_>) -> Result<State, EngineError> {
-        let Self { desk, release, plan } = self;
-        let depot = Depot::open(&cx.setup.install.partial_dir())?;
-        let requests = requests(&plan);
-        if !requests.is_empty() {
-            cx.step(Step::Downloading);
-        }
-        // What an earlier release left here and this one can't use would only take room.
-        depot.keep_only(&requests)?;
-        let options = Options { limit_bytes_per_second: cx.setup.limit, ..Options::default() };
-        let events = |event| {
-            cx.tell_sources();
-            (cx.events)(event);
-        };
-        let content = fetch_all(&cx.setup.mirrors, &depot, requests, &options, cx.control, &events).await?;
-        Ok(State::Fetched(Box::new(Fetched { desk, release, plan, content })))
-    }
-}
-
-/// One request for each different content.
-fn requests(plan: &plan::Plan) -> Vec<Request> {
-    let mut seen = std::collections::HashSet::new();
-    let wanted = plan.changes().filter_map(|item| match (&item.way, &item.want) {
-        (plan::Way::Whole(content), Some(crate::release::Entry::File(file))) => Some((item, content, file)),
-        _ => None,
-    });
-    let fresh = wanted.filter(|(_, _, file)| seen.insert(file.sha256));
-    let request =
-        |(item, content, file): (&plan::Item, &crate::release::Content, &crate::release::FileEntry)| {
-            Request {
-                file: item.path.clone(),
-                sha256: file.sha256,
-                size: file.size,
-                content: content.clone(),
-            }
-        };
-    fresh.map(request).collect()
-}
-
 impl Fetched {
     pub(super) fn stage(self, cx: &Context<'_>) -> Result<State, EngineError> {
-        let Self { mut desk, release, plan, content } = self;
+        let Self { mut desk, release, plan, content, assembled } = self;
         let done = Done { from: plan.from.clone(), to: plan.to.clone(), totals: plan.totals() };
         let fetched = |digest: &crate::release::Digest| {
             Some((content.file(digest)?.to_path_buf(), content.mark(digest)))
         };
         let progress = |done, total, file: &crate::release::RelPath| {
-            let file = Some(file.clone());
+            let (file, done, total) = (Some(file.clone()), done + assembled, total + assembled);
             cx.progress(Progress { phase: ProgressPhase::Stage, done, total, file, ..Progress::default() });
         };
         let (manifest, record) = (release.manifest(), &desk.record);
@@ -300,7 +268,7 @@ impl Context<'_> {
     }
 
     /// Says from which sources bytes came that were not told yet.
-    fn tell_sources(&self) {
+    pub(super) fn tell_sources(&self) {
         self.setup.mirrors.newly_used().into_iter().for_each(|source| self.step(Step::SourceUsed { source }));
     }
 

@@ -108,7 +108,7 @@ async fn drive(cx: &Context<'_>) -> Result<Outcome, EngineError> {
             State::Opened(state) => state.check(cx).await?,
             State::Checked(state) => state.choose(cx).await?,
             State::Offered(state) => state.ask(cx).await?,
-            State::Accepted(state) => state.plan(cx)?,
+            State::Accepted(state) => state.plan(cx).await?,
             State::Planned(state) => state.fetch(cx).await?,
             State::Fetched(state) => state.stage(cx)?,
             State::Staged(state) => state.await_host(cx).await?,

@@ -1,13 +1,14 @@
 //! The states of an update, each named after what has been reached and holding what that state knows.
 
 use crate::install::{Guard, HostGone, Record, Stage};
-use crate::plan::{Choice, Plan};
+use crate::plan::{Choice, Inventory, Plan};
 use crate::platform::Spawned;
 use crate::report::{Installed as Done, Offer};
 use crate::transfer::Fetched as Content;
 use crate::trust::{TrustedRelease, TrustedRepository};
 
 use super::run::Outcome;
+use super::supply::Road;
 
 /// What every state but the last carries: the lock on the install and its record.
 pub(super) struct Desk {
@@ -45,6 +46,8 @@ pub(super) struct Planned {
     pub desk: Desk,
     pub release: TrustedRelease,
     pub plan: Plan,
+    pub inventory: Inventory,
+    pub road: Road,
 }
 
 /// All content is on the disk, verified.
@@ -53,6 +56,8 @@ pub(super) struct Fetched {
     pub release: TrustedRelease,
     pub plan: Plan,
     pub content: Content,
+    /// Bytes put together so far, which the progress of staging begins with.
+    pub assembled: u64,
 }
 
 /// All new files lie ready on the install's volume.

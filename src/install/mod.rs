@@ -7,6 +7,7 @@
 
 pub mod barriers;
 mod checkpoint;
+mod chunks;
 mod deferred;
 mod find;
 mod gone;
@@ -15,6 +16,7 @@ mod journal;
 mod lay;
 mod lock;
 mod look;
+mod manifests;
 mod place;
 mod preflight;
 mod qualify;
@@ -36,6 +38,7 @@ use std::sync::Arc;
 use crate::fsx::{Disk, RealDisk};
 use crate::release::RelPath;
 
+pub use chunks::Chunked;
 pub use deferred::Deferred;
 pub use gone::HostGone;
 pub use in_use::InUse;

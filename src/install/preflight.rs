@@ -303,5 +303,5 @@ fn needed(plan: &Plan) -> u64 {
         };
         [fetched, kept, PER_FILE].into_iter().fold(laid, u64::saturating_add)
     });
-    each.fold(RESERVE, u64::saturating_add)
+    each.fold(RESERVE.saturating_add(plan.brought.bytes), u64::saturating_add)
 }

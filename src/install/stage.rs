@@ -125,7 +125,7 @@ impl Install {
         let source = match &item.way {
             Way::Nothing => Source::Nothing,
             Way::Local(path) => Source::Copy(path.clone()),
-            Way::Whole(_) => new.digest().map_or(Source::Nothing, Source::Fetched),
+            Way::Whole(_) | Way::Packed(_) => new.digest().map_or(Source::Nothing, Source::Fetched),
         };
         draft.push(Operation { path: item.path.clone(), old, new, entry: false }, source);
         Ok(())

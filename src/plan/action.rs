@@ -1,6 +1,6 @@
 //! The values a plan is made from and made of.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +9,7 @@ use crate::release::{
 };
 use crate::report::{ErrorCode, Fault, ReleaseRef, Remedy, Totals};
 
+use super::assembly::Wanted;
 use super::policy::Conflict;
 
 /// What lies at a path of the install now.
@@ -155,6 +156,9 @@ pub enum Way {
     Local(RelPath),
     /// They are fetched as a whole.
     Whole(Content),
+    /// They are made of chunks that lie in the install and in packs. The number is the place of the pack whose index
+    /// tells of them in the release's list.
+    Packed(u32),
 }
 
 /// One path of a plan.
@@ -191,14 +195,31 @@ pub struct Plan {
     pub drop_folders: Vec<RelPath>,
     /// What the record will say afterwards.
     pub receipt: Receipt,
+    /// What is fetched beside whole files.
+    pub brought: Brought,
+}
+
+/// What is fetched beside whole files: parts of packs and their indexes, or a delta.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Brought {
+    /// Files made of it.
+    pub files: u64,
+    /// Bytes of it.
+    pub bytes: u64,
+    /// The releases whose deltas are applied, one after the other; none if the files come from packs.
+    pub deltas: Vec<ReleaseNumber>,
+    /// About how many of those bytes each file costs, where that can be told.
+    #[serde(skip)]
+    pub shares: BTreeMap<Digest, u64>,
 }
 
 impl Plan {
     /// The counts and bytes of this plan.
     #[must_use]
     pub fn totals(&self) -> Totals {
-        let mut totals = Totals::default();
-        let mut fetched = std::collections::HashSet::new();
+        let mut totals =
+            Totals { fetch_files: self.brought.files, fetch_bytes: self.brought.bytes, ..Totals::default() };
+        let mut fetched = HashSet::new();
         for item in &self.items {
             match item.action {
                 Action::Add => totals.add += 1,
@@ -207,6 +228,7 @@ impl Plan {
                 Action::Keep => totals.keep += 1,
             }
             if let Way::Whole(content) = &item.way
+                && self.brought.deltas.is_empty()
                 && fetched.insert(content.object)
             {
                 totals.fetch_files += 1;
@@ -214,6 +236,30 @@ impl Plan {
             }
         }
         totals
+    }
+
+    /// The files that lie in packs and are not installed under any name; each content once.
+    #[must_use]
+    pub fn packed(&self) -> Vec<Wanted> {
+        let mut seen = HashSet::new();
+        let files = self.items.iter().filter_map(|item| match (&item.way, &item.want) {
+            (Way::Packed(_), Some(Entry::File(file))) => Some((&item.path, file)),
+            _ => None,
+        });
+        let fresh = files.filter(|(_, file)| seen.insert(file.sha256));
+        fresh.filter_map(|(path, file)| Some(Wanted { name: path.clone(), ..Wanted::of(file)? })).collect()
+    }
+
+    /// Bytes to fetch for one item alone, as far as that can be told: about, where a block or a delta is shared.
+    #[must_use]
+    pub fn bytes_for(&self, item: &Item) -> u64 {
+        match (&item.way, &item.want) {
+            (Way::Whole(content), _) if self.brought.deltas.is_empty() => content.size,
+            (Way::Packed(_), Some(Entry::File(file))) => {
+                self.brought.shares.get(&file.sha256).copied().unwrap_or_default()
+            }
+            _ => 0,
+        }
     }
 
     /// The items that change something.

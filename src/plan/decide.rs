@@ -6,7 +6,7 @@ use crate::platform::file::HAS_MODES;
 use crate::release::{Digest, Entry, FileEntry, LinkEntry, Manifest, RelPath};
 use crate::report::ReleaseRef;
 
-use super::action::{Action, Found, Inventory, Item, Laid, Plan, PlanError, Receipt, Way};
+use super::action::{Action, Brought, Found, Inventory, Item, Laid, Plan, PlanError, Receipt, Way};
 use super::policy::{self, Beside, Conflict, Verdict};
 
 /// What the plan is for.
@@ -71,6 +71,7 @@ pub fn make(
         make_folders,
         drop_folders,
         receipt: after,
+        brought: Brought::default(),
     })
 }
 
@@ -162,10 +163,11 @@ fn same_content(current: &Option<Found>, entry: &Entry) -> bool {
 
 fn way(entry: &Entry, on_disk: &HashMap<Digest, &RelPath>) -> Way {
     let Entry::File(file) = entry else { return Way::Nothing };
-    match (&file.content, on_disk.get(&file.sha256)) {
-        (None, _) => Way::Nothing,
-        (Some(_), Some(path)) => Way::Local((*path).clone()),
-        (Some(content), None) => Way::Whole(content.clone()),
+    match (&file.content, file.pack, on_disk.get(&file.sha256)) {
+        (None, None, _) => Way::Nothing,
+        (_, _, Some(path)) => Way::Local((*path).clone()),
+        (Some(content), _, None) => Way::Whole(content.clone()),
+        (None, Some(pack), None) => Way::Packed(pack),
     }
 }
 

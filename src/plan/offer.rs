@@ -96,6 +96,7 @@ mod tests {
             published: crate::release::Stamp::from_unix(0),
             withdrawn: false,
             download_bytes: 0,
+            patches: Vec::new(),
             rollout: None,
         }
     }

@@ -4,10 +4,8 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use serde::Serialize;
 
-use crate::plan::{self, Found, Inventory, Mode, PlanError, Receipt, Way};
-use crate::release::{Content, Digest, Entry, Manifest, RelPath, ReleaseNumber, Version};
-
-use super::object::PIECE;
+use crate::plan::{Found, Inventory};
+use crate::release::{Content, Entry, Manifest, RelPath, ReleaseNumber, Version};
 
 /// The paths that differ between two releases: files, links and empty folders.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -87,34 +85,18 @@ pub struct Forecast {
     pub version: Version,
     /// Objects it fetches.
     pub objects: u64,
-    /// Bytes it fetches: content, piece lists and the manifest.
+    /// Bytes it fetches the cheapest way: content, indexes, piece lists and the manifest.
     pub bytes: u64,
-}
-
-/// What an unchanged install of `old` downloads for `new`, whose manifest has `length` bytes.
-///
-/// # Errors
-/// If no plan can be made; between two releases one can always be made.
-pub fn forecast(old: &Manifest, new: &Manifest, length: u64) -> Result<Forecast, PlanError> {
-    // The digest of a manifest matters for the receipt, not for what is fetched.
-    let any = Digest::from_bytes([0; 32]);
-    let plan = plan::make(&laid_down(old), &Receipt::of(old, any), new, any, Mode::Update)?;
-    let fetched = plan.items.iter().filter_map(|item| match &item.way {
-        Way::Whole(content) => Some(content),
-        Way::Nothing | Way::Local(_) => None,
-    });
-    let (objects, bytes) = download(fetched);
-    Ok(Forecast { number: old.number, version: old.version.clone(), objects, bytes: bytes + length })
-}
-
-/// What a new install of `new` downloads.
-#[must_use]
-pub fn full_download(new: &Manifest, length: u64) -> u64 {
-    download(new.regular().filter_map(|file| file.content.as_ref())).1 + length
+    /// Bytes of the delta from it, if there is one; the manifest is not counted in this and the next two.
+    pub by_delta: Option<u64>,
+    /// Bytes from packs and whole objects, with what it has installed.
+    pub by_packs: u64,
+    /// Bytes if changed files were fetched anew.
+    pub whole: u64,
 }
 
 /// The inventory of an install that is exactly `manifest`.
-fn laid_down(manifest: &Manifest) -> Inventory {
+pub(super) fn laid_down(manifest: &Manifest) -> Inventory {
     let files = manifest.files.iter().map(|entry| match entry {
         Entry::File(file) => {
             (file.path.clone(), Found::File { digest: file.sha256, size: file.size, mode: file.mode })
@@ -126,13 +108,12 @@ fn laid_down(manifest: &Manifest) -> Inventory {
 }
 
 /// Each object once, with its piece list.
-fn download<'a>(contents: impl Iterator<Item = &'a Content>) -> (u64, u64) {
+pub(super) fn contents_bytes<'a>(contents: impl Iterator<Item = &'a Content>) -> (u64, u64) {
     let mut seen = HashSet::new();
     let mut bytes = 0u64;
     for content in contents {
         if seen.insert(content.object) {
-            let list = content.pieces.map_or(0, |_| content.size.div_ceil(PIECE) * 32);
-            bytes = bytes.saturating_add(content.size).saturating_add(list);
+            bytes = bytes.saturating_add(content.size).saturating_add(content.list_bytes());
         }
     }
     (seen.len() as u64, bytes)

@@ -56,6 +56,9 @@ pub(super) fn draft(
         },
         files,
         folders: tree.folders.clone(),
+        packs: Vec::new(),
+        deltas: Vec::new(),
+        downloads: BTreeMap::new(),
         notes: notes::carry(newest.map(|newest| &newest.notes), number, own),
     })
 }
@@ -70,7 +73,7 @@ fn entry(file: &TreeFile, sha256: Digest, old_modes: &HashMap<&RelPath, u32>) ->
     // Where files have no permission bits, those published from elsewhere stay.
     let known = if HAS_MODES { None } else { old_modes.get(&file.path).copied() };
     let mode = known.unwrap_or(file.mode);
-    FileEntry { path: file.path.clone(), size, sha256, mode, policy: Policy::default(), content }
+    FileEntry { path: file.path.clone(), size, sha256, mode, policy: Policy::default(), content, pack: None }
 }
 
 /// The policy of each file is that of the release before, unless a pattern says another one; of several patterns

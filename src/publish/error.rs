@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::fsx::FsError;
 use crate::install::RecordError;
-use crate::plan::PlanError;
+use crate::plan::{AssemblyError, PlanError};
 use crate::release::{
     App, BundleError, Channel, InvalidName, InvalidPath, ManifestError, Platform, RelPath, Version,
 };
@@ -39,6 +39,9 @@ pub enum PublishError {
     /// No plan leads from an older release to the new one.
     #[error(transparent)]
     Plan(#[from] PlanError),
+    /// The index of a pack does not fit the release.
+    #[error(transparent)]
+    Assembly(#[from] AssemblyError),
     /// The folder holds something that is neither file, folder nor link.
     #[error("\u{ab}{0}\u{bb} is neither a file, a folder nor a link and can't be published")]
     Special(RelPath),
@@ -277,6 +280,7 @@ impl Fault for PublishError {
             Self::Fs(error) => error.code(),
             Self::Sign(error) => error.code(),
             Self::Plan(error) => error.code(),
+            Self::Assembly(error) => error.code(),
             Self::Changing(_) | Self::TreeChanging(_) => ErrorCode::InUse,
             Self::Store(error) => error.code(),
             Self::Record(error) => error.code(),
@@ -299,6 +303,7 @@ impl Fault for PublishError {
             Self::Store(error) => return error.hint(),
             Self::Sign(error) => return error.hint(),
             Self::Plan(error) => return error.hint(),
+            Self::Assembly(error) => return error.hint(),
             Self::Manifest(ManifestError::NoSuchEntry(_)) => {
                 "Name a file of the folder, with / between the parts, relative to the folder."
             }

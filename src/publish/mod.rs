@@ -6,6 +6,8 @@
 mod barrier;
 mod bundle;
 mod changes;
+#[cfg(feature = "vendor")]
+mod deltas;
 mod draft;
 mod error;
 mod exclude;
@@ -26,6 +28,8 @@ mod object;
 mod order;
 #[cfg(feature = "vendor")]
 mod overview;
+mod packs;
+mod patches;
 mod place;
 mod pool;
 mod prune;
@@ -36,12 +40,14 @@ mod signing;
 pub mod steer;
 mod store;
 mod verify;
+mod verify_packs;
 mod walk;
 #[cfg(feature = "vendor")]
 mod watch;
+mod whole;
 
 pub use bundle::{BundleProgress, Export, Exported, Import, Imported, Listed, Looked, export, import, look};
-pub use changes::{Changes, Forecast, forecast, full_download};
+pub use changes::{Changes, Forecast};
 pub use error::PublishError;
 #[cfg(feature = "vendor")]
 pub use freshen::{Fresh, freshen};
@@ -57,9 +63,9 @@ pub use look::{Published, app_of, published};
 pub use mirrors::{MirrorChange, change_mirrors, mirrors};
 #[cfg(feature = "vendor")]
 pub use next_version::VersionRule;
-pub use order::{Barrier, Order, Report, Stage};
+pub use order::{Barrier, DELTAS, DeltaWish, Order, Report, Stage};
 #[cfg(feature = "vendor")]
-pub use overview::{Overview, manifest, overview};
+pub use overview::{Overview, forecast, full_download, manifest, overview};
 pub use place::{InvalidStore, Place, StoreKind, StoreUrl};
 pub use prune::{Prune, Pruned, prune};
 pub use run::{Progress, publish};

@@ -11,14 +11,12 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::fsx::{self, Absent as _, Context as _, FsError};
 use crate::platform;
-use crate::release::{Codec, Content, Digest, Hasher};
+use crate::release::{Codec, Content, Digest, Hasher, PIECE};
 
 use super::pool::Budget;
 use super::walk::TreeFile;
 use super::{Effort, PublishError};
 
-/// Bytes of a piece: what a client verifies at once.
-pub(super) const PIECE: u64 = 1024 * 1024;
 /// A frame is used if it saves at least 3 of 100 bytes.
 const WORTH_PERCENT: u64 = 97;
 /// What all compressors together may take.
@@ -76,12 +74,40 @@ impl Packer {
             pieces: made.pieces.as_deref().map(Digest::of),
         };
         if let Some(list) = &made.pieces {
-            let mut writer = self.writer()?;
-            writer.write_all(list).map_err(|error| writer.failed(error))?;
-            self.keep(writer.finish())?;
+            self.put_bytes(list)?;
         }
         self.keep(made)?;
         Ok(content)
+    }
+
+    /// Makes an object of these very bytes, and its piece list if it is to have one.
+    pub(super) fn put(&self, bytes: &[u8]) -> Result<Content, FsError> {
+        let (made, list) = self.put_bytes(bytes)?;
+        let pieces = match list {
+            Some(list) => Some(self.put_bytes(&list)?.0),
+            None => None,
+        };
+        Ok(Content { object: made, size: bytes.len() as u64, codec: Codec::Raw, pieces })
+    }
+
+    fn put_bytes(&self, bytes: &[u8]) -> Result<(Digest, Option<Vec<u8>>), FsError> {
+        let mut writer = self.writer()?;
+        writer.write_all(bytes).map_err(|error| writer.failed(error))?;
+        let mut made = writer.finish();
+        let list = made.pieces.take();
+        Ok((self.keep_made(made)?, list))
+    }
+
+    /// Gives a finished object its name, and says which.
+    pub(super) fn keep_made(&self, made: Made) -> Result<Digest, FsError> {
+        let digest = made.digest;
+        self.keep(made)?;
+        Ok(digest)
+    }
+
+    /// How hard to compress.
+    pub(super) fn level(&self) -> i32 {
+        self.effort.level()
     }
 
     /// How many objects were made, and their bytes.
@@ -133,7 +159,8 @@ impl Packer {
         Ok(writer.finish())
     }
 
-    fn writer(&self) -> Result<ObjectWriter, FsError> {
+    /// Begins an object.
+    pub(super) fn writer(&self) -> Result<ObjectWriter, FsError> {
         let file = match &self.repository {
             None => None,
             Some(repository) => {
@@ -236,7 +263,7 @@ fn fill(source: &mut File, block: &mut [u8]) -> std::io::Result<usize> {
 }
 
 /// An object that has all its bytes but not yet its name.
-struct Made {
+pub(super) struct Made {
     temp: Option<PathBuf>,
     digest: Digest,
     size: u64,
@@ -244,13 +271,27 @@ struct Made {
 }
 
 impl Made {
-    fn discard(self) -> Result<(), FsError> {
+    pub(super) fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    pub(super) fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Its piece list, if it is to have one.
+    pub(super) fn take_pieces(&mut self) -> Option<Vec<u8>> {
+        self.pieces.take()
+    }
+
+    /// Removes it.
+    pub(super) fn discard(self) -> Result<(), FsError> {
         self.temp.as_deref().map_or(Ok(()), fsx::remove_file)
     }
 }
 
 /// Writes an object, or only its measure, and hashes it whole and by pieces.
-struct ObjectWriter {
+pub(super) struct ObjectWriter {
     file: Option<(File, PathBuf)>,
     whole: Hasher,
     piece: Hasher,
@@ -259,12 +300,12 @@ struct ObjectWriter {
 }
 
 impl ObjectWriter {
-    fn failed(&self, error: std::io::Error) -> FsError {
+    pub(super) fn failed(&self, error: std::io::Error) -> FsError {
         let place = self.file.as_ref().map_or_else(PathBuf::new, |(_, path)| path.clone());
         FsError::new("write", &place, error)
     }
 
-    fn finish(mut self) -> Made {
+    pub(super) fn finish(mut self) -> Made {
         if !self.size.is_multiple_of(PIECE) {
             self.end_piece();
         }

@@ -12,6 +12,21 @@ use crate::trust::sign::{Lifetimes, Unlock};
 
 use super::{Changes, Effort, Forecast, Place};
 
+/// Releases before the new one that deltas are made from, unless something else is asked for.
+pub const DELTAS: usize = 5;
+
+/// How deltas are made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum DeltaWish {
+    /// None at all.
+    None,
+    /// Quickly.
+    Fast,
+    /// As small as it gets.
+    #[default]
+    Best,
+}
+
 /// What `publish` is asked for.
 #[derive(Debug, Clone)]
 pub struct Order {
@@ -57,6 +72,16 @@ pub struct Order {
     pub unlock: Unlock,
     /// How hard to compress.
     pub effort: Effort,
+    /// Whether each file becomes an object of its own, as updaters before packs need it.
+    pub whole: bool,
+    /// Deltas are made from so many releases before.
+    pub deltas: usize,
+    /// And from these versions, however old.
+    pub delta_from: Vec<Version>,
+    /// How deltas are made.
+    pub delta: DeltaWish,
+    /// About how many bytes of memory making a delta may take.
+    pub memory: u64,
     /// Whether to stop before anything is written.
     pub dry_run: bool,
     /// The time to sign with.
@@ -93,6 +118,11 @@ impl Order {
             keys: None,
             unlock: Unlock::default(),
             effort: Effort::Small,
+            whole: false,
+            deltas: DELTAS,
+            delta_from: Vec::new(),
+            delta: DeltaWish::Best,
+            memory: 2 << 30,
             dry_run: false,
             now: Stamp::now(),
             lifetimes: Lifetimes::default(),
@@ -166,8 +196,12 @@ impl Report {
 pub enum Stage {
     /// Reading and hashing the folder.
     Read,
+    /// Cutting what is new into chunks.
+    Cut,
     /// Compressing what is new.
     Pack,
+    /// Making deltas from older releases.
+    Delta,
     /// Sending it to a store.
     Send,
 }

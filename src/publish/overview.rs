@@ -6,8 +6,9 @@ use crate::release::{App, Manifest};
 use crate::trust::ReleaseTarget;
 use crate::trust::sign::Expiries;
 
-use super::PublishError;
+use super::packs::{Known, Outlook};
 use super::repository::{Repository, resolve};
+use super::{Forecast, PublishError};
 
 /// What a repository holds.
 #[derive(Debug, Clone)]
@@ -38,4 +39,31 @@ pub fn overview(repository: &Path) -> Result<Overview, PublishError> {
 /// If it is missing or damaged.
 pub fn manifest(repository: &Path, release: &ReleaseTarget) -> Result<Manifest, PublishError> {
     Repository::at(&resolve(repository)?).manifest(release)
+}
+
+/// What an unchanged install of `old` downloads for `new`, of whose manifest `length` bytes are fetched.
+///
+/// # Errors
+/// If an index of the release is missing or damaged.
+pub fn forecast(
+    repository: &Path,
+    old: &Manifest,
+    new: &Manifest,
+    length: u64,
+) -> Result<Forecast, PublishError> {
+    let repository = Repository::at(&resolve(repository)?);
+    let mut known = Known::of(&[new, old]);
+    let mut forecast = Outlook::new(&repository, &mut known).of(old, new)?;
+    forecast.bytes += length;
+    Ok(forecast)
+}
+
+/// What a new install of `new` downloads.
+///
+/// # Errors
+/// If an index of the release is missing or damaged.
+pub fn full_download(repository: &Path, new: &Manifest, length: u64) -> Result<u64, PublishError> {
+    let repository = Repository::at(&resolve(repository)?);
+    let mut known = Known::of(&[new]);
+    Ok(Outlook::new(&repository, &mut known).full(new)? + length)
 }

@@ -186,6 +186,7 @@ impl Choice {
         let mut left = BTreeSet::new();
         for release in &self.gone {
             left.insert(release.fetch_path.clone());
+            left.extend(patches(release));
             match repository.manifest(release) {
                 // A damaged release that goes takes nothing with it.
                 Err(PublishError::Damaged { .. }) => {}
@@ -275,8 +276,13 @@ fn kept(releases: &[&Summary], keep: usize, now: Stamp) -> Kept {
 
 /// Every object that an install of a release may ask for.
 fn objects(manifest: &Manifest) -> impl Iterator<Item = Digest> {
-    let contents = manifest.regular().filter_map(|file| file.content.as_ref());
-    contents.flat_map(|content| std::iter::once(content.object).chain(content.pieces))
+    manifest.objects().chain(manifest.delta_objects(ReleaseNumber::NONE)).map(|(digest, _)| digest)
+}
+
+/// The short ways to a release's manifest.
+fn patches(release: &ReleaseTarget) -> impl Iterator<Item = String> {
+    let place = (&release.channel, &release.platform);
+    release.summary.patches.iter().map(move |patch| patch.path(place.0, place.1))
 }
 
 /// The files that nobody needs.
@@ -298,6 +304,7 @@ impl Rubbish {
             let manifest = repository.manifest(release)?;
             wanted.insert(release.fetch_path.clone());
             wanted.extend(objects(&manifest).map(|digest| object_name(&digest)));
+            wanted.extend(patches(release));
         }
         let versions = state.versions();
         wanted.insert(format!("metadata/{}.targets.json", versions.targets));
@@ -334,6 +341,7 @@ mod tests {
             published: Stamp::from_unix(0),
             withdrawn: false,
             download_bytes: 0,
+            patches: Vec::new(),
             rollout: None,
         }
     }

@@ -19,6 +19,8 @@ use super::{Place, PublishError};
 
 /// Holds the lock and objects that are not finished. No server hands it out, no client asks for it.
 pub(super) const WORK: &str = ".work";
+/// Remembers which deltas were made. Like `.work` it is for publishers alone, and may be deleted.
+pub(super) const CACHE: &str = ".cache";
 /// Says whose repository it is, for the publisher alone.
 pub(super) const PROJECT: &str = "project.json";
 /// The last file written by every publish.

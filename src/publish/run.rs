@@ -1,25 +1,31 @@
 //! One publish, from the folder to the new timestamp.
 
-use std::collections::HashMap;
+#[cfg(feature = "vendor")]
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::fsx::{self, Absent as _};
-use crate::release::{App, Content, Digest, Entry, Manifest, RelPath, ReleaseNumber, Summary};
+use crate::release::{App, Digest, Manifest, ManifestPatch, ReleaseNumber, Summary};
 use crate::trust::ReleaseTarget;
 use crate::trust::sign::{self, Keys, RepoState};
 
+#[cfg(feature = "vendor")]
+use super::deltas;
 use super::exclude::Pattern;
 use super::init::keys_of;
 use super::object::{self, Packer};
+use super::packs::{self, Known, Outlook, Work};
 use super::repository::{Repository, resolve};
 use super::walk::{Tree, TreeFile, walk};
-use super::{
-    Changes, Forecast, Order, PublishError, Report, Stage, barrier, draft, forecast, full_download, pool,
-};
+use super::{Changes, Forecast, Order, PublishError, Report, Stage, barrier, draft, patches, pool, whole};
 
 /// Releases before the new one whose download is foretold.
 const FORETOLD: usize = 5;
+
+/// A release from which so few bytes are fetched needs no delta.
+#[cfg(feature = "vendor")]
+const LEAST_SAVED: u64 = 256;
 
 /// Told while a publish works: the stage, bytes done, bytes in all.
 pub type Progress<'a> = &'a (dyn Fn(Stage, u64, u64) + Sync);
@@ -63,17 +69,39 @@ pub fn publish(order: &Order, progress: Progress<'_>) -> Result<Report, PublishE
     history.refuse_used(order)?;
 
     let packer = Packer::new((!order.dry_run).then(|| repository.root().to_path_buf()), order.effort);
-    let known = known_content(&repository, &state)?;
-    pack(&mut manifest, &tree, &known, &packer, threads, progress)?;
+    let mut known = Known::read(&repository, &state)?;
+    if order.whole {
+        whole::pack(&mut manifest, &tree, &known, &packer, threads, progress)?;
+    } else {
+        let newest = history.newest();
+        let work = Work { repository: &repository, tree: &tree, newest, packer: &packer, threads, progress };
+        packs::pack(&work, &mut manifest, &mut known)?;
+    }
     if walk(&places.folder, &exclude)? != tree {
         return Err(PublishError::TreeChanging(places.folder));
     }
+    let mut outlook = Outlook::new(&repository, &mut known);
+    history.foretell(&mut manifest, &mut outlook)?;
+    #[cfg(feature = "vendor")]
+    history.add_deltas(
+        order,
+        (&repository, &tree, &packer),
+        &mut manifest,
+        &mut outlook,
+        (threads, progress),
+    )?;
     let bytes = manifest.to_bytes()?;
-    let report = report(order, &manifest, bytes.len() as u64, changes, &history, &packer)?;
+    let made = packer.made();
+    let frames = patches::make(&repository, history.releases.first(), &bytes)?;
+    let patches: Vec<ManifestPatch> = frames.iter().map(|(patch, _)| patch.clone()).collect();
+    let length = bytes.len() as u64;
+    let cost = |from| patches::cost(&history.releases, &patches, length, from);
+    let report = report(order, &manifest, &cost, changes, &history, &mut outlook, made)?;
     if let Some(keys) = keys {
         packer.settle()?;
         repository.send_objects(threads, &|done, total| progress(Stage::Send, done, total))?;
-        commit(&repository, &state, &keys, (order, barrier), &manifest, &bytes, &report)?;
+        patches::write(&repository, (&order.channel, &order.platform), &frames)?;
+        commit(&repository, &state, &keys, (order, barrier), &manifest, &bytes, patches, &report)?;
     }
     drop(lock);
     Ok(report)
@@ -127,6 +155,58 @@ impl History {
 
     fn newest(&self) -> Option<&Manifest> {
         self.manifests.first()
+    }
+
+    /// Writes into the manifest what installs of the releases before fetch from packs.
+    fn foretell(&self, manifest: &mut Manifest, outlook: &mut Outlook<'_>) -> Result<(), PublishError> {
+        if manifest.packs.is_empty() {
+            return Ok(());
+        }
+        for old in &self.manifests {
+            let bytes = outlook.of(old, manifest)?.by_packs;
+            manifest.downloads.insert(old.number, bytes);
+        }
+        Ok(())
+    }
+
+    /// Makes deltas from the releases before, and from those asked for by name.
+    #[cfg(feature = "vendor")]
+    fn add_deltas(
+        &self,
+        order: &Order,
+        (repository, tree, packer): (&Repository, &Tree, &Packer),
+        manifest: &mut Manifest,
+        outlook: &mut Outlook<'_>,
+        (threads, progress): (usize, Progress<'_>),
+    ) -> Result<(), PublishError> {
+        let mut olds: Vec<Manifest> = Vec::new();
+        for (at, release) in self.releases.iter().enumerate() {
+            let is_pinned = order.delta_from.contains(&release.summary.version);
+            if (at < order.deltas || is_pinned) && !release.summary.withdrawn {
+                olds.push(repository.manifest(release)?);
+            }
+        }
+        let mut limits = BTreeMap::new();
+        for old in &olds {
+            limits.insert(old.number, outlook.of(old, manifest)?.by_packs);
+        }
+        let limit = |number| limits.get(&number).copied().unwrap_or_default();
+        let work = deltas::Work {
+            repository,
+            tree,
+            packer,
+            wish: order.delta,
+            memory: order.memory,
+            threads,
+            dry_run: order.dry_run,
+            progress,
+        };
+        // Where next to nothing is fetched, or all old content stays, there is nothing to save.
+        let stays: HashSet<Digest> = manifest.regular().map(|file| file.sha256).collect();
+        let changes = |old: &&Manifest| old.regular().any(|file| !stays.contains(&file.sha256));
+        let is_of_use = |old: &&Manifest| limit(old.number) > LEAST_SAVED && changes(old);
+        let olds: Vec<&Manifest> = olds.iter().filter(is_of_use).collect();
+        deltas::make(&work, manifest, &olds, outlook.known(), &limit)
     }
 
     fn refuse_used(&self, order: &Order) -> Result<(), PublishError> {
@@ -230,88 +310,21 @@ fn unchanged(order: &Order, newest: &Manifest, state: &RepoState) -> Report {
     }
 }
 
-/// Where every content published before lies, by its digest.
-fn known_content(
-    repository: &Repository,
-    state: &RepoState,
-) -> Result<HashMap<Digest, Content>, PublishError> {
-    let mut known = HashMap::new();
-    for release in state.releases().iter().rev() {
-        // A manifest that is damaged has nothing to offer; `verify` names it.
-        let Ok(manifest) = repository.manifest(release) else { continue };
-        for file in manifest.regular() {
-            if let Some(content) = &file.content {
-                known.entry(file.sha256).or_insert_with(|| content.clone());
-            }
-        }
-    }
-    let mut present = HashMap::with_capacity(known.len());
-    for (digest, content) in known {
-        if is_present(repository, &content)? {
-            present.insert(digest, content);
-        }
-    }
-    Ok(present)
-}
-
-fn is_present(repository: &Repository, content: &Content) -> Result<bool, PublishError> {
-    let whole = repository.object_size(&content.object)?.is_some_and(|size| size == content.size);
-    let pieces = match &content.pieces {
-        Some(list) => repository.object_size(list)?.is_some(),
-        None => true,
-    };
-    Ok(whole && pieces)
-}
-
-/// Puts the content of every file where a client will find it, and into the manifest where that is.
-fn pack(
-    manifest: &mut Manifest,
-    tree: &Tree,
-    known: &HashMap<Digest, Content>,
-    packer: &Packer,
-    threads: usize,
-    progress: Progress<'_>,
-) -> Result<(), PublishError> {
-    let by_path: HashMap<&RelPath, &TreeFile> = tree.files.iter().map(|file| (&file.path, file)).collect();
-    let mut wanted: HashMap<Digest, &TreeFile> = HashMap::new();
-    for file in manifest.regular().filter(|file| file.content.is_some() && !known.contains_key(&file.sha256))
-    {
-        wanted.extend(by_path.get(&file.path).map(|source| (file.sha256, *source)));
-    }
-    let mut jobs: Vec<(Digest, &TreeFile)> = wanted.into_iter().collect();
-    // The largest first, so that no thread is left alone with one at the end.
-    jobs.sort_by_key(|(digest, file)| (std::cmp::Reverse(file.mark.size), *digest));
-    let total = jobs.iter().map(|(_, file)| file.mark.size).sum();
-    let done = AtomicU64::new(0);
-    progress(Stage::Pack, 0, total);
-    let made = pool::map(&jobs, threads, &|(digest, file): &(Digest, &TreeFile)| {
-        let content = packer.pack(file, *digest)?;
-        let now = done.fetch_add(file.mark.size, Ordering::Relaxed) + file.mark.size;
-        progress(Stage::Pack, now, total);
-        Ok::<_, PublishError>((*digest, content))
-    })?;
-    let made: HashMap<Digest, Content> = made.into_iter().collect();
-    for entry in &mut manifest.files {
-        if let Entry::File(file) = entry
-            && file.content.is_some()
-        {
-            file.content = made.get(&file.sha256).or_else(|| known.get(&file.sha256)).cloned();
-        }
-    }
-    Ok(())
-}
-
 fn report(
     order: &Order,
     manifest: &Manifest,
-    length: u64,
+    cost: &dyn Fn(ReleaseNumber) -> u64,
     changes: Changes,
     history: &History,
-    packer: &Packer,
+    outlook: &mut Outlook<'_>,
+    (new_objects, new_bytes): (u64, u64),
 ) -> Result<Report, PublishError> {
-    let downloads: Vec<Forecast> =
-        history.manifests.iter().map(|old| forecast(old, manifest, length)).collect::<Result<_, _>>()?;
-    let (new_objects, new_bytes) = packer.made();
+    let mut downloads: Vec<Forecast> = Vec::with_capacity(history.manifests.len());
+    for old in &history.manifests {
+        let mut forecast = outlook.of(old, manifest)?;
+        forecast.bytes += cost(old.number);
+        downloads.push(forecast);
+    }
     Ok(Report {
         app: manifest.app.clone(),
         channel: manifest.channel.clone(),
@@ -327,13 +340,14 @@ fn report(
         changes,
         new_objects,
         new_bytes,
-        full_download: full_download(manifest, length),
+        full_download: outlook.full(manifest)? + cost(ReleaseNumber::NONE),
         downloads,
         expires: order.now.after(order.lifetimes.timestamp),
     })
 }
 
 /// Signs the release and writes its metadata, the timestamp last.
+#[expect(clippy::too_many_arguments, reason = "each of them is signed or written")]
 fn commit(
     repository: &Repository,
     state: &RepoState,
@@ -341,6 +355,7 @@ fn commit(
     (order, barrier): (&Order, ReleaseNumber),
     manifest: &Manifest,
     bytes: &[u8],
+    patches: Vec<ManifestPatch>,
     report: &Report,
 ) -> Result<(), PublishError> {
     let summary = Summary {
@@ -353,6 +368,7 @@ fn commit(
         published: manifest.published,
         withdrawn: false,
         download_bytes: report.downloads.first().map_or(report.full_download, |before| before.bytes),
+        patches,
         rollout: order.rollout.as_ref().and_then(|rollout| serde_json::to_value(rollout).ok()),
     };
     let files = sign::add_release(

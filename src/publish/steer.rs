@@ -1,18 +1,21 @@
 //! What is said of releases after they were published: who may have them, that they are taken back, that they go
 //! to another channel, that installs go back. Every change is signed; no content is written.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Serialize;
 
 use crate::release::{
-    Channel, Curve, Manifest, Notes, Platform, ReleaseNumber, Rollout, Stamp, Summary, Urgency, Version,
+    Channel, Curve, Manifest, ManifestPatch, Notes, Platform, ReleaseNumber, Rollout, Stamp, Summary,
+    Urgency, Version,
 };
 use crate::trust::ReleaseTarget;
 use crate::trust::sign::{Batch, Lifetimes, RepoState};
 
+use super::packs::{Known, Outlook};
 use super::signing::Opened;
-use super::{Changes, PublishError, Signing, forecast, full_download, notes};
+use super::{Changes, PublishError, Signing, notes, patches};
 
 /// Which releases, and what signs for the change.
 #[derive(Debug, Clone)]
@@ -286,12 +289,15 @@ pub fn promote(request: &Request, promotion: &Promotion) -> Result<Steered, Publ
             urgency: promotion.urgency.unwrap_or(source.urgency),
             minimum: same_version(&opened.state, release, &promotion.to, source.minimum),
             notes: notes::carry(before.as_ref().map(|before| &before.notes), number, own),
+            // They count the releases of the channel it comes from.
+            deltas: Vec::new(),
+            downloads: BTreeMap::new(),
             ..source
         };
         let summary = Summary {
             barrier: target.map_or(ReleaseNumber::NONE, |newest| newest.summary.barrier),
             rollout: rollout_value(promotion.rollout.as_ref()),
-            ..summary(&manifest, before.as_ref())?
+            ..summary(&opened, &manifest, target, before.as_ref())?
         };
         add(&mut batch, &manifest, &summary)?;
         steered.note(&manifest, summary, request.now);
@@ -335,7 +341,7 @@ pub fn downgrade(request: &Request, back: &Return) -> Result<Steered, PublishErr
             barrier: release.summary.barrier,
             returns_to,
             rollout: rollout_value(back.rollout.as_ref()),
-            ..summary(&manifest, Some(&before))?
+            ..summary(&opened, &manifest, Some(last), Some(&before))?
         };
         add(&mut batch, &manifest, &summary)?;
         for between in kin(&opened.state, channel, platform) {
@@ -514,12 +520,25 @@ fn notes_up_to(source: &Manifest, newest: &Manifest) -> Notes {
     newest.notes.iter().filter(|(number, _)| **number <= upto).map(|(n, texts)| (*n, texts.clone())).collect()
 }
 
-fn summary(manifest: &Manifest, before: Option<&Manifest>) -> Result<Summary, PublishError> {
-    let length = manifest.to_bytes()?.len() as u64;
-    let download = match before {
-        Some(before) => forecast(before, manifest, length)?.bytes,
-        None => full_download(manifest, length),
+/// What is signed of a manifest beside its bytes. The short ways to it are made on the way.
+fn summary(
+    opened: &Opened,
+    manifest: &Manifest,
+    target: Option<&ReleaseTarget>,
+    before: Option<&Manifest>,
+) -> Result<Summary, PublishError> {
+    let (repository, bytes) = (&opened.repository, manifest.to_bytes()?);
+    let frames = patches::make(repository, target, &bytes)?;
+    patches::write(repository, (&manifest.channel, &manifest.platform), &frames)?;
+    let patches: Vec<ManifestPatch> = frames.into_iter().map(|(patch, _)| patch).collect();
+    let least = patches.iter().map(|patch| patch.size).min().unwrap_or(bytes.len() as u64);
+    let mut known = Known::read(repository, &opened.state)?;
+    let mut outlook = Outlook::new(repository, &mut known);
+    let content = match before {
+        Some(before) => outlook.of(before, manifest)?.bytes,
+        None => outlook.full(manifest)?,
     };
+    let download = content + least;
     Ok(Summary {
         number: manifest.number,
         version: manifest.version.clone(),
@@ -530,6 +549,7 @@ fn summary(manifest: &Manifest, before: Option<&Manifest>) -> Result<Summary, Pu
         published: manifest.published,
         withdrawn: false,
         download_bytes: download,
+        patches,
         rollout: None,
     })
 }

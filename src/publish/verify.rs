@@ -13,12 +13,13 @@ use crate::trust::sign::{RepoState, SignError};
 use crate::trust::{Answer, Refresh, Store, TrustError, Versions};
 
 use super::object;
-use super::repository::{PROJECT, Repository, WORK, object_name};
+use super::repository::{CACHE, PROJECT, Repository, WORK, object_name};
 use super::scratch::Scratch;
+use super::verify_packs::{PackPromises, check_patches};
 use super::{Place, PublishError, pool};
 
 /// What lies at the top of a repository.
-const KNOWN: [&str; 5] = ["metadata", "targets", "objects", PROJECT, WORK];
+const KNOWN: [&str; 6] = ["metadata", "targets", "objects", PROJECT, WORK, CACHE];
 /// Most bytes of a metadata file that are read.
 pub(super) const MAX_METADATA: u64 = 64 * 1024 * 1024;
 /// Metadata that runs out sooner than this is worth a word.
@@ -111,12 +112,13 @@ pub fn verify(
         }
     };
     let mut promises = Vec::new();
+    let mut packs = PackPromises::default();
     if let Some(state) = &state {
         check_expiry(state, now, &mut found);
         check_as_client(&repository, state, &mut found)?;
-        promises = check_manifests(&repository, state, &mut found);
+        promises = check_manifests(&repository, state, &mut packs, &mut found)?;
     }
-    check_objects(&repository, &promises, state.is_some(), threads, progress, &mut found)?;
+    check_objects(&repository, (&promises, &packs), state.is_some(), threads, progress, &mut found)?;
     check_strangers(top, &mut found);
     Ok(found)
 }
@@ -214,12 +216,27 @@ fn client(place: &Path, read: &dyn Fn(&str) -> fsx::Result<Option<Vec<u8>>>) -> 
     refresh.finish().map(drop)
 }
 
-fn check_manifests(repository: &Repository, state: &RepoState, found: &mut Verified) -> Vec<Promise> {
+fn check_manifests(
+    repository: &Repository,
+    state: &RepoState,
+    packs: &mut PackPromises,
+    found: &mut Verified,
+) -> Result<Vec<Promise>, PublishError> {
     let mut promises = BTreeMap::new();
     for release in state.releases() {
         found.releases += 1;
-        match repository.manifest(release) {
-            Ok(manifest) => {
+        match repository.manifest_with_bytes(release) {
+            Ok((manifest, bytes)) => {
+                let before = |number| {
+                    let place = (&release.channel, &release.platform);
+                    let mut all = state.releases().iter();
+                    let old = all
+                        .find(|old| (&old.channel, &old.platform) == place && old.summary.number == number)?;
+                    repository.manifest_with_bytes(old).ok()
+                };
+                packs.take(release, &manifest, &|number| Some(before(number)?.0));
+                let old = |number| Some(before(number)?.1);
+                found.flaws.extend(check_patches(repository, release, &bytes, &old)?);
                 for file in manifest.regular() {
                     let Some(content) = file.content.clone() else { continue };
                     // Each way to say what the object is has to hold, not only the first one found.
@@ -240,28 +257,25 @@ fn check_manifests(repository: &Repository, state: &RepoState, found: &mut Verif
             }
         }
     }
-    promises.into_values().collect()
+    Ok(promises.into_values().collect())
 }
 
 fn check_objects(
     repository: &Repository,
-    promises: &[Promise],
+    (promises, packs): (&[Promise], &PackPromises),
     is_complete: bool,
     threads: usize,
     progress: &(dyn Fn(u64, u64) + Sync),
     found: &mut Verified,
 ) -> Result<(), PublishError> {
     let threads = if threads == 0 { pool::default_threads() } else { threads };
-    let needed: BTreeSet<Digest> = promises
-        .iter()
-        .flat_map(|promise| [Some(promise.content.object), promise.content.pieces])
-        .flatten()
-        .collect();
+    let whole = promises.iter().flat_map(|promise| promise.content.objects()).map(|(digest, _)| digest);
+    let needed: BTreeSet<Digest> = whole.chain(packs.needed()).collect();
     let present = list_objects(repository, found)?;
     let unused: Vec<Digest> = present.iter().filter(|digest| !needed.contains(digest)).copied().collect();
     found.objects = needed.len() as u64;
     found.unused = unused.len() as u64;
-    let total = (promises.len() + unused.len()) as u64;
+    let total = (promises.len() + unused.len()) as u64 + packs.count();
     let done = std::sync::atomic::AtomicU64::new(0);
     let step = || progress(done.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1, total);
     let checked = pool::map(promises, threads, &|promise: &Promise| {
@@ -269,6 +283,9 @@ fn check_objects(
         step();
         Ok::<_, PublishError>(result)
     })?;
+    let (bytes, flaws) = packs.check(repository, threads, &step)?;
+    found.bytes += bytes;
+    found.flaws.extend(flaws);
     let named = pool::map(&unused, threads, &|digest: &Digest| {
         let local = repository.local_object(digest)?;
         let measure = local.as_ref().map(|object| object::measure(object.path())).transpose()?.flatten();
@@ -373,7 +390,15 @@ mod tests {
             let content = Content { object, size, codec: Codec::Raw, pieces };
             let path = "data.bin".parse().unwrap();
             let (mode, policy) = (0o644, Policy::default());
-            let file = FileEntry { path, size, sha256: object, mode, policy, content: Some(content.clone()) };
+            let file = FileEntry {
+                path,
+                size,
+                sha256: object,
+                mode,
+                policy,
+                content: Some(content.clone()),
+                pack: None,
+            };
             Promise { content, file, release: "1".to_owned() }
         };
         let repository = Repository::at(home.path());

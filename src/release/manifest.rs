@@ -2,7 +2,7 @@
 //!
 //! A `Manifest` exists only when it is whole and safe: one bad path refuses all of it. `wire` holds the JSON.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::{
     App, Channel, Codec, Digest, InvalidPath, Platform, RelPath, ReleaseNumber, Stamp, Urgency, Version,
@@ -42,6 +42,13 @@ pub struct Manifest {
     pub files: Vec<Entry>,
     /// Empty folders that belong to the release.
     pub folders: Vec<RelPath>,
+    /// The packs that files lie in.
+    pub packs: Vec<Pack>,
+    /// Ways from older releases that need fewer bytes.
+    pub deltas: Vec<Delta>,
+    /// What an unchanged install of an older release fetches from packs and whole objects: content, indexes and
+    /// piece lists.
+    pub downloads: BTreeMap<ReleaseNumber, u64>,
     /// Release notes of this and earlier releases.
     pub notes: Notes,
 }
@@ -106,8 +113,10 @@ pub struct FileEntry {
     pub mode: u32,
     /// What happens to a copy the user has changed.
     pub policy: Policy,
-    /// Where its bytes are; nothing for an empty file.
+    /// The object that is its bytes; nothing for an empty file, and for one that lies in a pack.
     pub content: Option<Content>,
+    /// The pack whose index tells of it, by its place in [`Manifest::packs`].
+    pub pack: Option<u32>,
 }
 
 /// A symbolic link that stays inside the install.
@@ -130,6 +139,43 @@ pub struct Content {
     pub codec: Codec,
     /// The name of its piece list; set for every object over one piece.
     pub pieces: Option<Digest>,
+}
+
+/// An object of many files' chunks, and the index that says where they lie (`docs/packs.md`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pack {
+    /// The blocks; nothing if the index refers to other packs alone.
+    pub object: Option<Digest>,
+    /// Bytes of the blocks.
+    pub size: u64,
+    /// The index.
+    pub index: Content,
+}
+
+/// An object that makes this release out of an older one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delta {
+    /// The older release.
+    pub from: ReleaseNumber,
+    /// The object.
+    pub content: Content,
+}
+
+/// Bytes of a piece of an object that has a piece list.
+pub const PIECE: u64 = 1024 * 1024;
+
+impl Content {
+    /// The objects of this content with their sizes: itself, then its piece list.
+    pub fn objects(&self) -> impl Iterator<Item = (Digest, u64)> + use<> {
+        let list = self.pieces.map(|list| (list, self.list_bytes()));
+        std::iter::once((self.object, self.size)).chain(list)
+    }
+
+    /// Bytes of its piece list, if it has one.
+    #[must_use]
+    pub fn list_bytes(&self) -> u64 {
+        if self.pieces.is_some() { self.size.div_ceil(PIECE).saturating_mul(32) } else { 0 }
+    }
 }
 
 /// What an update does to a file the user may have changed.
@@ -155,7 +201,7 @@ pub enum ManifestError {
     #[error("the manifest is damaged: {0}")]
     Json(#[from] serde_json::Error),
     /// It is of a format this program does not know.
-    #[error("the manifest has format {0}, this updater knows format 1: update the updater first")]
+    #[error("the manifest has format {0}, this updater knows 1 and 2: update the updater first")]
     Newer(u64),
     /// It lists more than a release may have.
     #[error("the manifest lists {0} files, more than {MAX_FILES}")]
@@ -220,6 +266,25 @@ impl Manifest {
         })
     }
 
+    /// Every object that a new install may need, with its size; one that is named twice comes twice.
+    pub fn objects(&self) -> impl Iterator<Item = (Digest, u64)> {
+        let whole = self.regular().filter_map(|file| file.content.as_ref());
+        let packs = self.packs.iter().filter_map(|pack| Some((pack.object?, pack.size)));
+        packs.chain(whole.chain(self.packs.iter().map(|pack| &pack.index)).flat_map(Content::objects))
+    }
+
+    /// The objects of deltas from `first` and later releases, which save bytes but are never needed.
+    pub fn delta_objects(&self, first: ReleaseNumber) -> impl Iterator<Item = (Digest, u64)> {
+        let deltas = self.deltas.iter().filter(move |delta| delta.from >= first);
+        deltas.flat_map(|delta| delta.content.objects())
+    }
+
+    /// The pack whose index tells of `file`.
+    #[must_use]
+    pub fn pack_of(&self, file: &FileEntry) -> Option<&Pack> {
+        self.packs.get(file.pack? as usize)
+    }
+
     /// Bytes of all regular files.
     #[must_use]
     pub fn installed_bytes(&self) -> u64 {
@@ -233,9 +298,10 @@ impl Manifest {
         }
         self.check_collisions()?;
         self.check_entries()?;
+        self.check_objects()?;
         for entry in &self.files {
             match entry {
-                Entry::File(file) => check_file(file)?,
+                Entry::File(file) => check_file(file, self.packs.len())?,
                 Entry::Link(link) if !stays_inside(link) => {
                     let (path, target) = (link.path.clone(), link.target.clone());
                     return Err(ManifestError::LinkEscapes { path, target });
@@ -275,6 +341,17 @@ impl Manifest {
         Ok(())
     }
 
+    fn check_objects(&self) -> Result<(), ManifestError> {
+        let is_raw = |content: &Content| content.codec == Codec::Raw && content.size > 0;
+        if !self.packs.iter().all(|pack| is_raw(&pack.index) && pack.object.is_some() == (pack.size > 0)) {
+            return Err(ManifestError::Field("packs"));
+        }
+        let mut seen = HashSet::new();
+        let fits =
+            |delta: &Delta| is_raw(&delta.content) && delta.from < self.number && seen.insert(delta.from);
+        if self.deltas.iter().all(fits) { Ok(()) } else { Err(ManifestError::Field("deltas")) }
+    }
+
     fn check_entries(&self) -> Result<(), ManifestError> {
         if self.number == ReleaseNumber::NONE {
             return Err(ManifestError::Field("number"));
@@ -292,13 +369,16 @@ impl Manifest {
     }
 }
 
-fn check_file(file: &FileEntry) -> Result<(), ManifestError> {
-    let empty_matches = (file.size == 0) == file.content.is_none();
+fn check_file(file: &FileEntry, packs: usize) -> Result<(), ManifestError> {
+    // An empty file has no place, any other exactly one.
+    let places = u32::from(file.content.is_some()) + u32::from(file.pack.is_some());
+    let has_place =
+        places == u32::from(file.size > 0) && file.pack.is_none_or(|pack| (pack as usize) < packs);
     let sizes = file.content.as_ref().is_none_or(|content| {
         content.size > 0
             && (content.codec != Codec::Raw || content.size == file.size && content.object == file.sha256)
     });
-    if empty_matches && sizes { Ok(()) } else { Err(ManifestError::Content(file.path.clone())) }
+    if has_place && sizes { Ok(()) } else { Err(ManifestError::Content(file.path.clone())) }
 }
 
 /// A link's target is relative, climbs only at its start, never above the install, and has no part a path

@@ -18,10 +18,10 @@ pub use codec::Codec;
 pub use digest::{Digest, Hasher, InvalidDigest};
 pub use ids::{App, Channel, InvalidName, Platform, ReleaseNumber, Urgency, Version};
 pub use manifest::{
-    Content, Entry, FileEntry, Health, LinkEntry, MAX_FILES, MAX_MANIFEST_BYTES, Manifest, ManifestError,
-    Notes, Policy, Start,
+    Content, Delta, Entry, FileEntry, Health, LinkEntry, MAX_FILES, MAX_MANIFEST_BYTES, Manifest,
+    ManifestError, Notes, PIECE, Pack, Policy, Start,
 };
 pub use path::{InvalidPath, RelPath};
 pub use rollout::{Curve, Rollout};
 pub use stamp::{InvalidStamp, Stamp};
-pub use summary::{Summary, parse_target_path, target_path};
+pub use summary::{ManifestPatch, Summary, parse_target_path, target_path};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Channel, Platform, RelPath, ReleaseNumber, Rollout, Stamp, Urgency, Version};
+use super::{Channel, Digest, Platform, RelPath, ReleaseNumber, Rollout, Stamp, Urgency, Version};
 
 /// The `custom` data of a release's target (`docs/formats.md`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,10 +31,32 @@ pub struct Summary {
     /// Bytes that an install of the release before it downloads at most.
     #[serde(default)]
     pub download_bytes: u64,
+    /// Shorter ways to its manifest; each leads to the very bytes that were signed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub patches: Vec<ManifestPatch>,
     /// Who may have it yet, as a [`Rollout`]; everybody if nothing is said. One that this version can't read
     /// admits nobody by itself, but everybody by hand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollout: Option<serde_json::Value>,
+}
+
+/// A manifest as one zstd frame against the manifest of an earlier release of the same channel and platform.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ManifestPatch {
+    /// The earlier release; 0 for none, and then the frame stands by itself.
+    pub from: ReleaseNumber,
+    /// The digest of the frame.
+    pub sha256: Digest,
+    /// Its bytes.
+    pub size: u64,
+}
+
+impl ManifestPatch {
+    /// Where it lies in a repository: beside the manifest it leads to.
+    #[must_use]
+    pub fn path(&self, channel: &Channel, platform: &Platform) -> String {
+        format!("targets/{channel}/{platform}/{}.patch", self.sha256)
+    }
 }
 
 fn is_none(number: &ReleaseNumber) -> bool {

@@ -1,14 +1,18 @@
-//! Manifest format 1 as JSON: what stands in the file, before anything is believed of it.
+//! Manifest formats 1 and 2 as JSON: what stands in the file, before anything is believed of it.
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use super::manifest::{
-    Content, Entry, FileEntry, Health, LinkEntry, Manifest, ManifestError, Notes, Policy, Start,
+    Content, Delta, Entry, FileEntry, Health, LinkEntry, Manifest, ManifestError, Notes, Pack, Policy, Start,
 };
 use super::{App, Channel, Codec, Digest, Platform, RelPath, ReleaseNumber, Stamp, Urgency, Version};
 
-/// The format this program reads and writes.
-const FORMAT: u64 = 1;
+/// The format without packs; every updater reads it.
+const WHOLE: u64 = 1;
+/// The format of a release with files in packs.
+const PACKED: u64 = 2;
 
 #[derive(Deserialize)]
 struct Probe {
@@ -37,6 +41,12 @@ struct WireManifest {
     files: Vec<WireEntry>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     folders: Vec<RelPath>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    packs: Vec<WirePack>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    deltas: Vec<WireDelta>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    downloads: BTreeMap<ReleaseNumber, u64>,
     #[serde(default, skip_serializing_if = "Notes::is_empty")]
     notes: Notes,
 }
@@ -70,6 +80,23 @@ struct WireEntry {
     policy: Policy,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     content: Option<WireContent>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pack: Option<u32>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct WirePack {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    object: Option<Digest>,
+    size: u64,
+    index: WireContent,
+}
+
+#[derive(Serialize, Deserialize)]
+struct WireDelta {
+    from: ReleaseNumber,
+    #[serde(flatten)]
+    content: WireContent,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -79,6 +106,18 @@ struct WireContent {
     codec: Codec,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pieces: Option<Digest>,
+}
+
+impl From<WireContent> for Content {
+    fn from(wire: WireContent) -> Self {
+        Self { object: wire.object, size: wire.size, codec: wire.codec, pieces: wire.pieces }
+    }
+}
+
+impl From<Content> for WireContent {
+    fn from(content: Content) -> Self {
+        Self { object: content.object, size: content.size, codec: content.codec, pieces: content.pieces }
+    }
 }
 
 fn is_none_number(number: &ReleaseNumber) -> bool {
@@ -94,7 +133,7 @@ const PLAIN_MODE: u32 = 0o644;
 
 pub(super) fn read(bytes: &[u8]) -> Result<Manifest, ManifestError> {
     let Probe { format } = serde_json::from_slice(bytes)?;
-    if format != FORMAT {
+    if format != WHOLE && format != PACKED {
         return Err(ManifestError::Newer(format));
     }
     let wire: WireManifest = serde_json::from_slice(bytes)?;
@@ -114,8 +153,19 @@ pub(super) fn read(bytes: &[u8]) -> Result<Manifest, ManifestError> {
         health,
         files: wire.files.into_iter().map(read_entry).collect::<Result<_, _>>()?,
         folders: wire.folders,
+        packs: wire.packs.into_iter().map(read_pack).collect(),
+        deltas: wire.deltas.into_iter().map(read_delta).collect(),
+        downloads: wire.downloads,
         notes: wire.notes,
     })
+}
+
+fn read_pack(wire: WirePack) -> Pack {
+    Pack { object: wire.object, size: wire.size, index: wire.index.into() }
+}
+
+fn read_delta(wire: WireDelta) -> Delta {
+    Delta { from: wire.from, content: wire.content.into() }
 }
 
 fn read_entry(wire: WireEntry) -> Result<Entry, ManifestError> {
@@ -135,19 +185,15 @@ fn read_entry(wire: WireEntry) -> Result<Entry, ManifestError> {
         sha256: wire.sha256.ok_or(ManifestError::Field("sha256"))?,
         mode,
         policy: wire.policy,
-        content: wire.content.map(|content| Content {
-            object: content.object,
-            size: content.size,
-            codec: content.codec,
-            pieces: content.pieces,
-        }),
+        content: wire.content.map(Content::from),
+        pack: wire.pack,
     }))
 }
 
 pub(super) fn write(manifest: &Manifest) -> Result<Vec<u8>, ManifestError> {
     let m = manifest.clone();
     let wire = WireManifest {
-        format: FORMAT,
+        format: if m.packs.is_empty() { WHOLE } else { PACKED },
         app: m.app,
         channel: m.channel,
         platform: m.platform,
@@ -161,9 +207,20 @@ pub(super) fn write(manifest: &Manifest) -> Result<Vec<u8>, ManifestError> {
         health: Some(WireHealth { confirm: m.health.confirm, seconds: m.health.seconds }),
         files: m.files.into_iter().map(write_entry).collect(),
         folders: m.folders,
+        packs: m.packs.into_iter().map(write_pack).collect(),
+        deltas: m.deltas.into_iter().map(write_delta).collect(),
+        downloads: m.downloads,
         notes: m.notes,
     };
     Ok(serde_json::to_vec(&wire)?)
+}
+
+fn write_pack(pack: Pack) -> WirePack {
+    WirePack { object: pack.object, size: pack.size, index: pack.index.into() }
+}
+
+fn write_delta(delta: Delta) -> WireDelta {
+    WireDelta { from: delta.from, content: delta.content.into() }
 }
 
 fn write_entry(entry: Entry) -> WireEntry {
@@ -176,6 +233,7 @@ fn write_entry(entry: Entry) -> WireEntry {
             mode: None,
             policy: Policy::Replace,
             content: None,
+            pack: None,
         },
         Entry::File(file) => WireEntry {
             path: file.path,
@@ -184,12 +242,8 @@ fn write_entry(entry: Entry) -> WireEntry {
             sha256: Some(file.sha256),
             mode: (file.mode != PLAIN_MODE).then(|| format!("{:o}", file.mode)),
             policy: file.policy,
-            content: file.content.map(|content| WireContent {
-                object: content.object,
-                size: content.size,
-                codec: content.codec,
-                pieces: content.pieces,
-            }),
+            content: file.content.map(WireContent::from),
+            pack: file.pack,
         },
     }
 }

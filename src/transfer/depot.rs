@@ -10,8 +10,6 @@ use crate::fsx::{self, FsError};
 use crate::platform::ChangeMark;
 use crate::release::Digest;
 
-use super::Request;
-
 /// The folder of partial and finished downloads.
 #[derive(Debug, Clone)]
 pub struct Depot {
@@ -37,17 +35,12 @@ impl Depot {
         fsx::make_dirs(&self.dir)
     }
 
-    /// Removes what none of `requests` can use, such as the rest of a release that was never installed, and what
-    /// was being written when an updater was killed.
+    /// Removes what is not of `wanted`, objects and files by their digests, such as the rest of a release that was
+    /// never installed; and what was being written when an updater was killed.
     ///
     /// # Errors
     /// If something can't be removed.
-    pub fn keep_only(&self, requests: &[Request]) -> Result<(), FsError> {
-        let mut wanted = HashSet::new();
-        for request in requests {
-            wanted.extend([request.sha256, request.content.object]);
-            wanted.extend(request.content.pieces);
-        }
+    pub fn keep_only(&self, wanted: &HashSet<Digest>) -> Result<(), FsError> {
         for name in fsx::list(&self.dir)? {
             let stem = name.to_str().and_then(|name| name.get(..64)).and_then(|stem| stem.parse().ok());
             let is_whole = !name.to_string_lossy().ends_with(".tmp");
@@ -72,7 +65,7 @@ impl Depot {
 }
 
 /// Files that are whole and have the digest they were asked by. Only a finished transfer makes one.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Fetched {
     files: HashMap<Digest, (PathBuf, Option<ChangeMark>)>,
 }
@@ -80,6 +73,11 @@ pub struct Fetched {
 impl Fetched {
     pub(super) fn of(depot: &Depot, files: impl Iterator<Item = (Digest, Option<ChangeMark>)>) -> Self {
         Self { files: files.map(|(sha256, mark)| (sha256, (depot.file(&sha256), mark))).collect() }
+    }
+
+    /// Takes in the files of another transfer into the same depot.
+    pub fn join(&mut self, other: Self) {
+        self.files.extend(other.files);
     }
 
     /// Where the file with this content lies.

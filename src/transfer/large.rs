@@ -8,24 +8,53 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use crate::delta::{UnpackError, Unpacked, unpack};
 use crate::fsx::{self, Absent as _, FsError};
+use crate::plan::PackPart;
 use crate::platform::{self, ChangeMark};
 use crate::release::{Codec, Digest};
 use crate::report::Step;
 
 use super::object::Object;
 use super::parts::{PIECE, Parts, Shape};
-use super::session::Session;
+use super::session::{Job, Session};
 use super::{Request, TransferError};
 
-/// Most pieces asked for in one request: enough that asking costs little, few enough that streams share.
-const RUN: usize = 16;
+/// Most bytes asked for in one request: enough that asking costs little, few enough that streams share.
+const RUN: u64 = 16 * PIECE;
 
 impl Session<'_> {
-    /// Brings one file: fetched, verified, unpacked.
-    pub(super) async fn bring(&self, request: &Request, object: &Arc<Object>) -> Result<(), TransferError> {
+    /// Brings one file, or the blocks of one pack.
+    pub(super) async fn bring(&self, job: &Job, object: &Arc<Object>) -> Result<(), TransferError> {
         if object.state().done {
             return Ok(());
         }
+        match job {
+            Job::File(request) => self.bring_file(request, object).await,
+            Job::Pack(part) => self.bring_blocks(part, object).await,
+        }
+    }
+
+    /// Brings the blocks wanted of a pack; they stay in its part file.
+    async fn bring_blocks(&self, part: &PackPart, object: &Arc<Object>) -> Result<(), TransferError> {
+        if object.state().parts.is_none() {
+            let ends =
+                part.blocks.iter().map(|block| (block.start, block.start.checked_add(block.len.into())));
+            let mut before = 0;
+            for (start, end) in ends {
+                if start < before || end.is_none_or(|end| end > object.size) {
+                    return Err(object.corrupt("its index names blocks that are not in it"));
+                }
+                before = end.unwrap_or_default();
+            }
+            self.open_parts(object, Shape::blocks(object.size, &part.blocks)).await?;
+        }
+        self.fill(object).await?;
+        object.state().parts = None;
+        object.state().done = true;
+        Ok(())
+    }
+
+    /// Brings one file: fetched, verified, unpacked.
+    async fn bring_file(&self, request: &Request, object: &Arc<Object>) -> Result<(), TransferError> {
         if object.state().parts.is_none() {
             if self.is_there(request, object).await? {
                 // A transfer that was ended in this moment may have left what the file was made of.
@@ -206,12 +235,12 @@ impl Session<'_> {
 }
 
 /// The mark of the file at `path`; nothing if there is none.
-fn mark(path: &Path) -> Result<Option<ChangeMark>, FsError> {
+pub(super) fn mark(path: &Path) -> Result<Option<ChangeMark>, FsError> {
     Ok(fsx::stat(path).if_present()?.map(|metadata| platform::file::change_mark(&metadata)))
 }
 
 /// The digest and size of the file at `path`; it is read no further than `size`.
-fn hash(path: &Path, size: u64, stop: &dyn Fn() -> bool) -> Result<Unpacked, UnpackError> {
+pub(super) fn hash(path: &Path, size: u64, stop: &dyn Fn() -> bool) -> Result<Unpacked, UnpackError> {
     let file = fsx::open(path).map_err(|error| UnpackError::Read(error.source))?;
     unpack(Codec::Raw, file, size, &mut std::io::sink(), stop)
 }

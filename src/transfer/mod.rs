@@ -6,9 +6,11 @@
 //! request means is decided in one place, `judge`; how long to wait, and for whom, in `session`. The rules
 //! are told in docs/transfer.md.
 
+mod assemble;
 mod behind;
 mod depot;
 mod error;
+mod graft;
 mod judge;
 mod large;
 mod limit;
@@ -24,8 +26,10 @@ mod small;
 mod streams;
 mod writer;
 
+pub use assemble::{Assembled, Watch, assemble, assembled};
 pub use depot::{Depot, Fetched};
 pub use error::TransferError;
+pub use graft::{Graft, GraftError};
 pub use options::{Options, Patience, Request};
-pub use session::fetch_all;
+pub use session::{fetch_all, fetch_packs};
 pub use small::{Reader, Said, fetch_small};

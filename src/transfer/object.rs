@@ -2,6 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::plan::PackPart;
 use crate::platform::ChangeMark;
 use crate::release::{Digest, RelPath};
 
@@ -21,6 +22,8 @@ pub(super) struct Object {
     pub(super) digest: Digest,
     /// Its size in bytes.
     pub(super) size: u64,
+    /// Bytes of it that are wanted.
+    pub(super) wanted: u64,
     /// Its path in a repository.
     pub(super) path: String,
     /// The file it is for.
@@ -62,15 +65,27 @@ impl Object {
     /// The object that holds a requested file.
     pub(super) fn of(request: &Request, index: u64, mirrors: usize) -> Self {
         let content = &request.content;
-        Self::new(content.object, content.size, request, index, true, mirrors)
+        Self::new((content.object, content.size, content.size), &request.file, index, true, mirrors)
+    }
+
+    /// The pack that blocks are wanted of.
+    pub(super) fn of_pack(part: &PackPart, index: u64, mirrors: usize) -> Self {
+        let wanted = part.blocks.iter().map(|block| u64::from(block.len)).sum();
+        Self::new((part.object, part.size, wanted), &part.file, index, true, mirrors)
     }
 
     /// The piece list of that object.
     pub(super) fn list_of(list: Digest, size: u64, request: &Request, index: u64, mirrors: usize) -> Self {
-        Self::new(list, size, request, index, false, mirrors)
+        Self::new((list, size, size), &request.file, index, false, mirrors)
     }
 
-    fn new(digest: Digest, size: u64, request: &Request, index: u64, counted: bool, mirrors: usize) -> Self {
+    fn new(
+        (digest, size, wanted): (Digest, u64, u64),
+        file: &RelPath,
+        index: u64,
+        counted: bool,
+        mirrors: usize,
+    ) -> Self {
         let hex = digest.hex();
         let bans = vec![Ban::default(); mirrors];
         let state = State {
@@ -87,8 +102,9 @@ impl Object {
         Self {
             digest,
             size,
+            wanted,
             path: format!("objects/{}/{hex}", &hex[..2]),
-            file: request.file.clone(),
+            file: file.clone(),
             index,
             counted,
             sweep: tokio::sync::Mutex::new(()),

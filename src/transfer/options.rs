@@ -17,6 +17,13 @@ pub struct Request {
     pub content: Content,
 }
 
+impl Request {
+    /// The digests by which a depot knows what belongs to this request.
+    pub fn names(&self) -> impl Iterator<Item = Digest> + use<> {
+        [Some(self.sha256), Some(self.content.object), self.content.pieces].into_iter().flatten()
+    }
+}
+
 /// How a transfer behaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {

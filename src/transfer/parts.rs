@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use crate::delta::pack::Block;
 use crate::fsx::{self, Absent as _, Context as _, FsError};
 use crate::release::{Digest, Hasher};
 
@@ -31,11 +32,23 @@ pub(super) struct Shape {
     pub(super) size: u64,
     pub(super) piece: u64,
     pub(super) digests: Vec<Digest>,
+    /// Where the pieces lie, if they are not all of one size or not all wanted.
+    cuts: Vec<Cut>,
+}
+
+/// A piece of its own size.
+#[derive(Debug, Clone, Copy)]
+struct Cut {
+    /// Where it begins in the object.
+    start: u64,
+    len: u64,
+    /// Where it begins in the part file, which has no gaps.
+    place: u64,
 }
 
 impl Shape {
     pub(super) fn whole(object: Digest, size: u64) -> Self {
-        Self { size, piece: size.max(1), digests: vec![object] }
+        Self { size, piece: size.max(1), digests: vec![object], cuts: Vec::new() }
     }
 
     /// Cuts an object of `size` bytes by its piece list; nothing if the list has the wrong length.
@@ -43,20 +56,75 @@ impl Shape {
         let digests: Vec<Digest> =
             list.as_chunks::<32>().0.iter().map(|bytes| Digest::from_bytes(*bytes)).collect();
         let fits = list.len().is_multiple_of(32) && digests.len() as u64 == size.div_ceil(PIECE);
-        fits.then_some(Self { size, piece: PIECE, digests })
+        fits.then_some(Self { size, piece: PIECE, digests, cuts: Vec::new() })
+    }
+
+    /// The blocks that are wanted of a pack of `size` bytes, sorted and apart.
+    pub(super) fn blocks(size: u64, blocks: &[Block]) -> Self {
+        let mut place = 0;
+        let cut = |block: &Block| {
+            let cut = Cut { start: block.start, len: u64::from(block.len), place };
+            place += cut.len;
+            cut
+        };
+        let cuts = blocks.iter().map(cut).collect();
+        Self { size, piece: PIECE, digests: blocks.iter().map(|block| block.sha256).collect(), cuts }
     }
 
     /// Where the piece after the one around `at` begins, or the end.
     pub(super) fn next(&self, at: u64) -> u64 {
-        (at / self.piece).saturating_add(1).saturating_mul(self.piece).min(self.size)
+        if self.cuts.is_empty() {
+            return (at / self.piece).saturating_add(1).saturating_mul(self.piece).min(self.size);
+        }
+        let after = self.cuts.partition_point(|cut| cut.start <= at);
+        self.cuts.get(after).map_or(self.size, |cut| cut.start)
+    }
+
+    /// The piece around `at`, if there is one.
+    fn piece_at(&self, at: u64) -> Option<usize> {
+        if self.cuts.is_empty() {
+            return usize::try_from(at / self.piece).ok();
+        }
+        let found = self.cuts.partition_point(|cut| cut.start + cut.len <= at);
+        self.cuts.get(found).filter(|cut| cut.start <= at).map(|_| found)
     }
 
     fn start(&self, piece: usize) -> u64 {
-        (piece as u64).saturating_mul(self.piece).min(self.size)
+        match self.cuts.get(piece) {
+            Some(cut) => cut.start,
+            None => (piece as u64).saturating_mul(self.piece).min(self.size),
+        }
+    }
+
+    fn end(&self, piece: usize) -> u64 {
+        match self.cuts.get(piece) {
+            Some(cut) => cut.start + cut.len,
+            None => self.start(piece + 1),
+        }
     }
 
     fn len(&self, piece: usize) -> u64 {
-        self.start(piece + 1) - self.start(piece)
+        self.end(piece) - self.start(piece)
+    }
+
+    /// Where a piece begins in the part file.
+    fn place(&self, piece: usize) -> u64 {
+        self.cuts.get(piece).map_or_else(|| self.start(piece), |cut| cut.place)
+    }
+
+    /// Bytes of the part file when all is there.
+    fn stored(&self) -> u64 {
+        self.cuts.last().map_or(self.size, |cut| cut.place + cut.len)
+    }
+
+    /// Tells one choice of blocks from another; what a sidecar says counts for its own alone.
+    fn choice(&self) -> String {
+        let mut hasher = Hasher::new();
+        if self.cuts.is_empty() {
+            return String::new();
+        }
+        self.digests.iter().for_each(|digest| hasher.update(digest.as_bytes()));
+        hasher.finish().hex()
     }
 }
 
@@ -65,6 +133,9 @@ impl Shape {
 #[serde(default)]
 struct Side {
     format: u32,
+    /// Which blocks of a pack it speaks of; empty for other objects.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    choice: String,
     /// Where the newest bytes came from.
     source: String,
     /// The entity tag they came with.
@@ -87,6 +158,8 @@ enum Piece {
 pub(super) struct Loan {
     pub(super) piece: usize,
     pub(super) start: u64,
+    /// Where the piece begins in the part file.
+    pub(super) place: u64,
     pub(super) len: u64,
     pub(super) source: usize,
     pub(super) digest: Digest,
@@ -134,10 +207,13 @@ impl Parts {
     ) -> Result<Self, FsError> {
         let file = fsx::open_rw(&path)?;
         let found = file.metadata().at("read", &path)?.len();
-        if found > shape.size {
-            file.set_len(shape.size).at("cut", &path)?;
+        if found > shape.stored() {
+            file.set_len(shape.stored()).at("cut", &path)?;
         }
-        let told = read_side(&side);
+        let mut told = read_side(&side);
+        if told.choice != shape.choice() {
+            told = Side::default();
+        }
         let pieces = shape.digests.iter().map(|_| Piece::Missing).collect();
         let origin = told.etag.clone().map(|etag| (told.source.clone(), etag));
         let (present, saved, damaged) = (0, Instant::now(), 0);
@@ -155,7 +231,7 @@ impl Parts {
             suspicions,
             liars,
         };
-        parts.read_back(&file, found.min(parts.shape.size), &told, stop)?;
+        parts.read_back(&file, found.min(parts.shape.stored()), &told, stop)?;
         parts.file = Some(file);
         Ok(parts)
     }
@@ -169,7 +245,7 @@ impl Parts {
     ) -> Result<(), FsError> {
         let mut buffer = vec![0; 256 * 1024];
         for piece in 0..self.pieces.len() {
-            let (start, len) = (self.shape.start(piece), self.shape.len(piece));
+            let (start, len) = (self.shape.place(piece), self.shape.len(piece));
             if start >= found || stop() {
                 break;
             }
@@ -245,12 +321,18 @@ impl Parts {
         self.present
     }
 
-    /// Runs of pieces that are not done, none longer than `most`.
-    pub(super) fn open_runs(&self, most: usize) -> Vec<Range<usize>> {
+    /// Runs of pieces that are not done and lie one behind the other, none of more than `most` bytes.
+    pub(super) fn open_runs(&self, most: u64) -> Vec<Range<usize>> {
         let mut runs: Vec<Range<usize>> = Vec::new();
         for (at, _) in self.pieces.iter().enumerate().filter(|(_, piece)| !matches!(piece, Piece::Done)) {
             match runs.last_mut() {
-                Some(run) if run.end == at && run.len() < most => run.end = at + 1,
+                Some(run)
+                    if run.end == at
+                        && self.shape.end(at) - self.shape.start(run.start) <= most
+                        && self.shape.end(at - 1) == self.shape.start(at) =>
+                {
+                    run.end = at + 1;
+                }
                 _ => runs.push(at..at + 1),
             }
         }
@@ -269,7 +351,7 @@ impl Parts {
         };
         let fresh = (first + 1..run.end).take_while(|at| matches!(self.pieces[*at], Piece::Missing));
         let last = fresh.last().unwrap_or(first);
-        Some(self.shape.start(first) + have..self.shape.start(last + 1))
+        Some(self.shape.start(first) + have..self.shape.end(last))
     }
 
     /// Whether all pieces of a run are there.
@@ -328,7 +410,7 @@ impl Parts {
     /// Hands the piece around `at` to a writer of bytes of `source`, if it is unfinished, free, and has begun or
     /// begins at `at`.
     pub(super) fn lend(&mut self, at: u64, source: usize) -> Option<Loan> {
-        let piece = usize::try_from(at / self.shape.piece).ok()?;
+        let piece = self.shape.piece_at(at)?;
         let (start, len) = (self.shape.start(piece), self.shape.len(piece));
         self.set_aside(piece, at == start, source);
         let suspicion = self.suspicions.get(&piece);
@@ -345,7 +427,8 @@ impl Parts {
             }
             Piece::Missing | Piece::Lent(_) | Piece::Done => return None,
         };
-        Some(Loan { piece, start, len, source, digest: self.shape.digests[piece], begun })
+        let place = self.shape.place(piece);
+        Some(Loan { piece, start, place, len, source, digest: self.shape.digests[piece], begun })
     }
 
     /// Gives up what others gave of a piece that `source` is to begin anew, if it is about to.
@@ -414,7 +497,7 @@ impl Parts {
         if self.pieces.len() < 2 {
             return Ok(());
         }
-        let mut side = Side { format: 1, ..Side::default() };
+        let mut side = Side { format: 1, choice: self.shape.choice(), ..Side::default() };
         if let Some((source, etag)) = &self.origin {
             (side.source, side.etag) = (source.clone(), Some(etag.clone()));
         }

@@ -12,6 +12,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
+use crate::plan::PackPart;
 use crate::release::Digest;
 use crate::report::{Control, Event, Step};
 use crate::source::{Choice, Mirrors};
@@ -43,8 +44,45 @@ pub async fn fetch_all(
     control: &Control,
     report: &(dyn Fn(Event) + Sync),
 ) -> Result<Fetched, TransferError> {
-    let requests = distinct(requests)?;
-    let session = Session::new(mirrors, depot, requests, options, control, report);
+    let jobs = distinct(requests)?.into_iter().map(Job::File).collect();
+    run_all(mirrors, depot, jobs, options, control, report).await
+}
+
+/// Fetches the blocks wanted of packs, as [`fetch_all`] does files. They lie in the depot then, for
+/// [`assemble`](super::assemble).
+///
+/// # Errors
+/// As for `fetch_all`.
+pub async fn fetch_packs(
+    mirrors: &Mirrors,
+    depot: &Depot,
+    (requests, packs): (Vec<Request>, &[PackPart]),
+    options: &Options,
+    control: &Control,
+    report: &(dyn Fn(Event) + Sync),
+) -> Result<Fetched, TransferError> {
+    let files = distinct(requests)?.into_iter().map(Job::File);
+    let jobs = files.chain(packs.iter().cloned().map(Job::Pack)).collect();
+    run_all(mirrors, depot, jobs, options, control, report).await
+}
+
+/// What is to be brought.
+pub(super) enum Job {
+    /// A file, out of an object of its own.
+    File(Request),
+    /// Blocks of a pack.
+    Pack(PackPart),
+}
+
+async fn run_all(
+    mirrors: &Mirrors,
+    depot: &Depot,
+    jobs: Vec<Job>,
+    options: &Options,
+    control: &Control,
+    report: &(dyn Fn(Event) + Sync),
+) -> Result<Fetched, TransferError> {
+    let session = Session::new(mirrors, depot, jobs, options, control, report);
     loop {
         let paused = tokio::select! {
             biased;
@@ -68,7 +106,10 @@ pub async fn fetch_all(
     tracing::info!(files = session.objects.len(), "all content is here");
     let last = session.meter().progress(Instant::now());
     report(Event::Progress(last));
-    let files = session.objects.iter().map(|(request, object)| (request.sha256, object.state().mark));
+    let files = session.objects.iter().filter_map(|(job, object)| match job {
+        Job::File(request) => Some((request.sha256, object.state().mark)),
+        Job::Pack(_) => None,
+    });
     Ok(Fetched::of(depot, files))
 }
 
@@ -99,7 +140,7 @@ pub(super) struct Session<'a> {
     pub(super) unpacks: Semaphore,
     control: &'a Control,
     report: &'a (dyn Fn(Event) + Sync),
-    objects: Vec<(Request, Arc<Object>)>,
+    objects: Vec<(Job, Arc<Object>)>,
     meter: Mutex<Meter>,
     /// Set while the connection counts as lost: the end of the wait that was announced.
     lost: Mutex<Option<Instant>>,
@@ -118,17 +159,23 @@ impl<'a> Session<'a> {
     fn new(
         mirrors: &'a Mirrors,
         depot: &'a Depot,
-        requests: Vec<Request>,
+        jobs: Vec<Job>,
         options: &'a Options,
         control: &'a Control,
         report: &'a (dyn Fn(Event) + Sync),
     ) -> Self {
-        let total = requests.iter().map(|request| request.content.size).fold(0, u64::saturating_add);
-        let meter = Mutex::new(Meter::new(total, requests.len() as u64));
-        let objects = (1..).zip(requests).map(|(index, request)| {
-            let object = Object::of(&request, index, mirrors.count());
-            (request, Arc::new(object))
-        });
+        let objects: Vec<(Job, Arc<Object>)> = (1..)
+            .zip(jobs)
+            .map(|(index, job)| {
+                let object = match &job {
+                    Job::File(request) => Object::of(request, index, mirrors.count()),
+                    Job::Pack(part) => Object::of_pack(part, index, mirrors.count()),
+                };
+                (job, Arc::new(object))
+            })
+            .collect();
+        let total = objects.iter().map(|(_, object)| object.wanted).fold(0, u64::saturating_add);
+        let meter = Mutex::new(Meter::new(total, objects.len() as u64));
         Self {
             mirrors,
             depot,
@@ -138,7 +185,7 @@ impl<'a> Session<'a> {
             unpacks: Semaphore::new(BESIDE),
             control,
             report,
-            objects: objects.collect(),
+            objects,
             meter,
             lost: Mutex::new(None),
             work: Work::default(),
@@ -147,7 +194,7 @@ impl<'a> Session<'a> {
     }
 
     async fn run(&self) -> Result<(), TransferError> {
-        let objects = self.objects.iter().map(|(request, object)| self.bring(request, object));
+        let objects = self.objects.iter().map(|(job, object)| self.bring(job, object));
         let at_once = self.options.streams.max(1) + BESIDE;
         stream::iter(objects).buffer_unordered(at_once).try_collect().await
     }
@@ -367,7 +414,7 @@ impl<'a> Session<'a> {
         let mut meter = self.meter();
         meter.add(present.saturating_sub(before));
         meter.drop_bytes(before.saturating_sub(present));
-        meter.at_file(&object.file, object.index, shown, object.size);
+        meter.at_file(&object.file, object.index, shown, object.wanted);
         drop(meter);
         self.tell_progress();
     }

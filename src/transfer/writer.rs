@@ -94,9 +94,10 @@ impl Writer {
 
     fn write(&mut self, next: u64, fresh: &[u8]) -> Result<(), TransferError> {
         let (Some(loan), Some(file)) = (&mut self.loan, &mut self.file) else { return Ok(()) };
+        let place = loan.place + (next - loan.start);
         let mut put = || {
-            if self.stands != Some(next) {
-                file.seek(SeekFrom::Start(next))?;
+            if self.stands != Some(place) {
+                file.seek(SeekFrom::Start(place))?;
             }
             file.write_all(fresh)
         };
@@ -104,7 +105,7 @@ impl Writer {
             let path = self.object.parts(|parts| Ok(parts.path().to_path_buf()))?;
             return Err(FsError::new("write", &path, error).into());
         }
-        self.stands = Some(next + fresh.len() as u64);
+        self.stands = Some(place + fresh.len() as u64);
         loan.begun.take(fresh);
         let loan = &*loan;
         self.object.parts(|parts| {

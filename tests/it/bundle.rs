@@ -469,7 +469,8 @@ fn an_import_writes_in_the_order_of_a_publish() {
     export(&vendor.repo(), &bundle, &["--all"]);
     expect(&mut import(&bundle, &before), 0);
     vendor.put("a", noise(2, 3000));
-    vendor.publish("2");
+    let order = publish::Order { whole: true, ..vendor.order("2") };
+    publish::publish(&order, &|_, _, _| {}).unwrap();
     export(&vendor.repo(), &bundle, &["--all"]);
     let old = super::vendor::files(&before);
     let whole = vendor.path("whole");
@@ -480,6 +481,8 @@ fn an_import_writes_in_the_order_of_a_publish() {
         .filter(|(name, bytes)| old.get(name) != Some(bytes))
         .map(|(name, _)| name)
         .collect();
+    // Patches of the manifest are no part of the promise: they save bytes and no reader needs them.
+    new.retain(|name| !name.ends_with(".patch"));
     new.sort_by_key(|name| order_of(name));
     assert_eq!(new.len(), 5, "{new:?}");
     for (at, name) in new.iter().enumerate() {

@@ -106,7 +106,15 @@ pub fn release(tree: &Tree, number: u64) -> (Manifest, Digest) {
             let content = Content { object: sha256, size, codec: Codec::Raw, pieces: None };
             let content = (size > 0).then_some(content);
             let policy = Policy::Replace;
-            Some(Entry::File(FileEntry { path: path(name), size, sha256, mode: *mode, policy, content }))
+            Some(Entry::File(FileEntry {
+                path: path(name),
+                size,
+                sha256,
+                mode: *mode,
+                policy,
+                content,
+                pack: None,
+            }))
         }
     };
     let is_program = |(name, node): &(&String, &Node)| {
@@ -128,6 +136,9 @@ pub fn release(tree: &Tree, number: u64) -> (Manifest, Digest) {
         health: Health::default(),
         files: tree.iter().filter_map(entry).collect(),
         folders: tree.iter().filter(|(_, node)| **node == Node::Folder).map(|(name, _)| path(name)).collect(),
+        packs: Vec::new(),
+        deltas: Vec::new(),
+        downloads: BTreeMap::new(),
         notes: Notes::new(),
     };
     let digest = Digest::of(&manifest.to_bytes().expect("manifest"));

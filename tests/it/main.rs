@@ -51,6 +51,8 @@ mod network;
 mod operate;
 #[cfg(all(target_os = "linux", feature = "vendor"))]
 mod package;
+#[cfg(unix)]
+mod packs;
 mod policies;
 #[cfg(target_os = "linux")]
 mod preflight;

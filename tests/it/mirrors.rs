@@ -203,7 +203,12 @@ fn a_share_that_goes_and_comes_back_is_waited_for() {
     let files: Vec<(String, Vec<u8>)> = (0..12).map(|at| (format!("f{at}"), noise(at, 200_000))).collect();
     let files: Vec<(&str, Vec<u8>)> =
         files.iter().map(|(name, bytes)| (name.as_str(), bytes.clone())).collect();
-    let world = world_with(&files);
+    // Objects of their own: a single pack that is open stays readable after its folder has gone.
+    let world = World::new();
+    for (path, content) in &files {
+        write(world.build().join(path), content);
+    }
+    world.publish("1.0", &["--whole"]);
     let bundle = world.path("a.updraft");
     expect(updraft().args(["bundle", "export"]).arg(world.repo()).arg("--out").arg(&bundle), 0);
     for (source, leaves_mount_point) in [(world.repo(), false), (world.repo(), true), (bundle, false)] {
@@ -218,15 +223,10 @@ fn a_share_that_goes_and_comes_back_is_waited_for() {
         let said = || fs::read_to_string(&out).unwrap();
         let partial = world.app().join("updater/state/partial");
         let whole = || {
-            fs::read_dir(&partial).is_ok_and(|names| {
-                names
-                    .flatten()
-                    .filter(|name| name.path().extension().is_some_and(|end| end == "file"))
-                    .count()
-                    >= 2
-            })
+            let names = fs::read_dir(&partial).into_iter().flatten().flatten();
+            names.filter_map(|name| name.metadata().ok()).map(|found| found.len()).sum::<u64>() > 400_000
         };
-        wait_for("some files", whole);
+        wait_for("some bytes", whole);
         fs::rename(&source, &away).unwrap();
         if leaves_mount_point {
             fs::create_dir(&source).unwrap();

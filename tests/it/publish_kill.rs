@@ -69,6 +69,8 @@ fn every_beginning_of_a_publish_is_a_valid_repository() {
     vendor.publish("2");
     let mut new: Vec<(String, Vec<u8>)> =
         files(&vendor.repo()).into_iter().filter(|(name, bytes)| before.get(name) != Some(bytes)).collect();
+    // What the publisher remembers for itself is no part of what it promises.
+    new.retain(|(name, _)| !name.starts_with(".cache/"));
     let rank = |name: &str| {
         let order = ["objects/", "targets/", ".targets.json", ".snapshot.json", "timestamp.json"];
         order.iter().position(|mark| name.contains(mark)).unwrap()

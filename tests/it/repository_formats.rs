@@ -37,11 +37,17 @@ fn project(value: &Value) -> bool {
     init(&order).is_ok()
 }
 
-const FORMATS: [(&str, Reads); 4] = [
-    ("release", |value| Manifest::parse(value.to_string().as_bytes()).is_ok()),
-    ("summary", |value| serde_json::from_value::<Summary>(value.clone()).is_ok()),
-    ("project", project),
-    ("key", key),
+/// A manifest, which is read in two formats.
+fn release(value: &Value) -> bool {
+    Manifest::parse(value.to_string().as_bytes()).is_ok()
+}
+
+const FORMATS: [(&str, Reads, u64); 5] = [
+    ("release.v1", release, 3),
+    ("release.v2", release, 3),
+    ("summary.v1", |value| serde_json::from_value::<Summary>(value.clone()).is_ok(), 2),
+    ("project.v1", project, 2),
+    ("key.v1", key, 2),
 ];
 
 fn keys(value: &Value) -> Vec<String> {
@@ -75,8 +81,8 @@ fn holds(
 
 #[test]
 fn samples_are_read_and_schemas_demand_what_the_code_demands() {
-    for (name, reads) in FORMATS {
-        let (sample, schema) = (read(&format!("{name}.v1.json")), read(&format!("{name}.v1.schema.json")));
+    for (name, reads, next) in FORMATS {
+        let (sample, schema) = (read(&format!("{name}.json")), read(&format!("{name}.schema.json")));
         assert!(reads(&sample), "{name}");
         // The sample shows every field there is.
         assert_eq!(keys(&sample), keys(&schema["properties"]), "{name}");
@@ -85,7 +91,7 @@ fn samples_are_read_and_schemas_demand_what_the_code_demands() {
         later["a field of a later version"] = 1.into();
         assert!(reads(&later), "{name}: an unknown field must not be refused");
         if sample.get("format").is_some() {
-            later["format"] = 2.into();
+            later["format"] = next.into();
             assert!(!reads(&later), "{name}: a later format must be refused");
         }
     }
@@ -127,11 +133,47 @@ fn the_parts_of_a_manifest_are_described_as_they_are_read() {
 }
 
 #[test]
+fn the_parts_of_a_manifest_with_packs_are_described_as_they_are_read() {
+    let (sample, schema) = (read("release.v2.json"), read("release.v2.schema.json"));
+    let part = |pointer: &'static str| {
+        let sample = sample.clone();
+        move |object: Map<String, Value>| {
+            let mut changed = sample.clone();
+            *changed.pointer_mut(pointer).unwrap() = Value::Object(object);
+            changed
+        }
+    };
+    let items = |name: &str| &schema["properties"][name]["items"];
+    let index = &items("packs")["properties"]["index"];
+    // A file lies in a pack or is an object, and a pack of no bytes is no object: the schema says so in words.
+    for (pointer, schema, free) in [
+        ("/files/3", items("files"), &["size", "sha256", "pack"][..]),
+        ("/packs/0", items("packs"), &["object"]),
+        ("/packs/1", items("packs"), &[]),
+        ("/packs/0/index", index, &[]),
+        ("/deltas/0", items("deltas"), &[]),
+    ] {
+        let object = sample.pointer(pointer).unwrap().as_object().unwrap();
+        holds(schema, object, &part(pointer), release, free);
+    }
+    let patch = read("summary.v1.json")["patches"][0].as_object().unwrap().clone();
+    let patches = &read("summary.v1.schema.json")["properties"]["patches"]["items"];
+    let whole = |object: Map<String, Value>| {
+        let mut changed = read("summary.v1.json");
+        changed["patches"] = Value::Array(vec![Value::Object(object)]);
+        changed
+    };
+    holds(patches, &patch, &whole, FORMATS[2].1, &[]);
+}
+
+#[test]
 fn a_manifest_and_a_summary_are_written_as_they_were_read() {
-    let sample = read("release.v1.json");
-    let manifest = Manifest::parse(sample.to_string().as_bytes()).unwrap();
-    let written: Value = serde_json::from_slice(&manifest.to_bytes().unwrap()).unwrap();
-    assert_eq!(written, sample);
+    for name in ["release.v1.json", "release.v2.json"] {
+        let sample = read(name);
+        let manifest = Manifest::parse(sample.to_string().as_bytes()).unwrap();
+        let written: Value = serde_json::from_slice(&manifest.to_bytes().unwrap()).unwrap();
+        assert_eq!(written, sample, "{name}");
+    }
     let sample = read("summary.v1.json");
     let summary: Summary = serde_json::from_value(sample.clone()).unwrap();
     assert_eq!(serde_json::to_value(summary).unwrap(), sample);

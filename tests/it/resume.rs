@@ -13,9 +13,14 @@ use super::vendor::noise;
 
 /// Release 1 installed, release 2 with `files` published and served by a server that can misbehave.
 fn world(files: &[(&str, usize)]) -> (World, FaultServer) {
+    world_with(files, &[])
+}
+
+/// The same, published with these options.
+fn world_with(files: &[(&str, usize)], options: &[&str]) -> (World, FaultServer) {
     let mut world = World::new();
     write(world.build().join("app.txt"), "1");
-    world.publish("1.0", &[]);
+    world.publish("1.0", options);
     let server = FaultServer::serve_folder(&world.repo());
     world.source = server.address().to_string();
     world.lay_updater();
@@ -24,7 +29,7 @@ fn world(files: &[(&str, usize)]) -> (World, FaultServer) {
     for (at, (path, size)) in files.iter().enumerate() {
         write(world.build().join(path), noise(at as u64 + 1, *size));
     }
-    world.publish("2.0", &[]);
+    world.publish("2.0", options);
     (world, server)
 }
 
@@ -235,7 +240,7 @@ fn the_bandwidth_limit_holds() {
 /// What an update that was given up left behind goes when the next release does not need it.
 #[test]
 fn leftovers_of_an_abandoned_release_are_removed() {
-    let (world, server) = world(&[("big.bin", 3_000_000), ("stays.bin", 1_500_000)]);
+    let (world, server) = world_with(&[("big.bin", 3_000_000), ("stays.bin", 1_500_000)], &["--whole"]);
     let objects = |asked: &super::support::fault_server::Asked| asked.path.contains("/objects/");
     server.rescript(move |asked| match (objects(asked), asked.range) {
         (true, _) if asked.again == 0 => Some(Fault::CutAfter(700_000)),
@@ -249,7 +254,7 @@ fn leftovers_of_an_abandoned_release_are_removed() {
     };
     let before = left();
     write(world.build().join("big.bin"), noise(77, 2_500_000));
-    world.publish("3.0", &[]);
+    world.publish("3.0", &["--whole"]);
     server.rescript(move |asked| objects(asked).then_some(Fault::Status(404)));
     expect(world.updater().args(["update", "--no-start"]), 30);
     let after = left();

@@ -166,6 +166,7 @@ pub(crate) fn summary(number: u64) -> Summary {
         published: now(),
         withdrawn: false,
         download_bytes: 0,
+        patches: Vec::new(),
         rollout: None,
     }
 }
@@ -186,6 +187,9 @@ pub(crate) fn manifest(number: u64) -> Manifest {
         health: Health::default(),
         files: Vec::new(),
         folders: Vec::new(),
+        packs: Vec::new(),
+        deltas: Vec::new(),
+        downloads: BTreeMap::new(),
         notes: BTreeMap::new(),
     }
 }

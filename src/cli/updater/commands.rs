@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::api::run_to_end;
 use crate::engine::{self, Asking, CheckResult, Confirmed, Task};
 use crate::host;
-use crate::plan::{self, Action, Way};
+use crate::plan::{self, Action};
 use crate::release::Urgency;
 use crate::report::{Control, Failure, Holder};
 
@@ -96,20 +96,16 @@ pub(super) fn plan(args: &Args) -> Result<u8, Failure> {
         );
         return Ok(0);
     };
-    let bytes = |way: &Way| match way {
-        Way::Whole(content) => content.size,
-        Way::Nothing | Way::Local(_) => 0,
-    };
     if args.common.json {
         let items = plan.items.iter().map(|item| {
             json!({
-                "path": item.path, "action": item.action, "bytes": bytes(&item.way),
+                "path": item.path, "action": item.action, "bytes": plan.bytes_for(item),
                 "keep_beside": item.keep_beside, "conflict": item.conflict,
             })
         });
         println!(
             "{}",
-            json!({"from": plan.from, "to": plan.to, "totals": plan.totals(), "items": items.collect::<Vec<_>>()})
+            json!({"from": plan.from, "to": plan.to, "totals": plan.totals(), "brought": plan.brought, "items": items.collect::<Vec<_>>()})
         );
         return Ok(0);
     }
@@ -123,14 +119,28 @@ pub(super) fn plan(args: &Args) -> Result<u8, Failure> {
         };
         let beside = if item.keep_beside { "  (your changed copy is kept beside)" } else { "" };
         let conflict = item.conflict.as_ref().map(conflict_text).unwrap_or_default();
-        println!("{verb} {:>12} {}{beside}{conflict}", bytes(&item.way), item.path);
+        println!("{verb} {:>12} {}{beside}{conflict}", plan.bytes_for(item), item.path);
     }
     let t = plan.totals();
     println!(
         "{} add, {} update, {} remove, {} keep; {} bytes to fetch",
         t.add, t.update, t.remove, t.keep, t.fetch_bytes
     );
+    if let Some(way) = told_way(&plan.brought) {
+        println!("{way}");
+    }
     Ok(0)
+}
+
+/// The way of files that do not come one by one.
+fn told_way(brought: &plan::Brought) -> Option<String> {
+    let plan::Brought { files, bytes, deltas, .. } = brought;
+    let from: Vec<String> = deltas.iter().map(ToString::to_string).collect();
+    match (files, from.as_slice()) {
+        (0, _) => None,
+        (_, []) => Some(format!("{files} files from packs: {bytes} bytes, indexes included")),
+        (_, from) => Some(format!("{files} files by delta, from {}: {bytes} bytes", from.join(", then "))),
+    }
 }
 
 fn conflict_text(conflict: &plan::Conflict) -> String {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::publish::DELTAS;
 use crate::release::{App, Channel, Platform, Stamp, Version};
 
 use crate::publish::Place;
@@ -70,6 +71,10 @@ pub(super) enum Command {
     Promote(PromoteArgs),
     /// Leads installs back to an older release.
     Downgrade(DowngradeArgs),
+    /// Tries what an update from one file or folder to another costs.
+    #[cfg(feature = "vendor")]
+    #[command(subcommand)]
+    Delta(super::delta::Command),
     /// Puts the updater, its settings and the root keys beside the program: what people install first.
     #[cfg(feature = "vendor")]
     Package(Box<super::package::Package>),
@@ -89,10 +94,6 @@ pub(super) enum Command {
     #[cfg(feature = "components")]
     #[command(subcommand)]
     Component(super::component::What),
-    /// Tries what an update from one file or folder to another costs.
-    #[cfg(feature = "vendor")]
-    #[command(subcommand)]
-    Delta(super::delta::Command),
     /// Shows an update on this machine: a vendor, a server and an installed program in one folder.
     Demo(crate::cli::demo::DemoArgs),
 }
@@ -204,6 +205,21 @@ pub(super) struct Publish {
     /// Compress quickly instead of well.
     #[arg(long)]
     pub(super) fast: bool,
+    /// Make one object of each file, for installs whose updater knows no packs.
+    #[arg(long)]
+    pub(super) whole: bool,
+    /// Make deltas from so many releases before.
+    #[arg(long, value_name = "K", default_value_t = DELTAS)]
+    pub(super) deltas: usize,
+    /// Make one from this published version too, however old it is.
+    #[arg(long, value_name = "V")]
+    pub(super) delta_from: Vec<Version>,
+    /// How deltas are made [default: best; with --fast: fast].
+    #[arg(long, value_name = "HOW")]
+    pub(super) delta: Option<DeltaHow>,
+    /// About how much memory making a delta may take, such as 500M or 4G.
+    #[arg(long, value_name = "SIZE", default_value = "2G", value_parser = memory)]
+    pub(super) memory: u64,
     /// Say what would change and what each older release would download; write nothing.
     #[arg(long)]
     pub(super) dry_run: bool,
@@ -216,6 +232,33 @@ pub(super) struct Publish {
     /// Days until the timestamp runs out: more for bundles and machines that are seldom reached.
     #[arg(long, value_name = "N", default_value_t = TIMESTAMP_DAYS, value_parser = days())]
     pub(super) days: u32,
+}
+
+/// How deltas are made.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(super) enum DeltaHow {
+    /// Quickly, for up to a third more bytes.
+    Fast,
+    /// As small as it gets.
+    Best,
+    /// Not at all.
+    None,
+}
+
+/// A size with one of the letters K, M or G behind it, each 1,024 times the one before; at least 64M.
+fn memory(text: &str) -> Result<u64, String> {
+    let wrong = || format!("\u{ab}{text}\u{bb} is no size; write it as 500M or 4G, at least 64M");
+    let digits = text.trim_end_matches(['K', 'M', 'G', 'k', 'm', 'g']);
+    let shift = match text[digits.len()..].to_ascii_uppercase().as_str() {
+        "" => 0,
+        "K" => 10,
+        "M" => 20,
+        "G" => 30,
+        _ => return Err(wrong()),
+    };
+    let number: u64 = digits.parse().map_err(|_why| wrong())?;
+    let bytes = number.checked_mul(1 << shift).ok_or_else(wrong)?;
+    if bytes >= 64 << 20 { Ok(bytes) } else { Err(wrong()) }
 }
 
 /// `updraft verify`

@@ -59,6 +59,8 @@ pub fn main() -> ExitCode {
         Command::Promote(args) => steer::promote(&args),
         Command::Downgrade(args) => steer::downgrade(&args),
         #[cfg(feature = "vendor")]
+        Command::Delta(what) => delta::delta(&what),
+        #[cfg(feature = "vendor")]
         Command::Package(args) => package::package(*args),
         #[cfg(feature = "vendor")]
         Command::Agent(args) => fleet::agent(&args),
@@ -70,7 +72,6 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         #[cfg(feature = "components")]
         Command::Component(what) => component::component(&what),
-        Command::Delta(what) => delta::delta(&what),
         Command::Demo(args) => super::demo::run(&args).map(|()| 0),
     };
     match result {

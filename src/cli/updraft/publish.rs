@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::publish::{self, Barrier, Changes, Effort, Order, Report, Stage};
+use crate::publish::{self, Barrier, Changes, DeltaWish, Effort, Forecast, Order, Report, Stage};
 use crate::release::{Platform, Policy, RelPath, Stamp, Urgency};
 use crate::report::{ErrorCode, Failure};
 use crate::trust::sign::Lifetimes;
@@ -56,7 +56,9 @@ pub(super) fn publish(args: args::Publish) -> Outcome {
     let report = publish::publish(&order, &|stage, done, total| {
         let text = match stage {
             Stage::Read => "Reading",
+            Stage::Cut => "Comparing",
             Stage::Pack => "Compressing",
+            Stage::Delta => "Deltas",
             Stage::Send => "Sending",
         };
         bar.show(text, done, total);
@@ -91,6 +93,13 @@ fn order(args: args::Publish) -> Result<Order, Failure> {
         None => Barrier::AsBefore,
     };
     let unlock = args.keys.unlock()?;
+    let delta = match args.delta {
+        Some(args::DeltaHow::Fast) => DeltaWish::Fast,
+        Some(args::DeltaHow::Best) => DeltaWish::Best,
+        Some(args::DeltaHow::None) => DeltaWish::None,
+        None if args.fast => DeltaWish::Fast,
+        None => DeltaWish::Best,
+    };
     let policies = [
         (args.keep_if_modified, Policy::KeepIfModified),
         (args.once, Policy::Once),
@@ -116,6 +125,11 @@ fn order(args: args::Publish) -> Result<Order, Failure> {
         exclude: args.exclude,
         keys: args.keys.keys,
         effort: if args.fast { Effort::Fast } else { Effort::Small },
+        whole: args.whole,
+        deltas: args.deltas,
+        delta_from: args.delta_from,
+        delta,
+        memory: args.memory,
         dry_run: args.dry_run,
         now,
         lifetimes: Lifetimes::of_days(args.days),
@@ -158,10 +172,20 @@ pub(super) fn told(report: &Report) -> String {
         text.push_str(&format!("\nThe user's: {kept} kept if modified, {once} written once."));
     }
     for old in &report.downloads {
-        text.push_str(&format!("\n{} ({}) downloads {}", old.number, old.version, bytes(old.bytes)));
+        text.push_str(&format!("\n{}", foretold(old)));
     }
     text.push_str(&format!("\na new install downloads {}", bytes(report.full_download)));
     text
+}
+
+/// What an older release downloads, and what the other ways would have cost.
+fn foretold(old: &Forecast) -> String {
+    let ways = match old.by_delta {
+        Some(delta) => format!("delta {}, packs {}", bytes(delta), bytes(old.by_packs)),
+        None => format!("packs {}, no delta", bytes(old.by_packs)),
+    };
+    let (number, version, whole) = (old.number, &old.version, bytes(old.whole));
+    format!("{number} ({version}) downloads {}: {ways}, changed files anew {whole}", bytes(old.bytes))
 }
 
 pub(super) fn verify(args: &args::Verify) -> Outcome {
@@ -215,7 +239,7 @@ pub(super) struct Bar {
 impl Bar {
     pub(super) fn new() -> Self {
         let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
-        if let Ok(style) = ProgressStyle::with_template("{msg:12} [{bar:40}] {percent:>3} %") {
+        if let Ok(style) = ProgressStyle::with_template("{msg:12} [{bar:40}] {percent:>3} % {eta}") {
             bar.set_style(style.progress_chars("=> "));
         }
         Self { bar, stage: Mutex::new("") }

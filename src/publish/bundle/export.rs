@@ -16,9 +16,11 @@ use crate::trust::sign::RepoState;
 
 use super::super::PublishError;
 use super::super::object::object_path;
+use super::super::packs::{Known, Outlook};
+use super::super::repository::object_name;
 use super::super::repository::{Repository, resolve};
 use super::super::verify::MAX_METADATA;
-use super::{BundleProgress, contents, object_name, objects_of};
+use super::BundleProgress;
 
 /// Bytes copied at once.
 const BLOCK: usize = 256 * 1024;
@@ -90,17 +92,26 @@ pub fn export(order: &Export, progress: BundleProgress<'_>) -> Result<Exported, 
         Some(from) => common(&repository, &state, &chosen, from)?,
         None => BTreeMap::new(),
     };
+    let mut stock = if known.is_empty() { None } else { Some(Known::read(&repository, &state)?) };
     for release in &chosen {
         let (manifest, bytes) = repository.manifest_with_bytes(release)?;
         let place = (release.channel.clone(), release.platform.clone());
-        let skip = known.get(&place);
-        for (sha256, content) in contents(&manifest) {
-            if skip.is_some_and(|skip| skip.contains(sha256)) {
-                continue;
-            }
-            for (digest, size) in objects_of(content) {
-                let path = object_path(&root, &digest);
-                put(&mut parts, object_name(&digest), size, digest, Origin::Object(path))?;
+        let mut objects: Vec<(Digest, u64)> = match (known.get(&place), &mut stock) {
+            (Some(have), Some(stock)) => Outlook::new(&repository, stock).needed(&manifest, have)?,
+            _ => manifest.objects().collect(),
+        };
+        objects.extend(manifest.delta_objects(order.from.unwrap_or_default()));
+        for (digest, size) in objects {
+            let path = object_path(&root, &digest);
+            put(&mut parts, object_name(&digest), size, digest, Origin::Object(path))?;
+        }
+        for patch in &release.summary.patches {
+            let path = patch.path(&release.channel, &release.platform);
+            // One that is gone costs its readers some bytes, no more.
+            if let Some(frame) = fsx::read(&root.join(&path), patch.size).if_present()?
+                && Digest::of(&frame) == patch.sha256
+            {
+                put(&mut parts, path, patch.size, patch.sha256, Origin::Memory(frame))?;
             }
         }
         let size = bytes.len() as u64;

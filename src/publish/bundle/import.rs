@@ -7,16 +7,17 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::fsx::{self, Absent as _};
-use crate::release::{App, Digest, MAX_MANIFEST_BYTES, Stamp};
+use crate::release::{App, Digest, MAX_MANIFEST_BYTES, ReleaseNumber, Stamp};
 use crate::source::BundleFile;
 use crate::trust::sign::RepoState;
 use crate::trust::{MAX_ROOT, TrustError, Versions};
 
 use super::super::object::object_path;
-use super::super::repository::{PROJECT, Repository, TIMESTAMP, WORK, manifest_of, resolve};
+use super::super::repository::object_name;
+use super::super::repository::{CACHE, PROJECT, Repository, TIMESTAMP, WORK, manifest_of, resolve};
 use super::super::{PublishError, verify};
+use super::BundleProgress;
 use super::scratch;
-use super::{BundleProgress, contents, object_name, objects_of};
 
 /// What to import, and where.
 #[derive(Debug, Clone)]
@@ -123,7 +124,7 @@ impl Target {
                 Ok(None) | Err(_) => Self::Torn(bytes),
             });
         }
-        let ours = [WORK, PROJECT, "objects", "targets", "metadata"];
+        let ours = [WORK, CACHE, PROJECT, "objects", "targets", "metadata"];
         if names.iter().any(|name| !ours.iter().any(|ours| name == ours)) {
             return Err(PublishError::NotEmpty(root.to_path_buf()));
         }
@@ -227,7 +228,7 @@ impl Brought {
             let Some(bytes) = bundle.read(&release.fetch_path, MAX_MANIFEST_BYTES)? else { continue };
             let (manifest, _) = manifest_of(release, Some(bytes))?;
             let mut missing = Vec::new();
-            for (digest, size) in contents(&manifest).flat_map(|(_, content)| objects_of(content)) {
+            for (digest, size) in manifest.objects() {
                 if is_stored(repository, &digest, size)? {
                     continue;
                 }
@@ -237,11 +238,26 @@ impl Brought {
                     missing.push(digest);
                 }
             }
+            for (digest, size) in manifest.delta_objects(ReleaseNumber::NONE) {
+                let is_brought =
+                    bundle.index().find(&object_name(&digest)).is_some_and(|part| part.length == size);
+                if is_brought && !is_stored(repository, &digest, size)? {
+                    brought.objects.insert(digest, size);
+                }
+            }
             if let Some(object) = missing.first() {
                 let (release, object) = (release.path.clone(), object_name(object));
                 return Err(PublishError::Incomplete { release, missing: missing.len() as u64, object });
             }
             brought.releases.push(release.path.trim_end_matches(".json").to_owned());
+            for patch in &release.summary.patches {
+                let path = patch.path(&release.channel, &release.platform);
+                let Some(frame) = bundle.read(&path, patch.size)? else { continue };
+                if Digest::of(&frame) != patch.sha256 {
+                    return Err(PublishError::Damaged { file: path, what: "not the one that was signed" });
+                }
+                brought.manifests.push(path);
+            }
             brought.manifests.push(release.fetch_path.clone());
             brought.app = Some(manifest.app);
         }

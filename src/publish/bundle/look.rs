@@ -14,9 +14,10 @@ use crate::report::{ErrorCode, Fault as _};
 use crate::source::BundleFile;
 
 use super::super::repository::manifest_of;
+use super::super::repository::object_name;
 use super::super::{Flaw, PublishError};
+use super::BundleProgress;
 use super::scratch;
-use super::{BundleProgress, contents, object_name, objects_of};
 
 /// Bytes read at once.
 const BLOCK: usize = 256 * 1024;
@@ -88,8 +89,7 @@ pub fn look(
                 continue;
             }
         };
-        let needed: BTreeSet<(Digest, u64)> =
-            contents(&manifest).flat_map(|(_, content)| objects_of(content)).collect();
+        let needed: BTreeSet<(Digest, u64)> = manifest.objects().collect();
         let is_there = |(digest, size): &&(Digest, u64)| {
             bundle.index().find(&object_name(digest)).is_some_and(|part| part.length == *size)
         };

@@ -72,6 +72,8 @@ fn look(root: &std::path::Path, at: &At) -> Result<Option<Found>, PublishError> 
     let releases = overview(root)?.releases;
     let Some(release) = releases.iter().find(|release| is_at(release, at)).cloned() else { return Ok(None) };
     let manifest = publish::manifest(root, &release)?;
+    let patches = release.summary.patches.iter().map(|patch| patch.size);
+    let length = patches.min().unwrap_or(release.length);
     let mut older: Vec<&ReleaseTarget> = releases
         .iter()
         .filter(|one| (&one.channel, &one.platform) == (&release.channel, &release.platform))
@@ -92,7 +94,7 @@ fn look(root: &std::path::Path, at: &At) -> Result<Option<Found>, PublishError> 
                 .map(|file| (file.path.clone(), file.size))
                 .collect();
         }
-        if let Ok(foretold) = forecast(&before, &manifest, release.length) {
+        if let Ok(foretold) = forecast(root, &before, &manifest, length) {
             downloads.push(foretold);
         }
     }
@@ -102,7 +104,8 @@ fn look(root: &std::path::Path, at: &At) -> Result<Option<Found>, PublishError> 
     channels.sort();
     channels.dedup();
     channels.retain(|channel| channel != release.channel.as_str());
-    let full = full_download(&manifest, release.length);
+    // A release whose index is damaged has nothing to foretell; `verify` names it.
+    let full = full_download(root, &manifest, length).unwrap_or_default();
     Ok(Some(Found { release, manifest, before, changes, gone, downloads, full, channels }))
 }
 

@@ -37,6 +37,7 @@ fn release(number: u64) -> (Vec<u8>, Summary) {
         published: now(),
         withdrawn: false,
         download_bytes: 0,
+        patches: Vec::new(),
         rollout: None,
     };
     let manifest = Manifest {
@@ -53,6 +54,9 @@ fn release(number: u64) -> (Vec<u8>, Summary) {
         health: Health::default(),
         files: Vec::new(),
         folders: Vec::new(),
+        packs: Vec::new(),
+        deltas: Vec::new(),
+        downloads: BTreeMap::new(),
         notes: BTreeMap::new(),
     };
     (manifest.to_bytes().unwrap(), summary)

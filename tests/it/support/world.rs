@@ -166,7 +166,10 @@ impl World {
     pub(crate) fn publish(&self, version: &str, more: &[&str]) -> String {
         let mut command = updraft();
         command.arg("publish").arg(self.build()).arg("--to").arg(self.repo()).arg("--keys").arg(self.keys());
-        expect(command.args(["--version", version, "--fast", "--platform", "any"]).args(more), 0)
+        // Deltas take their time, above all in a program that is not optimised; who wants them says so.
+        let deltas: &[&str] = if more.contains(&"--delta") { &[] } else { &["--delta", "none"] };
+        command.args(["--version", version, "--fast", "--platform", "any"]);
+        expect(command.args(deltas).args(more), 0)
     }
 
     /// Lays the updater beside an empty install, as a setup program would.
