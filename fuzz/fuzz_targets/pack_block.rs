@@ -15,7 +15,7 @@ fuzz_target!(|input: (u32, Vec<u8>, Vec<u8>)| {
         assert_eq!(bytes.len(), raw);
     }
     let (mut cutter, mut whole) = (Cutter::new(frame.as_slice(), frame.len() as u64), Vec::new());
-    while let Some(chunk) = cutter.next().expect("memory can be read") {
+    while let Some(chunk) = cutter.next_chunk().expect("memory can be read") {
         assert!(!chunk.is_empty() && chunk.len() <= MAX_CHUNK);
         whole.extend_from_slice(chunk);
     }

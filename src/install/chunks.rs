@@ -39,7 +39,7 @@ impl Install {
             let number = into.files.len() as u32;
             if let Ok(file) = fsx::open(&place) {
                 let (mut cutter, mut offset) = (Cutter::new(file, *size), 0);
-                while let Ok(Some(bytes)) = cutter.next() {
+                while let Ok(Some(bytes)) = cutter.next_chunk() {
                     into.store.entry(ChunkId::of(bytes)).or_insert(Place { file: number, offset });
                     offset += bytes.len() as u64;
                     if stop() {

@@ -1,9 +1,5 @@
 //! The C interface: its own tests, and the header that is made from it.
-#![expect(
-    clippy::disallowed_methods,
-    clippy::unwrap_used,
-    reason = "tests look at the disk with their own eyes"
-)]
+#![expect(clippy::disallowed_methods, reason = "tests look at the disk with their own eyes")]
 
 #[path = "../../ffi/updraft.rs"]
 #[expect(unreachable_pub, reason = "it is a library of its own elsewhere")]

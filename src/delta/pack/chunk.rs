@@ -141,7 +141,7 @@ impl<R: Read> Cutter<R> {
     ///
     /// # Errors
     /// If it can't be read.
-    pub fn next(&mut self) -> io::Result<Option<&[u8]>> {
+    pub fn next_chunk(&mut self) -> io::Result<Option<&[u8]>> {
         if self.end - self.start < MAX_CHUNK && !self.is_over {
             self.fill()?;
         }
@@ -188,7 +188,7 @@ mod tests {
     fn cut(bytes: &[u8]) -> Vec<Vec<u8>> {
         let mut cutter = Cutter::new(bytes, bytes.len() as u64);
         let mut chunks = Vec::new();
-        while let Some(chunk) = cutter.next().unwrap() {
+        while let Some(chunk) = cutter.next_chunk().unwrap() {
             chunks.push(chunk.to_vec());
         }
         chunks

@@ -123,7 +123,7 @@ fn cut<'a>(work: &Work<'_>, jobs: &[(Digest, &'a TreeFile)]) -> Result<Vec<New<'
         let changing = || PublishError::Changing(file.path.clone());
         let mut cutter = Cutter::new(fsx::open(&file.native)?, file.mark.size);
         let (mut chunks, mut hasher) = (Vec::new(), Hasher::new());
-        while let Some(bytes) = cutter.next().at("read", &file.native)? {
+        while let Some(bytes) = cutter.next_chunk().at("read", &file.native)? {
             hasher.update(bytes);
             chunks.push((ChunkId::of(bytes), bytes.len() as u32));
         }
@@ -132,7 +132,7 @@ fn cut<'a>(work: &Work<'_>, jobs: &[(Digest, &'a TreeFile)]) -> Result<Vec<New<'
         }
         let now = done.fetch_add(file.mark.size, Ordering::Relaxed) + file.mark.size;
         (work.progress)(Stage::Cut, now, total);
-        Ok(New { sha256: *sha256, file: *file, chunks })
+        Ok(New { sha256: *sha256, file, chunks })
     })
 }
 

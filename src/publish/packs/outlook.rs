@@ -92,7 +92,7 @@ impl<'a> Outlook<'a> {
         let (_, bytes) = contents_bytes(new.regular().filter_map(|file| file.content.as_ref()));
         let mut seen = HashSet::new();
         let files = new.regular().filter(|file| seen.insert(file.sha256));
-        let wanted: Vec<Wanted> = files.filter_map(|file| Wanted::of(file)).collect();
+        let wanted: Vec<Wanted> = files.filter_map(Wanted::of).collect();
         Ok(bytes + self.packs(new, &wanted, &ChunkStore::new())?.1)
     }
 

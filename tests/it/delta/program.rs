@@ -336,7 +336,9 @@ impl Linked {
         for (number, block) in (0..self.pointers).collect::<Vec<_>>().chunks(0x200).enumerate() {
             relocations.extend((self.at[2] as u32 + number as u32 * 0x1000).to_le_bytes());
             relocations.extend((8 + block.len() as u32 * 2).to_le_bytes());
-            block.iter().for_each(|at| relocations.extend((0xa000 | (at % 0x200) as u16 * 8).to_le_bytes()));
+            block
+                .iter()
+                .for_each(|at| relocations.extend((0xa000 | ((at % 0x200) as u16 * 8)).to_le_bytes()));
         }
         let relocations_at = functions_at + page(functions.len());
         let sections: [(&[u8; 8], u64, &[u8], u32); 5] = [

@@ -27,7 +27,7 @@ impl Read for Portions<'_> {
 fn cut(bytes: &[u8], portions: Vec<usize>) -> Vec<Vec<u8>> {
     let mut cutter = Cutter::new(Portions { bytes, portions }, bytes.len() as u64);
     let mut chunks = Vec::new();
-    while let Some(chunk) = cutter.next().unwrap() {
+    while let Some(chunk) = cutter.next_chunk().unwrap() {
         chunks.push(chunk.to_vec());
     }
     chunks
