@@ -271,15 +271,18 @@ pub(super) struct Made {
 }
 
 impl Made {
+    #[cfg(feature = "vendor")]
     pub(super) fn digest(&self) -> Digest {
         self.digest
     }
 
+    #[cfg(feature = "vendor")]
     pub(super) fn size(&self) -> u64 {
         self.size
     }
 
     /// Its piece list, if it is to have one.
+    #[cfg(feature = "vendor")]
     pub(super) fn take_pieces(&mut self) -> Option<Vec<u8>> {
         self.pieces.take()
     }

@@ -221,9 +221,8 @@ fn pages_show_releases_as_they_are_and_never_a_key() {
     assert!(String::from_utf8(chinese.body).unwrap().contains("客户端"));
     let mut secrets = vec![desk.token.clone()];
     for name in ["root-1", "root-2", "release", "online"] {
-        let bytes = fs::read(desk.world.keys().join(format!("{name}.key"))).unwrap();
-        let key: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
-        secrets.push(key["private"].as_str().unwrap().to_owned());
+        let key = fs::read_to_string(desk.world.keys().join(format!("{name}.key"))).unwrap();
+        secrets.push(crate::operate::secret_of(&key));
     }
     let pages = [
         "/",
@@ -298,7 +297,7 @@ fn the_console_waits_for_nobody_and_tears_nothing() {
     lock.lock().unwrap();
     let before = crate::vendor::files(&desk.world.repo().join("metadata"));
     let busy = visitor.does("/p/-/r/stable/any/2/halt", "");
-    assert!(busy.contains("another publisher is at work") && busy.contains("busy.updater"), "{busy}");
+    assert!(busy.contains("another publisher is at work") && busy.contains("busy.publisher"), "{busy}");
     write(desk.world.build().join("app.txt"), "three");
     let busy = visitor.does("/p/-/publish", "version=3&percent=100");
     assert!(busy.contains("another publisher is at work"), "{busy}");

@@ -16,6 +16,7 @@ mod component;
 mod console;
 #[cfg(feature = "checkpoints")]
 mod crash_model;
+#[cfg(feature = "vendor")]
 mod delta;
 mod docs;
 #[cfg(all(target_os = "linux", feature = "vendor"))]

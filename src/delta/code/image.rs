@@ -95,6 +95,7 @@ impl<'a> Image<'a> {
         super::elf::read(data).or_else(|| super::pe::read(data))
     }
 
+    #[cfg(feature = "vendor")]
     pub(in crate::delta) fn layout(&self) -> &Layout {
         &self.layout
     }

@@ -31,6 +31,7 @@ pub(in crate::delta) trait Teller {
 pub(in crate::delta) struct Seen<'p> {
     pub(in crate::delta) kind: Kind,
     /// Its place in the new file.
+    #[cfg_attr(not(feature = "vendor"), expect(dead_code, reason = "only making a delta asks for it"))]
     pub(in crate::delta) new: usize,
     /// The address of its place in the new file.
     here: u64,

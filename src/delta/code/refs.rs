@@ -95,6 +95,7 @@ impl Refs {
     }
 
     /// How many there are.
+    #[cfg(feature = "vendor")]
     pub(in crate::delta) fn len(&self) -> usize {
         self.places.len()
     }

@@ -26,6 +26,7 @@ impl<'a> Outlook<'a> {
     }
 
     /// What the repository has.
+    #[cfg(feature = "vendor")]
     pub(in crate::publish) fn known(&mut self) -> &mut Known {
         self.known
     }
