@@ -56,9 +56,10 @@ settle() { sleep 1; }
 click() {
   local id; id=$(window "$1")
   eval "$(xdotool getwindowgeometry --shell "$id")"
-  local y=$((Y + HEIGHT - $3))
-  [ "$3" -ge 0 ] || y=$((Y - $3))
-  xdotool mousemove $((X + WIDTH - $2)) "$y" sleep 0.2 click 1
+  local y=$((HEIGHT - $3))
+  [ "$3" -ge 0 ] || y=$((-$3))
+  # Within the window: where a frame of the window manager counts, xdotool's own X and Y are off by it.
+  xdotool mousemove --window "$id" $((WIDTH - $2)) "$y" sleep 0.2 click 1
 }
 key() {
   local name=$1; shift

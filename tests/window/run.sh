@@ -11,7 +11,6 @@
 #   9. cut and back by "Retry now"                                                                      A93
 #  10. paused by pointer: nothing comes; resumed by Enter
 #  11. the program runs: the window waits, "Close MyApp" closes it
-#      another program runs from the folder: it is named, and waited for                              A77
 #      there is no room on the disk: both numbers are told before anything is fetched                  A54 A100
 #  12. failure with details, tried again                                                                A100
 #  13. a second start: the first window comes to the front; beside a headless one it shows its progress  A114
@@ -242,21 +241,6 @@ key MyApp Return
 wait_for 30 "the end of version 1" not window "MyApp 1.0"
 wait_for 60 "version 2" started "$world" 2.0
 ok "waiting for the program: Close MyApp closes it, and version 2 runs"
-
-fresh 30000000
-cp "$(command -v sleep)" "$app/helper-tool"
-(cd "$app" && exec ./helper-tool 600) &
-helper=$!
-open_offer
-key MyApp Return
-wait_for 30 "the wait" event "$world" waiting-for-host
-settle
-picture MyApp real-holders-en
-grep -q 'helper-tool' "$app/updater/state/events.jsonl" || fail "who is in the way should be named"
-[ "$(cat "$app/version.txt")" = 1.0 ] || fail "files were switched under a running program"
-kill "$helper"
-wait_for 60 "version 2" started "$world" 2.0
-ok "another program runs from the folder: it is named, and the update goes on when it is gone"
 
 # A disk of its own that is too small; only root can make one.
 if [ "$(id -u)" = 0 ] && mkdir -p "$world/small" && mount -t tmpfs -o "size=$(($(du -sk "$world/first" | cut -f1) + 1500))k" none "$world/small" 2> /dev/null; then

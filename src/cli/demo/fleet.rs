@@ -18,7 +18,7 @@ use axum::routing::post;
 use crate::fleet::{Backend, Forwarder, Load, Mode, Order as Wish, RunningLoad, Status, ask_panel};
 use crate::fsx;
 use crate::platform::process::{ask_to_close, exe_name, find};
-use crate::publish::{self, Effort, Order};
+use crate::publish::{self, DeltaWish, Effort, Order};
 use crate::release::Stamp;
 use crate::report::{ErrorCode, Failure};
 use crate::trust::sign::Lifetimes;
@@ -172,6 +172,7 @@ impl Scene {
         let mut order = Order::new(build, self.repository(), number);
         order.keys = Some(self.root.join("keys"));
         order.effort = Effort::Fast;
+        order.delta = DeltaWish::None;
         order.start = Some(exe_name("fleet_node".as_ref()).to_string_lossy().into_owned());
         publish::publish(&order, &|_stage, _done, _total| {}).map(drop).map_err(|error| Failure::of(&error))
     }

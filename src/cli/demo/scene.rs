@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::fsx;
 use crate::platform::process::exe_name;
-use crate::publish::{self, Effort, Order};
+use crate::publish::{self, DeltaWish, Effort, Order};
 use crate::release::{Stamp, Urgency};
 use crate::report::{ErrorCode, Failure, Fault};
 use crate::serve::Server;
@@ -77,6 +77,8 @@ fn release(places: &Places, folder: &Path, version: &str, forced: bool) -> Resul
     let mut order = Order::new(folder.to_path_buf(), places.repository.clone(), number);
     order.keys = Some(places.keys.clone());
     order.effort = Effort::Fast;
+    // Without deltas there is something to see while it is fetched, and nobody waits while they are made.
+    order.delta = DeltaWish::None;
     order.start = Some(exe_name("demo_host".as_ref()).to_string_lossy().into_owned());
     order.confirm_health = Some(true);
     order.urgency = if forced { Urgency::Forced } else { Urgency::Optional };
