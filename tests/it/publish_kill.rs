@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use updraft::publish::publish;
-use updraft::release::{Digest, Manifest};
+use updraft::release::{Digest, Manifest, ReleaseNumber};
 
 use crate::vendor::{Vendor, files, noise, ran, releases, updraft, write};
 
@@ -110,8 +110,8 @@ fn a_reader_sees_whole_releases_only() {
             let bytes = std::fs::read(repo.join(&release.fetch_path)).unwrap();
             assert_eq!(Digest::of(&bytes), release.digest);
             let manifest = Manifest::parse(&bytes).unwrap();
-            for file in manifest.regular() {
-                let object = file.content.as_ref().unwrap().object.hex();
+            for (object, _) in manifest.objects().chain(manifest.delta_objects(ReleaseNumber::NONE)) {
+                let object = object.hex();
                 let bytes = std::fs::read(repo.join("objects").join(&object[..2]).join(&object)).unwrap();
                 assert_eq!(Digest::of(&bytes).hex(), object);
             }

@@ -93,7 +93,7 @@ fn a_manifest_must_be_the_one_signed() {
 
     let error = opened(&manifest(2).to_bytes().unwrap()).unwrap_err();
     assert!(matches!(error, TrustError::OtherRelease { field: "number", .. }), "{error}");
-    assert_eq!(opened(br#"{"format":2}"#).unwrap_err().code(), ErrorCode::NewerFormat);
+    assert_eq!(opened(br#"{"format":3}"#).unwrap_err().code(), ErrorCode::NewerFormat);
     assert_eq!(opened(&vec![b'['; 100_000]).unwrap_err().code(), ErrorCode::Malformed);
 }
 

@@ -287,6 +287,9 @@ fn unknown(known: &mut BTreeMap<String, Option<String>>, line: &str) -> Option<S
         if !is_name(word) {
             break;
         }
+        if ["run", "component"].contains(word) && !cfg!(feature = "components") {
+            return None;
+        }
         if !page.contains("Commands:") || !listed(&page) {
             return (path.len() == 1 && program == "updraft").then(|| format!("{line}: no command {word}"));
         }

@@ -77,6 +77,8 @@ impl Vendor {
         Order {
             keys: Some(self.keys()),
             effort: updraft::publish::Effort::Fast,
+            // Deltas take their time in a program that is not optimised; their own tests ask for them.
+            delta: updraft::publish::DeltaWish::None,
             ..Order::new(self.build(), self.repo(), version.parse().unwrap())
         }
     }
