@@ -23,5 +23,4 @@ trap 'rm -rf "$work"' EXIT
 # Wine without a display opens a window that nobody sees, and waits; so the updater is told.
 for word in "$@"; do [ "$word" != --headless ] || export UPDRAFT_RENDERER=headless; done
 wine "$target/$windows/debug/updraft.exe" demo --folder "$work/demo" "$@"
-wineserver -w
 printf 'installed in the end: %s\n' "$(tr -d '\r\n' < "$work/demo/installed/MyApp/version.txt")"
