@@ -50,6 +50,8 @@ build_c library.dll
 build_c elevate.exe -municode
 build_c desktop.exe -municode
 fixtures="$target/$windows/fixtures"
+# A run that was ended may have left its server, and a second one is refused.
+wineserver -k || true
 wineserver -p
 
 # 1
