@@ -1,10 +1,9 @@
 //! A signed repository as a place plugins come from: checked as every release is, fetched as every file is.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::catalog::{self, CATALOG, CatalogError, Item};
+use super::catalog::{self, CATALOG, Catalog, CatalogError, Item};
 use super::roles::Helper;
 use crate::delta::pack::Index;
 use crate::fsx::{self, Absent as _, FsError};
@@ -221,7 +220,7 @@ impl Feed {
 impl Helper for Feed {
     type Error = FeedError;
 
-    fn catalog(&mut self) -> Result<(Vec<Item>, BTreeMap<String, Digest>), FeedError> {
+    fn catalog(&mut self) -> Result<Catalog, FeedError> {
         let (manifest, bytes) = Self::block_on(async {
             let manifest = self.look().await?;
             let bytes = self.fetch(&manifest, Self::file(&manifest, CATALOG)?).await?;
