@@ -208,6 +208,13 @@ fn list(path: &str) -> Vec<String> {
     entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
 }
 
+/// A higher nice value for the calling thread; Linux keeps one for each thread (setpriority(2), notes).
+#[cfg(feature = "components")]
+pub(super) fn give_way() {
+    // If that is refused, the thread merely is as important as others.
+    rustix::process::setpriority_process(None, 10).ok();
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -221,11 +228,4 @@ mod tests {
         let found: Vec<PathBuf> = code_in(maps).collect();
         assert_eq!(found, [PathBuf::from("/opt/My App/lib one.so"), PathBuf::from("/opt/My App/模.so")]);
     }
-}
-
-/// A higher nice value for the calling thread; Linux keeps one for each thread (setpriority(2), notes).
-#[cfg(feature = "components")]
-pub(super) fn give_way() {
-    // If that is refused, the thread merely is as important as others.
-    rustix::process::setpriority_process(None, 10).ok();
 }

@@ -25,6 +25,9 @@ pub struct Item {
     pub valid: bool,
 }
 
+/// The items of a catalogue, and the content of each valid one by key.
+pub type Catalog = (Vec<Item>, BTreeMap<String, Digest>);
+
 /// Why a catalogue is refused; nothing of it counts.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CatalogError {

@@ -1,17 +1,19 @@
 //! A signed repository as a place plugins come from: checked as every release is, fetched as every file is.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::catalog::{self, CATALOG, CatalogError, Item};
+use super::catalog::{self, CATALOG, Catalog, CatalogError, Item};
 use super::roles::Helper;
+use crate::delta::pack::Index;
 use crate::fsx::{self, Absent as _, FsError};
-use crate::plan::{Choice, Seen, choose};
-use crate::release::{App, Channel, Digest, FileEntry, Manifest, Platform, Stamp};
+use crate::plan::{self, AssemblyError, Choice, ChunkStore, Seen, Wanted, choose};
+use crate::release::{App, Channel, Codec, Content, Digest, FileEntry, Manifest, Pack, Platform, Stamp};
 use crate::report::{Control, Event};
 use crate::source::{Mirrors, NetError, NetOptions, SourceUrl};
-use crate::transfer::{Depot, Options, Patience, Reader, Request, Said, TransferError, fetch_all};
+use crate::transfer::{
+    self, Depot, Fetched, Options, Patience, Reader, Request, Said, TransferError, fetch_all, fetch_packs,
+};
 use crate::trust::{Answer, MAX_ROOT, Refresh, Store, TrustError, TrustedRepository, Versions};
 
 /// How long one look, or one file, may take.
@@ -34,6 +36,9 @@ pub enum FeedError {
     /// It can't be reached.
     #[error(transparent)]
     Transfer(#[from] TransferError),
+    /// Its packs do not fit what it has signed.
+    #[error(transparent)]
+    Packs(#[from] AssemblyError),
     /// The catalogue is wrong.
     #[error(transparent)]
     Catalog(#[from] CatalogError),
@@ -150,17 +155,60 @@ impl Feed {
         Ok(manifest)
     }
 
-    async fn fetch(&self, file: &FileEntry) -> Result<Vec<u8>, FeedError> {
-        let Some(content) = file.content.clone() else { return Ok(Vec::new()) };
+    async fn fetch(&self, manifest: &Manifest, file: &FileEntry) -> Result<Vec<u8>, FeedError> {
+        if file.size == 0 {
+            return Ok(Vec::new());
+        }
         let depot = Depot::open(&self.folder.join("fetched"))?;
-        let request = Request { file: file.path.clone(), sha256: file.sha256, size: file.size, content };
-        let fetched =
-            fetch_all(&self.mirrors, &depot, vec![request], &Options::default(), &Control::new(), &|_| {})
-                .await?;
+        let fetched = match (&file.content, manifest.pack_of(file)) {
+            (Some(content), _) => {
+                let (sha256, size, content) = (file.sha256, file.size, content.clone());
+                self.object(&depot, Request { file: file.path.clone(), sha256, size, content }).await?
+            }
+            (None, Some(pack)) => self.packed(&depot, manifest, pack, file).await?,
+            (None, None) => return Err(FeedError::NoFile(file.path.to_string())),
+        };
         let path = fetched.file(&file.sha256).ok_or_else(|| FeedError::NoFile(file.path.to_string()))?;
         let bytes = fsx::read(path, MAX_PLUGIN)?;
         depot.clear()?;
         Ok(bytes)
+    }
+
+    async fn object(&self, depot: &Depot, request: Request) -> Result<Fetched, FeedError> {
+        let (options, control) = (Options::default(), Control::new());
+        Ok(fetch_all(&self.mirrors, depot, vec![request], &options, &control, &|_| {}).await?)
+    }
+
+    /// A file out of blocks of packs: the index first, then what it says the file is made of.
+    async fn packed(
+        &self,
+        depot: &Depot,
+        manifest: &Manifest,
+        pack: &Pack,
+        file: &FileEntry,
+    ) -> Result<Fetched, FeedError> {
+        let until = Instant::now() + LIMIT;
+        let (object, size) = (pack.index.object, pack.index.size);
+        let content = Content { codec: Codec::Raw, ..pack.index.clone() };
+        let request = Request { file: file.path.clone(), sha256: object, size, content };
+        let fetched = self.object(depot, request).await?;
+        let path = fetched.file(&object).ok_or_else(|| FeedError::NoFile(file.path.to_string()))?;
+        let index = Index::parse(&fsx::read(path, size)?).map_err(|error| TransferError::Corrupt {
+            object,
+            file: file.path.clone(),
+            why: error.to_string(),
+        })?;
+        let wanted: Vec<Wanted> = Wanted::of(file).into_iter().collect();
+        let lookup = |digest: &Digest| (*digest == object).then_some(&index);
+        let assembly = plan::assemble(&wanted, &manifest.packs, &lookup, &ChunkStore::new())?;
+        let (options, control) = (Options::default(), Control::new());
+        let blocks = (Vec::new(), assembly.fetch.as_slice());
+        fetch_packs(&self.mirrors, depot, blocks, &options, &control, &|_| {}).await?;
+        match transfer::assemble(depot, &assembly, &[], &|_, _| {}, &|| Instant::now() > until) {
+            Ok(assembled) => Ok(assembled.files),
+            Err(TransferError::Cancelled) => Err(FeedError::Slow),
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn file<'a>(manifest: &'a Manifest, path: &str) -> Result<&'a FileEntry, FeedError> {
@@ -172,10 +220,10 @@ impl Feed {
 impl Helper for Feed {
     type Error = FeedError;
 
-    fn catalog(&mut self) -> Result<(Vec<Item>, BTreeMap<String, Digest>), FeedError> {
+    fn catalog(&mut self) -> Result<Catalog, FeedError> {
         let (manifest, bytes) = Self::block_on(async {
             let manifest = self.look().await?;
-            let bytes = self.fetch(Self::file(&manifest, CATALOG)?).await?;
+            let bytes = self.fetch(&manifest, Self::file(&manifest, CATALOG)?).await?;
             Ok((manifest, bytes))
         })?;
         let items = catalog::parse(&bytes)?;
@@ -188,6 +236,6 @@ impl Helper for Feed {
         let none = || FeedError::NoFile(item.file.to_string());
         let manifest = self.manifest.as_ref().ok_or_else(none)?;
         let file = Self::file(manifest, item.file.as_str())?;
-        Self::block_on(self.fetch(file))
+        Self::block_on(self.fetch(manifest, file))
     }
 }

@@ -14,7 +14,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-pub use catalog::{Action, CATALOG, CatalogError, Item, contents, decide, parse};
+pub use catalog::{Action, CATALOG, Catalog, CatalogError, Item, contents, decide, parse};
 pub use feed::{Feed, FeedError};
 pub use host::{Host, HostError, PluginError, PluginInfo};
 pub use roles::{Helper, Line, Management, Output, tick};

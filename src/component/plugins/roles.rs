@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
-use super::catalog::{Action, Item, decide};
+use super::catalog::{Action, Catalog, Item, decide};
 use crate::release::Digest;
 
 /// Brings the catalogue and the plugins in it.
@@ -15,7 +15,7 @@ pub trait Helper: Send {
     ///
     /// # Errors
     /// If there is none that can be trusted.
-    fn catalog(&mut self) -> Result<(Vec<Item>, BTreeMap<String, Digest>), Self::Error>;
+    fn catalog(&mut self) -> Result<Catalog, Self::Error>;
 
     /// The content of a plugin of the catalogue that was brought last.
     ///

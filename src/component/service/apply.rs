@@ -117,7 +117,7 @@ impl Shared {
             handles.into_iter().flatten().map(ask).collect()
         };
         answers.into_iter().try_for_each(|heard| {
-            heard.recv_timeout(GRACE).map_err(|_| CallError::Gone("it does not answer".to_owned()))?
+            heard.recv_timeout(GRACE).map_err(|_late| CallError::Gone("it does not answer".to_owned()))?
         })
     }
 

@@ -67,10 +67,13 @@ impl Calls {
     }
 }
 
+/// The messages a call gives, as the one result of a function.
+type Given = (Result<Vec<Message>, Fault>,);
+
 /// What the component does for a living.
 enum Work {
-    Process(TypedFunc<(Batch,), (Result<Vec<Message>, Fault>,)>),
-    Poll(TypedFunc<(u32, u64), (Result<Vec<Message>, Fault>,)>),
+    Process(TypedFunc<(Batch,), Given>),
+    Poll(TypedFunc<(u32, u64), Given>),
     Deliver(TypedFunc<(Batch, bool), (Result<(), Fault>,)>),
 }
 
