@@ -79,7 +79,9 @@ scene() {
   "$updraft" demo --folder "$work/$name" "$@" > "$work/$name.log" 2>&1 &
   demo=$!
   wait_for 120 "the offer ($name)" event "$work/$name" offered
-  wait_for 20 "the window ($name)" window MyApp
+  # That may have been the offer of version 1, which is installed before version 2 is published.
+  wait_for 120 "the window ($name)" window MyApp
+  wait_for 20 "the offer of version 2 ($name)" event "$work/$name" offered
   settle
 }
 end_scene() {

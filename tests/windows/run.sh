@@ -87,13 +87,15 @@ end_below() {
   done
 }
 end_all() {
-  code=$?
-  (exit "$code") || { import -window root "$pictures/windows-failure.png" || true; }
-  (exit "$code") || finish || true
-  [ "$code" != 0 ] || finish
-  wineserver -k || true
+  local ended=$?
+  set +e
+  [ "$ended" = 0 ] || import -window root "$pictures/windows-failure.png"
+  # It reads how we ended from the command before it.
+  (exit "$ended")
+  finish
+  wineserver -k
   rm -rf "$shims"
-  exit "$code"
+  exit "$ended"
 }
 trap end_all EXIT
 
