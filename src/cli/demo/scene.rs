@@ -142,6 +142,8 @@ fn start(places: &Places, headless: bool) -> Result<(), Failure> {
     command.env(TRACE_VARIABLE, &places.trace).current_dir(&places.installed);
     if headless {
         command.args(["--headless", "--linger", "2"]).env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY");
+        // Where a screen can't be taken away, as on Windows.
+        command.env("UPDRAFT_RENDERER", "headless");
     }
     let mut child = command.spawn().map_err(|error| broken("the program can't be started", &error))?;
     let collect = move || child.wait().map(|_status| ());
