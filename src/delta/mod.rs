@@ -1,7 +1,7 @@
 //! From the bytes of an object to the bytes of files, in bounded memory and never longer than announced: one
 //! file as it is or compressed ([`unpack`]), or one release from another ([`apply`]).
 //!
-//! `docs/delta.md` has the format and says why it is as it is. The encoder ([`make`]) comes with the feature
+//! `docs/delta.md` has the format and says why it is as it is. The encoder (`make`) comes with the feature
 //! `vendor`.
 
 mod apply;
