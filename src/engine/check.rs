@@ -8,6 +8,7 @@ use crate::install::{Install, LockError, Record, is_unwritable, random_name};
 use crate::plan::{self, Choice, Mode, Plan, Seen, choose};
 use crate::release::{Digest, Notes, ReleaseNumber, Stamp, Urgency};
 use crate::report::{Control, Event, Fault as _, Offer, ReleaseRef};
+use crate::source::Mirrors;
 use crate::transfer::{Patience, Reader, Said, TransferError};
 use crate::trust::{
     Answer, MAX_ROOT, Refresh, ReleaseTarget, Store, TrustError, TrustedRelease, TrustedRepository, Versions,
@@ -45,14 +46,14 @@ pub enum CheckResult {
 /// If no source answers in the time `patience` gives, or no source has metadata that can be trusted; then the
 /// refusal that says most.
 pub async fn refresh(
-    setup: &Setup,
+    mirrors: &Mirrors,
     store: Store,
     floor: Versions,
     patience: Patience,
     control: &Control,
     events: Events<'_>,
 ) -> Result<TrustedRepository, EngineError> {
-    let mut reader = Reader::new(&setup.mirrors, patience, control, events);
+    let mut reader = Reader::new(mirrors, patience, control, events);
     let mut refused = Refused::default();
     loop {
         let refresh = Refresh::begin(store.clone(), Stamp::now(), floor)?;
@@ -167,7 +168,8 @@ pub async fn check(setup: &Setup, control: &Control, events: Events<'_>) -> Resu
             let mut record = guard.record()?.record;
             super::restart::hear(&guard, &mut record)?;
             let store = open_store(setup)?;
-            let repository = refresh(setup, store, record.versions, patience, control, events).await?;
+            let repository =
+                refresh(&setup.mirrors, store, record.versions, patience, control, events).await?;
             record.versions = repository.versions();
             guard.save(&mut record)?;
             (repository, record)
@@ -217,7 +219,8 @@ pub async fn preview(
         Ok(guard) => {
             let mut record = guard.record()?.record;
             let store = open_store(setup)?;
-            let repository = refresh(setup, store, record.versions, patience, control, events).await?;
+            let repository =
+                refresh(&setup.mirrors, store, record.versions, patience, control, events).await?;
             record.versions = repository.versions();
             guard.save(&mut record)?;
             (repository, record)
@@ -328,7 +331,7 @@ async fn refresh_beside(
     let copy = TrustedCopy::make(&setup.install)?;
     let store = Store::open(copy.folder())?;
     plant_root(setup, &store)?;
-    refresh(setup, store, record.versions, patience, control, events).await
+    refresh(&setup.mirrors, store, record.versions, patience, control, events).await
 }
 
 /// The metadata of the install; on its first use it begins with the root key file beside the updater.

@@ -23,7 +23,8 @@ impl Opened {
         let Desk { guard, mut record } = self.desk;
         cx.step(Step::Checking { source: cx.setup.mirrors.describe() });
         let store = open_store(cx.setup)?;
-        let asked = refresh(cx.setup, store, record.versions, cx.check_patience(), cx.control, cx.events);
+        let asked =
+            refresh(&cx.setup.mirrors, store, record.versions, cx.check_patience(), cx.control, cx.events);
         let repository = match asked.await {
             Err(error) if cx.setup.task == Task::Repair && error.code() == ErrorCode::Unreachable => {
                 return repair_offline(cx, &record, error);

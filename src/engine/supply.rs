@@ -15,7 +15,7 @@ use crate::release::{
     Codec, Content, Delta, Digest, Entry, FileEntry, Manifest, Pack, Policy, RelPath, ReleaseNumber,
 };
 use crate::report::{Control, Event};
-use crate::transfer::{Depot, Options, Patience, Reader, Request, TransferError, fetch_all};
+use crate::transfer::{Depot, Options, Patience, Reader, Request, TransferError, fetch_all, read_index};
 use crate::trust::{Store, TrustedRepository};
 
 use super::check::{Events, open_release, releases};
@@ -298,7 +298,7 @@ impl Survey<'_> {
                     let lost = || TransferError::Defect(format!("the index for {} is lost", file.name));
                     let path = fetched.file(&pack.index.object).ok_or_else(lost)?;
                     let bytes = crate::fsx::read(path, pack.index.size).map_err(EngineError::File)?;
-                    indexes.insert(pack.index.object, read_index(file, pack, &bytes)?);
+                    indexes.insert(pack.index.object, read_index(&file.name, pack, &bytes)?);
                 }
             }
             Fetching::Memory(patience) => {
@@ -312,21 +312,12 @@ impl Survey<'_> {
                         source_name: self.setup.mirrors.describe(),
                     };
                     let bytes = reader.any(&path, pack.index.size).await?.ok_or_else(missing)?;
-                    indexes.insert(pack.index.object, read_index(file, pack, &bytes)?);
+                    indexes.insert(pack.index.object, read_index(&file.name, pack, &bytes)?);
                 }
             }
         }
         Ok(indexes)
     }
-}
-
-fn read_index(file: &Wanted, pack: &Pack, bytes: &[u8]) -> Result<Index, EngineError> {
-    let object = pack.index.object;
-    let corrupt = |why: String| TransferError::Corrupt { object, file: file.name.clone(), why };
-    if Digest::of(bytes) != object {
-        return Err(corrupt("the index is not the one that was signed".to_owned()).into());
-    }
-    Ok(Index::parse(bytes).map_err(|error| corrupt(error.to_string()))?)
 }
 
 pub(super) fn bytes_of(legs: &[Leg]) -> u64 {

@@ -11,10 +11,10 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-use crate::delta::pack::open_block;
+use crate::delta::pack::{Index, open_block};
 use crate::fsx::{self, Absent as _, Context as _, FsError};
 use crate::plan::{Assembly, Build, Part};
-use crate::release::{Digest, Hasher, RelPath};
+use crate::release::{Digest, Hasher, Pack, RelPath};
 
 use super::large::{hash, mark};
 use super::{Depot, Fetched, TransferError};
@@ -27,6 +27,19 @@ const KEPT: usize = 4;
 const BATCH: usize = 32;
 /// Bytes copied at once.
 const CHUNK: usize = 128 * 1024;
+
+/// The index of a pack that `file` lies in.
+///
+/// # Errors
+/// If it is not the one that was signed, or can't be read.
+pub fn read_index(file: &RelPath, pack: &Pack, bytes: &[u8]) -> Result<Index, TransferError> {
+    let object = pack.index.object;
+    let corrupt = |why: String| TransferError::Corrupt { object, file: file.clone(), why };
+    if Digest::of(bytes) != object {
+        return Err(corrupt("the index is not the one that was signed".to_owned()));
+    }
+    Index::parse(bytes).map_err(|error| corrupt(error.to_string()))
+}
 
 /// Told while files are put together: bytes done, and the file.
 pub type Watch<'a> = &'a (dyn Fn(u64, &RelPath) + Sync);

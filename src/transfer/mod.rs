@@ -26,7 +26,7 @@ mod small;
 mod streams;
 mod writer;
 
-pub use assemble::{Assembled, Watch, assemble, assembled};
+pub use assemble::{Assembled, Watch, assemble, assembled, read_index};
 pub use depot::{Depot, Fetched};
 pub use error::TransferError;
 pub use graft::{Graft, GraftError};

@@ -5,16 +5,17 @@ use std::time::{Duration, Instant};
 
 use super::catalog::{self, CATALOG, Catalog, CatalogError, Item};
 use super::roles::Helper;
-use crate::delta::pack::Index;
+use crate::engine::{self, EngineError};
 use crate::fsx::{self, Absent as _, FsError};
 use crate::plan::{self, AssemblyError, Choice, ChunkStore, Seen, Wanted, choose};
 use crate::release::{App, Channel, Codec, Content, Digest, FileEntry, Manifest, Pack, Platform, Stamp};
-use crate::report::{Control, Event};
+use crate::report::{Control, ErrorCode, Event, Fault};
 use crate::source::{Mirrors, NetError, NetOptions, SourceUrl};
 use crate::transfer::{
-    self, Depot, Fetched, Options, Patience, Reader, Request, Said, TransferError, fetch_all, fetch_packs,
+    self, Depot, Fetched, Options, Patience, Reader, Request, TransferError, fetch_all, fetch_packs,
+    read_index,
 };
-use crate::trust::{Answer, MAX_ROOT, Refresh, Store, TrustError, TrustedRepository, Versions};
+use crate::trust::{MAX_ROOT, Store, TrustError, TrustedRepository, Versions};
 
 /// How long one look, or one file, may take.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -33,6 +34,9 @@ pub enum FeedError {
     /// What the repository says can't be trusted.
     #[error(transparent)]
     Trust(#[from] TrustError),
+    /// No mirror gives metadata that can be trusted.
+    #[error(transparent)]
+    Refresh(#[from] EngineError),
     /// It can't be reached.
     #[error(transparent)]
     Transfer(#[from] TransferError),
@@ -64,12 +68,41 @@ pub enum FeedError {
     Loop(#[source] std::io::Error),
 }
 
+impl Fault for FeedError {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::Fs(error) => error.code(),
+            Self::Net(error) => error.code(),
+            Self::Trust(error) => error.code(),
+            Self::Refresh(error) => error.code(),
+            Self::Transfer(error) => error.code(),
+            Self::Packs(_) | Self::Catalog(_) => ErrorCode::Malformed,
+            Self::NoRelease(_) | Self::NoFile(_) => ErrorCode::Missing,
+            Self::OtherApp { .. } => ErrorCode::Mismatch,
+            Self::Slow => ErrorCode::Unreachable,
+            Self::Loop(_) => ErrorCode::Internal,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Fs(error) => error.hint(),
+            Self::Trust(_) => Some(
+                "Name the root.json of that repository: its metadata/root.json, or a copy you were given."
+                    .to_owned(),
+            ),
+            _ => None,
+        }
+    }
+}
+
 /// A signed repository with a catalogue.
 pub struct Feed {
     mirrors: Mirrors,
     app: App,
     channel: Channel,
     folder: PathBuf,
+    control: Control,
     manifest: Option<Manifest>,
 }
 
@@ -87,7 +120,14 @@ impl Feed {
     ) -> Result<Self, FeedError> {
         Store::open(&folder.join("trusted"))?.plant_root(root)?;
         let mirrors = Mirrors::new(&[source], &NetOptions::default())?;
-        Ok(Self { mirrors, app, channel, folder: folder.to_path_buf(), manifest: None })
+        let control = Control::new();
+        Ok(Self { mirrors, app, channel, folder: folder.to_path_buf(), control, manifest: None })
+    }
+
+    /// Ends what this feed is doing, from any thread.
+    #[must_use]
+    pub fn control(&self) -> Control {
+        self.control.clone()
     }
 
     /// The bytes of a root key file.
@@ -104,34 +144,21 @@ impl Feed {
         runtime.map_err(FeedError::Loop)?.block_on(limited)
     }
 
-    async fn refresh(&self, control: &Control) -> Result<TrustedRepository, FeedError> {
-        let silent = |_: Event| {};
+    async fn refresh(&self) -> Result<TrustedRepository, FeedError> {
         let floor_file = self.folder.join("versions.json");
         let floor = fsx::read(&floor_file, 4096).if_present()?;
         let floor: Versions = floor.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
-        let mut reader =
-            Reader::new(&self.mirrors, Patience::Until(Instant::now() + LIMIT), control, &silent);
-        'chain: loop {
-            let store = Store::open(&self.folder.join("trusted"))?;
-            let mut refresh = Refresh::begin(store, Stamp::now(), floor)?;
-            while let Some(want) = refresh.wants() {
-                let answer = match reader.get(&want.path, want.limit).await? {
-                    Said::Found(bytes) => Answer::Found(bytes),
-                    Said::Missing => Answer::Missing,
-                    Said::Moved => continue 'chain,
-                };
-                refresh.supply(answer)?;
-            }
-            let repository = refresh.finish()?;
-            let versions = serde_json::to_vec(&repository.versions()).unwrap_or_default();
-            fsx::write_durable(&floor_file, &versions)?;
-            return Ok(repository);
-        }
+        let store = Store::open(&self.folder.join("trusted"))?;
+        let patience = Patience::Until(Instant::now() + LIMIT);
+        let repository =
+            engine::refresh(&self.mirrors, store, floor, patience, &self.control, &|_| {}).await?;
+        let versions = serde_json::to_vec(&repository.versions()).unwrap_or_default();
+        fsx::write_durable(&floor_file, &versions)?;
+        Ok(repository)
     }
 
     async fn look(&self) -> Result<Manifest, FeedError> {
-        let control = Control::new();
-        let repository = self.refresh(&control).await?;
+        let repository = self.refresh().await?;
         let of = |platform: Platform| repository.releases(&self.channel, &[platform]);
         let mut targets = of(Platform::current());
         targets.extend(of(Platform::any()));
@@ -145,7 +172,7 @@ impl Feed {
         let target = targets.iter().find(|target| target.summary == summary).ok_or_else(none)?;
         let silent = |_: Event| {};
         let mut reader =
-            Reader::new(&self.mirrors, Patience::Until(Instant::now() + LIMIT), &control, &silent);
+            Reader::new(&self.mirrors, Patience::Until(Instant::now() + LIMIT), &self.control, &silent);
         let bytes = reader.any(&target.fetch_path, target.length).await?;
         let bytes = bytes.ok_or_else(|| FeedError::NoFile(target.fetch_path.clone()))?;
         let manifest = repository.open_release(target, &bytes)?.manifest().clone();
@@ -175,8 +202,8 @@ impl Feed {
     }
 
     async fn object(&self, depot: &Depot, request: Request) -> Result<Fetched, FeedError> {
-        let (options, control) = (Options::default(), Control::new());
-        Ok(fetch_all(&self.mirrors, depot, vec![request], &options, &control, &|_| {}).await?)
+        let options = Options::default();
+        Ok(fetch_all(&self.mirrors, depot, vec![request], &options, &self.control, &|_| {}).await?)
     }
 
     /// A file out of blocks of packs: the index first, then what it says the file is made of.
@@ -193,20 +220,17 @@ impl Feed {
         let request = Request { file: file.path.clone(), sha256: object, size, content };
         let fetched = self.object(depot, request).await?;
         let path = fetched.file(&object).ok_or_else(|| FeedError::NoFile(file.path.to_string()))?;
-        let index = Index::parse(&fsx::read(path, size)?).map_err(|error| TransferError::Corrupt {
-            object,
-            file: file.path.clone(),
-            why: error.to_string(),
-        })?;
+        let index = read_index(&file.path, pack, &fsx::read(path, size)?)?;
         let wanted: Vec<Wanted> = Wanted::of(file).into_iter().collect();
         let lookup = |digest: &Digest| (*digest == object).then_some(&index);
         let assembly = plan::assemble(&wanted, &manifest.packs, &lookup, &ChunkStore::new())?;
-        let (options, control) = (Options::default(), Control::new());
+        let (options, control) = (Options::default(), &self.control);
         let blocks = (Vec::new(), assembly.fetch.as_slice());
-        fetch_packs(&self.mirrors, depot, blocks, &options, &control, &|_| {}).await?;
-        match transfer::assemble(depot, &assembly, &[], &|_, _| {}, &|| Instant::now() > until) {
+        fetch_packs(&self.mirrors, depot, blocks, &options, control, &|_| {}).await?;
+        let stop = || control.is_cancelled() || Instant::now() > until;
+        match transfer::assemble(depot, &assembly, &[], &|_, _| {}, &stop) {
             Ok(assembled) => Ok(assembled.files),
-            Err(TransferError::Cancelled) => Err(FeedError::Slow),
+            Err(TransferError::Cancelled) if !control.is_cancelled() => Err(FeedError::Slow),
             Err(error) => Err(error.into()),
         }
     }
