@@ -7,6 +7,7 @@
 mod admin;
 pub mod builtin;
 pub mod carrier;
+mod catalog;
 mod change;
 mod config;
 mod gate;
@@ -23,8 +24,11 @@ mod watch;
 pub mod world;
 
 pub use admin::{Admin, AdminError, Look};
+pub use catalog::{CatalogStartError, CatalogWatch};
 pub use change::{Change, Fixed, diff};
-pub use config::{ComponentConfig, ConfigError, Kind, Pipeline, SwapRules, WhenBusy, WhenDown};
+pub use config::{
+    CatalogConfig, ComponentConfig, ConfigError, Kind, Pipeline, SwapRules, WhenBusy, WhenDown,
+};
 pub use process::Process;
 pub use service::{
     ApplyError, ComponentStatus, Events, Happening, LastSwap, Options, RunState, Service, ServiceError,

@@ -24,6 +24,8 @@ mod mirrors;
 #[cfg(feature = "vendor")]
 mod next_version;
 mod notes;
+#[cfg(feature = "vendor")]
+mod notices;
 mod object;
 mod order;
 #[cfg(feature = "vendor")]
@@ -77,6 +79,8 @@ pub use watch::{Bell, Notice, Stopper, Watch, next_version, watch};
 
 #[cfg(feature = "vendor")]
 pub(crate) use look::tree;
+#[cfg(feature = "components")]
+pub(crate) use notices::{Calm, listen};
 #[cfg(feature = "vendor")]
 pub(crate) use walk::Tree;
 

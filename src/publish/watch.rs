@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
-use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
+use notify::{RecommendedWatcher, RecursiveMode};
 
 use crate::fsx::{self, Absent as _};
 use crate::platform;
@@ -15,6 +15,7 @@ use crate::release::{Stamp, Version};
 use crate::report::Failure;
 
 use super::exclude::Pattern;
+use super::notices::{self, Calm};
 use super::repository::{Repository, resolve};
 use super::walk::{Tree, walk};
 use super::{Order, Progress, PublishError, Report, VersionRule, publish};
@@ -112,57 +113,11 @@ pub fn watch(
     }
     let exclude = watch.order.exclude.iter().map(|text| Pattern::new(text)).collect();
     let now = Instant::now();
-    let calm = Calm { settle: watch.settle, seen: None, changed: now, wanted: true, not_before: now };
+    let calm = Calm::new(watch.settle, now);
     let eyes = Eyes { folder: watch.order.folder.clone(), exclude, armed: None, ring: bell.ring.clone() };
     Watching { watch, eyes, calm, said: None, fails: 0, compared: now, waits_for: None, progress, tell }
         .run(bell);
     Ok(())
-}
-
-/// When a folder has settled: decided by what was seen when, nothing else.
-#[derive(Debug)]
-struct Calm<T> {
-    settle: Duration,
-    seen: Option<T>,
-    changed: Instant,
-    wanted: bool,
-    not_before: Instant,
-}
-
-impl<T: PartialEq> Calm<T> {
-    /// The folder was looked at.
-    fn saw(&mut self, found: T, now: Instant) {
-        if self.seen.as_ref() != Some(&found) {
-            // The first look finds a folder that may be as it is for long.
-            let is_first = self.seen.is_none();
-            self.seen = Some(found);
-            if is_first { self.wanted = true } else { self.stirred(now) }
-        }
-    }
-
-    /// The system told of a change.
-    fn stirred(&mut self, now: Instant) {
-        (self.wanted, self.changed, self.not_before) = (true, now, now);
-    }
-
-    /// The folder can't be looked at.
-    fn lost(&mut self, now: Instant) {
-        (self.seen, self.changed) = (None, now);
-    }
-
-    fn is_due(&self, now: Instant) -> bool {
-        self.wanted && self.seen.is_some() && now >= self.not_before.max(self.changed + self.settle)
-    }
-
-    /// How long until the next look, `idle` if nothing is wanted.
-    fn pause(&self, now: Instant, idle: Duration) -> Duration {
-        if !self.wanted {
-            return idle;
-        }
-        let look = (self.settle / 4).clamp(Duration::from_millis(50), Duration::from_secs(1));
-        let due = self.not_before.max(self.changed + self.settle);
-        due.saturating_duration_since(now).clamp(Duration::from_millis(20), look)
-    }
 }
 
 /// How the folder is looked at.
@@ -350,21 +305,12 @@ impl Eyes {
         let folder =
             fsx::canonical(&self.folder).map_err(|error| notify::Error::generic(&error.to_string()))?;
         let (ring, exclude, root) = (self.ring.clone(), self.exclude.clone(), folder.clone());
-        let heard = move |event: notify::Result<notify::Event>| {
-            let matters = event.map_or(true, |event| {
-                let is_reading = matches!(event.kind, EventKind::Access(_));
-                let is_left_out = |path: &PathBuf| is_left_out(&exclude, &root, path);
-                !is_reading && (event.paths.is_empty() || !event.paths.iter().all(is_left_out))
-            });
-            if matters {
-                // Nobody listens once the watch has ended.
-                ring.send(Ring::Changed).ok();
-            }
+        let matters = move |path: &Path| !is_left_out(&exclude, &root, path);
+        let ring = move || {
+            // Nobody listens once the watch has ended.
+            ring.send(Ring::Changed).ok();
         };
-        let config = notify::Config::default().with_follow_symlinks(false);
-        let mut watcher = RecommendedWatcher::new(heard, config)?;
-        watcher.watch(&folder, RecursiveMode::Recursive)?;
-        Ok(watcher)
+        notices::listen(&folder, RecursiveMode::Recursive, matters, ring)
     }
 
     fn is_there(&self) -> bool {
@@ -383,34 +329,6 @@ fn is_left_out(exclude: &[Pattern], root: &Path, path: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn calm(begin: Instant) -> Calm<u32> {
-        let settle = Duration::from_secs(10);
-        Calm { settle, seen: None, changed: begin, wanted: true, not_before: begin }
-    }
-
-    #[test]
-    fn a_burst_is_due_once_and_only_after_it_has_ended() {
-        let begin = Instant::now();
-        let at = |seconds: u64| begin + Duration::from_secs(seconds);
-        let mut calm = calm(begin);
-        calm.saw(1, at(0));
-        assert!(!calm.is_due(at(9)) && calm.is_due(at(10)));
-        calm.wanted = false;
-        calm.saw(1, at(20));
-        assert!(!calm.is_due(at(40)), "nothing has changed");
-        for second in 40..60 {
-            calm.saw(second, at(u64::from(second)));
-            assert!(!calm.is_due(at(u64::from(second) + 9)));
-        }
-        assert!(calm.is_due(at(69)));
-        calm.stirred(at(69));
-        assert!(!calm.is_due(at(78)) && calm.is_due(at(79)), "a change that size and times do not show");
-        calm.lost(at(80));
-        assert!(!calm.is_due(at(100)), "a folder that is gone is never published");
-        calm.saw(59, at(100));
-        assert!(calm.is_due(at(100)));
-    }
 
     #[test]
     fn a_failure_is_tried_again_later_and_later() {

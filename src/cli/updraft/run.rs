@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::component::{Admin, Events, Happening, Look, Options, Pipeline, RunState, Service, Watch};
+use crate::component::{
+    Admin, CatalogWatch, Events, Happening, Look, Options, Pipeline, RunState, Service, Watch,
+};
 use crate::platform;
 use crate::report::{ErrorCode, Failure};
 
@@ -55,6 +57,7 @@ pub(super) fn run(args: &RunArgs) -> Outcome {
         message: format!("the service can't start: {error}"),
         hint: None,
     };
+    let catalog = CatalogWatch::start(Arc::clone(&service), Arc::clone(&events)).map_err(fail)?;
     let watch = Watch::start(Arc::clone(&service), Some(args.config.clone()), events).map_err(failed)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
     let result = runtime.block_on(async {
@@ -71,7 +74,7 @@ pub(super) fn run(args: &RunArgs) -> Outcome {
         admin.run(look, async move { ends.next().await }).await.map_err(fail)
     });
     drop(runtime);
-    drop(watch);
+    drop((watch, catalog));
     let left = Arc::into_inner(service).map_or(0, |service| service.stop(Duration::from_secs(args.patience)));
     say(&if left == 0 {
         "Stopped.".to_owned()

@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::fsx;
+use crate::release::{App, Channel};
 use crate::report::{ErrorCode, Fault};
+use crate::source::SourceUrl;
 
 use super::carrier::Limits;
 
@@ -27,8 +29,25 @@ pub struct Pipeline {
     pub settle: Duration,
     /// Where status and metrics are shown.
     pub admin: Option<SocketAddr>,
+    /// Where components come from by themselves.
+    pub catalog: Option<CatalogConfig>,
     /// The components, in the order of the file.
     pub components: Vec<ComponentConfig>,
+}
+
+/// A signed repository that components come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CatalogConfig {
+    /// Where it is.
+    pub source: SourceUrl,
+    /// The root that everything in it must lead to.
+    pub root: PathBuf,
+    /// Whose it is.
+    pub app: App,
+    /// The channel whose newest release counts.
+    pub channel: Channel,
+    /// How often it is looked at.
+    pub every: Duration,
 }
 
 /// What runs a component.

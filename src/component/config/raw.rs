@@ -7,14 +7,18 @@ use std::time::Duration;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{ComponentConfig, Kind, Lines, Pipeline, SwapRules, WhenBusy, WhenDown, Wrong, units};
+use super::{
+    CatalogConfig, ComponentConfig, Kind, Lines, Pipeline, SwapRules, WhenBusy, WhenDown, Wrong, units,
+};
 use crate::component::carrier::Limits;
-use crate::release::RelPath;
+use crate::release::{App, Channel, RelPath};
+use crate::source::SourceUrl;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct File {
     pipeline: Head,
+    catalog: Option<Catalog>,
     #[serde(default, rename = "component")]
     components: Vec<Spanned<Component>>,
 }
@@ -28,6 +32,16 @@ struct Head {
     state: String,
     settle: Option<Spanned<String>>,
     admin: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Catalog {
+    source: Spanned<String>,
+    root: String,
+    app: Spanned<String>,
+    channel: Option<Spanned<String>>,
+    every: Option<Spanned<String>>,
 }
 
 fn artifacts() -> String {
@@ -104,12 +118,42 @@ pub(super) fn typed(raw: File, lines: &Lines<'_>, folder: &Path) -> Result<Pipel
         state: folder.join(head.state),
         settle,
         admin: admin.transpose()?,
+        catalog: raw.catalog.map(|catalog| typed_catalog(catalog, lines, folder)).transpose()?,
         components: raw
             .components
             .into_iter()
             .map(|component| typed_component(component, lines))
             .collect::<Result<_, _>>()?,
     })
+}
+
+fn typed_catalog(raw: Catalog, lines: &Lines<'_>, folder: &Path) -> Result<CatalogConfig, Wrong> {
+    let Catalog { source, root, app, channel, every } = raw;
+    let every = time(lines, "every", every.as_ref(), Duration::from_secs(600))?;
+    let channel = channel.map_or_else(|| Ok(Channel::stable()), |text| parsed(lines, "channel", &text));
+    // A folder beside the config is written as ./NAME: without that it could be the name of a server.
+    let place = match source.as_ref() {
+        beside if beside.starts_with('.') => {
+            let folder = std::path::absolute(folder.join(beside));
+            folder
+                .map_err(|error| (lines.of(source.span().start), format!("source: {error}")))?
+                .display()
+                .to_string()
+        }
+        other => other.to_owned(),
+    };
+    let place = place
+        .parse::<SourceUrl>()
+        .map_err(|error| (lines.of(source.span().start), format!("source: {error}")))?;
+    let app: App = parsed(lines, "app", &app)?;
+    Ok(CatalogConfig { source: place, root: folder.join(root), app, channel: channel?, every })
+}
+
+fn parsed<T: std::str::FromStr>(lines: &Lines<'_>, what: &str, text: &Spanned<String>) -> Result<T, Wrong>
+where
+    T::Err: std::fmt::Display,
+{
+    text.as_ref().parse().map_err(|error| (lines.of(text.span().start), format!("{what}: {error}")))
 }
 
 fn typed_component(raw: Spanned<Component>, lines: &Lines<'_>) -> Result<ComponentConfig, Wrong> {

@@ -69,7 +69,7 @@ fn yes() -> bool {
 }
 
 /// Whether a text can be a key.
-pub(super) fn is_key(text: &str) -> bool {
+pub(in crate::component) fn is_key(text: &str) -> bool {
     let good = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     !text.is_empty() && text.len() <= 64 && text.bytes().all(good) && !text.starts_with('.')
 }

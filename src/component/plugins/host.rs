@@ -118,6 +118,38 @@ struct Record {
 }
 
 /// Holds plugins. What it holds is there again after a restart of the program.
+///
+/// ```
+/// use updraft::component::carrier::Limits;
+/// use updraft::component::message::{Batch, Message};
+/// use updraft::component::sample::{Counter, Flaw};
+/// use updraft::plugins::Host;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let folder = tempfile::tempdir()?;
+/// let host = Host::open(folder.path(), Limits::default())?;
+/// let batch: Batch = vec![Message { id: 1, key: 0, kind: 0, payload: Vec::new() }].into();
+///
+/// // Files as a build makes them; here they are made in memory.
+/// let loaded = host.load("counter", Counter::version(1).build()?)?;
+/// assert_eq!(loaded.version, "1.0.0");
+/// assert_eq!(host.call("counter", &batch)?[0].payload, 1_u64.to_le_bytes());
+///
+/// // The next call is answered by the new version, which goes on with the state of the old one.
+/// host.load("counter", Counter::version(2).build()?)?;
+/// let answer = host.call("counter", &batch)?;
+/// assert_eq!((answer[0].kind, answer[0].payload.as_slice()), (2, 2_u64.to_le_bytes().as_slice()));
+///
+/// // One that breaks is taken back within the call.
+/// host.load("counter", Counter::version(3).with(Flaw::TrapAt(3)).build()?)?;
+/// let answer = host.call("counter", &batch)?;
+/// assert_eq!((answer[0].kind, answer[0].payload.as_slice()), (2, 3_u64.to_le_bytes().as_slice()));
+///
+/// host.unload("counter")?;
+/// assert!(host.call("counter", &batch).is_err());
+/// # Ok(())
+/// # }
+/// ```
 pub struct Host {
     wasm: Wasm,
     folder: PathBuf,

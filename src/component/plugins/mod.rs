@@ -14,6 +14,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+pub(super) use catalog::is_key;
 pub use catalog::{Action, CATALOG, Catalog, CatalogError, Item, contents, decide, parse};
 pub use feed::{Feed, FeedError};
 pub use host::{Host, HostError, PluginError, PluginInfo};

@@ -24,7 +24,7 @@ pub enum ApplyError {
     #[error(transparent)]
     Fixed(#[from] Fixed),
     /// Settings of the pipeline as a whole were changed.
-    #[error("the table [pipeline] can't be changed while the pipeline runs; start it anew")]
+    #[error("the tables [pipeline] and [catalog] can't be changed while the pipeline runs; start it anew")]
     Head,
     /// A component refuses its new config.
     #[error("line {line}: \u{ab}{name}\u{bb} refuses its config: {error}")]
@@ -62,9 +62,8 @@ impl Shared {
     pub(super) fn apply(&self, new: Pipeline) -> Result<Vec<Change>, ApplyError> {
         let _one = self.one_change();
         let old = self.board().pipeline.clone();
-        if (&old.artifacts, &old.state, old.settle, old.admin)
-            != (&new.artifacts, &new.state, new.settle, new.admin)
-        {
+        let head = |of: &Pipeline| (of.artifacts.clone(), of.state.clone(), of.settle, of.admin);
+        if head(&old) != head(&new) || old.catalog != new.catalog {
             return Err(ApplyError::Head);
         }
         let changes = diff(&old, &new)?;

@@ -116,9 +116,14 @@ fn the_sample_and_the_schema_of_a_pipeline_are_what_is_read() {
     let sample = include_str!("../../../manifests/pipeline.sample.toml");
     let all: String = sample
         .lines()
-        .map(|line| match line.strip_prefix("# ").filter(|rest| rest.split(' ').nth(1) == Some("=")) {
-            Some(setting) => format!("{setting}\n"),
-            None => format!("{line}\n"),
+        .map(|line| {
+            match line
+                .strip_prefix("# ")
+                .filter(|rest| rest.starts_with('[') || rest.split(' ').nth(1) == Some("="))
+            {
+                Some(setting) => format!("{setting}\n"),
+                None => format!("{line}\n"),
+            }
         })
         .collect();
     let read = |text: &str| parse(text).unwrap_or_else(|error| panic!("{error}"));
@@ -143,6 +148,9 @@ fn the_sample_and_the_schema_of_a_pipeline_are_what_is_read() {
     assert_eq!(sorted(keys(&schema)), sorted(written.keys().cloned().collect()));
     let head = written["pipeline"].as_table().unwrap();
     assert_eq!(sorted(keys(&schema["properties"]["pipeline"])), sorted(head.keys().cloned().collect()));
+    let catalog = written["catalog"].as_table().unwrap();
+    assert_eq!(sorted(keys(&schema["properties"]["catalog"])), sorted(catalog.keys().cloned().collect()));
+    assert_eq!(with.catalog.unwrap().every, std::time::Duration::from_secs(600));
     let items = &schema["properties"]["component"]["items"];
     let components = written["component"].as_array().unwrap();
     let used = components.iter().flat_map(|component| component.as_table().unwrap().keys().cloned());

@@ -4,10 +4,15 @@
 
 mod bad_versions;
 mod carriers;
+mod catalog;
 mod configs;
+mod guests;
 mod load;
+#[cfg(target_os = "linux")]
+mod page;
 mod plugins;
 mod program;
+mod shop;
 mod swaps;
 mod watched;
 

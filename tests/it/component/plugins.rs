@@ -8,68 +8,11 @@ use std::time::Duration;
 use updraft::component::carrier::Limits;
 use updraft::component::message::{Batch, Message};
 use updraft::component::sample::{Counter, Flaw};
-use updraft::plugins::{Feed, Helper, Host, Item, Line, PluginError, Timer, tick};
-use updraft::publish::{Effort, Init, Order, init, publish};
-use updraft::release::{Channel, Digest, Platform, Stamp};
-use updraft::trust::sign::Lifetimes;
+use updraft::plugins::{Helper, Host, Item, Line, PluginError, Timer, tick};
+use updraft::release::Digest;
 
+use super::shop::Shop;
 use super::{build, version};
-
-/// A publisher of plugins: `build/`, `repo/` and `keys/`.
-struct Shop(tempfile::TempDir);
-
-impl Shop {
-    fn new() -> Self {
-        let shop = Self(tempfile::tempdir().unwrap());
-        std::fs::create_dir(shop.0.path().join("build")).unwrap();
-        let order = Init {
-            repository: shop.repo().into(),
-            app: "Plugins".parse().unwrap(),
-            keys: Some(shop.0.path().join("keys")),
-            now: Stamp::now(),
-            lifetimes: Lifetimes::default(),
-        };
-        init(&order).unwrap();
-        shop
-    }
-
-    fn repo(&self) -> std::path::PathBuf {
-        self.0.path().join("repo")
-    }
-
-    /// Publishes plugins: key, version, content, whether valid.
-    fn publish(&self, number: &str, plugins: &[(&str, &str, Vec<u8>, bool)]) {
-        let mut catalog = String::new();
-        for (key, version, content, valid) in plugins {
-            let text = format!(
-                "[[plugin]]\nkey = \"{key}\"\nversion = \"{version}\"\nfile = \"{key}.wasm\"\nvalid = {valid}\n"
-            );
-            catalog.push_str(&text);
-            std::fs::write(self.0.path().join("build").join(format!("{key}.wasm")), content).unwrap();
-        }
-        self.publish_catalog(number, &catalog);
-    }
-
-    fn publish_catalog(&self, number: &str, catalog: &str) {
-        let build = self.0.path().join("build");
-        std::fs::write(build.join("catalog.toml"), catalog).unwrap();
-        let mut order = Order::new(build, self.repo(), number.parse().unwrap());
-        order.keys = Some(self.0.path().join("keys"));
-        order.effort = Effort::Fast;
-        order.platform = Platform::any();
-        publish(&order, &|_, _, _| {}).unwrap();
-    }
-
-    fn feed(&self, folder: &Path) -> Feed {
-        let root = Feed::read_root(&self.root()).unwrap();
-        let source = self.repo().display().to_string().parse().unwrap();
-        Feed::open(source, &root, "Plugins".parse().unwrap(), Channel::stable(), folder).unwrap()
-    }
-
-    fn root(&self) -> std::path::PathBuf {
-        self.repo().join("metadata").join("root.json")
-    }
-}
 
 fn host(folder: &Path) -> Host {
     let limits = Limits { memory: 8 << 20, call_deadline: Duration::from_millis(400) };

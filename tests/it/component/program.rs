@@ -7,24 +7,32 @@ use std::time::{Duration, Instant};
 
 use super::{World, copy_over, simple, version};
 
-const UPDRAFT: &str = env!("CARGO_BIN_EXE_updraft");
+pub(super) const UPDRAFT: &str = env!("CARGO_BIN_EXE_updraft");
 
-fn updraft(args: &[&str]) -> Output {
+pub(super) fn updraft(args: &[&str]) -> Output {
     Command::new(UPDRAFT).args(args).output().unwrap()
 }
 
-fn text(bytes: &[u8]) -> String {
+pub(super) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
 /// A service that is ended with the test.
-struct Running(Child);
+pub(super) struct Running(pub(super) Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
         self.0.kill().ok();
         self.0.wait().ok();
     }
+}
+
+/// The address of the status page, and the lines that come after it.
+pub(super) fn admin_of(running: &mut Running) -> (String, impl Iterator<Item = String> + use<>) {
+    let mut lines = BufReader::new(running.0.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let addr =
+        lines.find_map(|line| Some(line.strip_prefix("Status: http://")?.trim_end_matches('/').to_owned()));
+    (addr.unwrap(), lines)
 }
 
 /// The answer to one request, up to `end` or the end of the connection.
@@ -55,11 +63,7 @@ fn the_service_shows_what_runs_and_ends_when_it_is_asked_to() {
     let child =
         Command::new(UPDRAFT).arg("run").arg(&config).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
     let mut running = Running(child.unwrap());
-    let mut lines = BufReader::new(running.0.stdout.take().unwrap()).lines().map_while(Result::ok);
-    let addr =
-        lines.find_map(|line| Some(line.strip_prefix("Status: http://")?.trim_end_matches('/').to_owned()));
-    let addr = addr.unwrap();
-
+    let (addr, lines) = admin_of(&mut running);
     copy_over(&dir.path().join("artifacts/counter.wasm"), &version(2));
     let end = Instant::now() + Duration::from_secs(60);
     let status = loop {

@@ -7,25 +7,72 @@ use updraft::component::{Events, Watch};
 
 use super::{World, copy_over, simple, version};
 
-fn watch(world: &World) -> Watch {
+/// With the system's word, or without it.
+fn watch(world: &World, told: bool) -> Watch {
     let said = Arc::clone(&world.said);
     let events: Events = Arc::new(move |happening| said.lock().unwrap().push(happening.clone()));
-    Watch::start(Arc::clone(&world.service), Some(world.config()), events).unwrap()
+    let (service, config) = (Arc::clone(&world.service), Some(world.config()));
+    let begun =
+        if told { Watch::start(service, config, events) } else { Watch::polling(service, config, events) };
+    begun.unwrap()
 }
 
 /// A145: reader, processor, dispatcher: the file is replaced by v2 and back while messages flow; numbering goes
 /// on, in the same process.
 #[test]
 fn a_file_that_is_copied_over_takes_effect_without_a_gap_and_so_does_the_way_back() {
-    let world = World::start(&simple(20_000, ""), &[("counter.wasm", &version(1))]);
-    let watch = watch(&world);
-    let pid = world.service.status().pid;
-    world.flows();
-    for number in [2, 1] {
-        copy_over(&world.artifact("counter.wasm"), &version(number));
-        world.until("the copied version", |world| world.seen().last_kind == number);
+    for told in [true, false] {
+        let world = World::start(&simple(20_000, ""), &[("counter.wasm", &version(1))]);
+        let watch = watch(&world, told);
+        let pid = world.service.status().pid;
+        world.flows();
+        for number in [2, 1] {
+            copy_over(&world.artifact("counter.wasm"), &version(number));
+            world.until("the copied version", |world| world.seen().last_kind == number);
+        }
+        assert_eq!(world.service.status().pid, pid);
+        // Another folder of the same name, as a person makes it who moves the old one aside.
+        let (folder, aside) = (world.dir.path().join("artifacts"), world.dir.path().join("aside"));
+        std::fs::rename(&folder, aside).unwrap();
+        std::fs::create_dir(&folder).unwrap();
+        copy_over(&world.artifact("counter.wasm"), &version(3));
+        world.until("the version in the new folder", |world| world.seen().last_kind == 3);
+        drop(watch);
+        world.ends_whole();
     }
-    assert_eq!(world.service.status().pid, pid);
+}
+
+/// A146: a file that another program still writes to is left alone, however long that takes.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_file_that_is_still_being_written_is_no_swap() {
+    use std::io::Write as _;
+
+    let world = World::start(&simple(5000, ""), &[("counter.wasm", &version(1))]);
+    let watch = watch(&world, true);
+    world.flows();
+    let new = version(2);
+    let (half, rest) = new.split_at(new.len() / 2);
+    let path = world.artifact("counter.wasm");
+    // A program of its own, as a copy over the network would be.
+    let mut writer = std::process::Command::new("sh")
+        .args(["-c", "cat > \"$1\"", "sh"])
+        .arg(&path)
+        .stdin(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut pipe = writer.stdin.take().unwrap();
+    pipe.write_all(half).unwrap();
+    pipe.flush().unwrap();
+    // Many times as long as a file has to settle.
+    std::thread::sleep(Duration::from_millis(1500));
+    assert_eq!(world.said("swap.refused"), [""; 0]);
+    assert_eq!(world.component("counter").swaps, 0);
+    pipe.write_all(rest).unwrap();
+    drop(pipe);
+    writer.wait().unwrap();
+    world.until("the whole file", |world| world.seen().last_kind == 2);
+    assert_eq!(world.said("swap.refused"), [""; 0]);
     drop(watch);
     world.ends_whole();
 }
@@ -34,7 +81,7 @@ fn a_file_that_is_copied_over_takes_effect_without_a_gap_and_so_does_the_way_bac
 #[test]
 fn identical_content_and_half_a_file_are_no_swap() {
     let world = World::start(&simple(20_000, ""), &[("counter.wasm", &version(1))]);
-    let watch = watch(&world);
+    let watch = watch(&world, true);
     world.flows();
     copy_over(&world.artifact("counter.wasm"), &version(1));
     std::thread::sleep(Duration::from_millis(600));
@@ -57,7 +104,7 @@ fn identical_content_and_half_a_file_are_no_swap() {
 fn a_changed_config_is_applied_live_and_a_wrong_one_is_refused_whole() {
     let text = simple(5000, "");
     let world = World::start(&text, &[("counter.wasm", &version(1))]);
-    let watch = watch(&world);
+    let watch = watch(&world, true);
     world.flows();
     // Written and rewired: a second sink beside the first.
     let more = text.replace("[\"ledger\"]", "[\"ledger\", \"ledger2\"]")

@@ -1,5 +1,7 @@
 //! What the tests share.
 
+#[cfg(all(target_os = "linux", feature = "vendor"))]
+pub(crate) mod browser;
 pub(crate) mod fault_server;
 #[cfg(unix)]
 pub(crate) mod nginx;
