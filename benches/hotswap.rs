@@ -2,16 +2,20 @@
 //! bad versions cost, what memory swaps leave. `cargo bench --features components --bench hotswap -- 6000000 6000`
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a measurement for a person")]
 
+mod pipeline;
+
 use std::hint::black_box;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use updraft::component::builtin::{Tally, audit};
+use updraft::component::builtin::Tally;
 use updraft::component::carrier::{Artifact, Limits, Log, Program as _};
 use updraft::component::message::{Batch, Message};
 use updraft::component::sample::{Counter, Flaw};
-use updraft::component::{Cache, Happening, Options, Pipeline, Service, Wasm};
+use updraft::component::{Cache, Wasm};
+
+use pipeline::{Bench, show};
 
 fn main() {
     let mut numbers = std::env::args().filter_map(|arg| arg.parse::<u64>().ok());
@@ -22,68 +26,8 @@ fn main() {
     load(messages, swaps);
     large_state();
     bad_versions();
+    refused_versions();
     memory(growth);
-}
-
-/// A pipeline as `updraft run` has it, and what its sink counts.
-struct Bench {
-    service: Service,
-    tally: Arc<Mutex<Tally>>,
-    said: Arc<Mutex<Vec<String>>>,
-    _dir: tempfile::TempDir,
-}
-
-impl Bench {
-    fn start(first: &Counter, source: &str, rules: &str) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let artifacts = dir.path().join("components");
-        updraft::fsx::make_dirs(&artifacts).unwrap();
-        updraft::fsx::write_durable(&artifacts.join("counter.wasm"), &first.build().unwrap()).unwrap();
-        let text = format!(
-            "[pipeline]\n[[component]]\nname = \"numbers\"\nartifact = \"numbers\"\ncarrier = \"builtin\"\n\
-             downstreams = [\"counter\"]\nconfig = {{ {source} }}\n\
-             [[component]]\nname = \"counter\"\nartifact = \"counter.wasm\"\ndownstreams = [\"audit\"]\n{rules}\n\
-             [[component]]\nname = \"audit\"\nartifact = \"audit\"\ncarrier = \"builtin\"\n"
-        );
-        let pipeline =
-            Pipeline::parse(&text, "bench.toml", dir.path()).unwrap_or_else(|error| panic!("{error}"));
-        let (tally, said): (Arc<Mutex<Tally>>, Arc<Mutex<Vec<String>>>) = Default::default();
-        let heard = Arc::clone(&said);
-        let mut options = Options {
-            events: Arc::new(move |happening: &Happening| heard.lock().unwrap().push(happening.text.clone())),
-            ..Options::default()
-        };
-        options.builtins.add("audit", audit(Arc::clone(&tally)));
-        Self { service: Service::start(pipeline, options).unwrap(), tally, said, _dir: dir }
-    }
-
-    fn seen(&self) -> u64 {
-        self.tally.lock().unwrap().seen
-    }
-
-    /// Ends it; gives what was lost, and gaps and doubles.
-    fn end(self) -> (u64, Tally) {
-        let left = self.service.stop(Duration::from_secs(60));
-        let tally = self.tally.lock().unwrap().clone();
-        (left, tally)
-    }
-}
-
-fn percentile(sorted: &[Duration], share: f64) -> Duration {
-    let at = (sorted.len() as f64 * share) as usize;
-    sorted[at.min(sorted.len() - 1)]
-}
-
-fn show(what: &str, mut times: Vec<Duration>) {
-    times.sort();
-    let us = |time: Duration| time.as_secs_f64() * 1e6;
-    println!(
-        "{what}: {} times, p50 {:.0} us, p99 {:.0} us, max {:.0} us",
-        times.len(),
-        us(percentile(&times, 0.5)),
-        us(percentile(&times, 0.99)),
-        us(percentile(&times, 1.0))
-    );
 }
 
 /// Swaps while messages come as fast as they are taken.
@@ -132,7 +76,12 @@ fn large_state() {
 fn bad_versions() {
     let rules = "limits = { memory = \"8MiB\", call_deadline = \"50ms\" }\nprobation = { messages = 100000, time = \"60s\" }";
     type Make = fn(u64) -> Flaw;
-    let flaws: [(&str, Make); 3] = [("trap", Flaw::TrapAt), ("loop", Flaw::LoopAt), ("leak", Flaw::LeakFrom)];
+    let flaws: [(&str, Make); 4] = [
+        ("trap at once", |_| Flaw::TrapAt(0)),
+        ("trap later", Flaw::TrapAt),
+        ("loop", Flaw::LoopAt),
+        ("leak", Flaw::LeakFrom),
+    ];
     for (name, flaw) in flaws {
         let bench = Bench::start(&Counter::version(1), "per_second = 50000", rules);
         let mut times = Vec::new();
@@ -153,6 +102,46 @@ fn bad_versions() {
         let (left, Tally { gaps, doubles, .. }) = bench.end();
         println!("{name}: {left} lost, {gaps} gaps, {doubles} doubled");
         show(&format!("{name}, found out to serving"), times);
+    }
+}
+
+/// Versions that never come into the line: from the refusal to the next message of the old one at the end of the line.
+fn refused_versions() {
+    type Make = fn(Counter) -> Vec<u8>;
+    let kinds: [(&str, Make); 5] = [
+        ("refused restore", |counter| counter.with(Flaw::RefuseState).build().unwrap()),
+        ("failing probe", |counter| counter.with(Flaw::Ill).build().unwrap()),
+        ("wrong world", |_| {
+            wat::parse_str("(component (core module $m) (core instance (instantiate $m)))").unwrap()
+        }),
+        ("cut-off file", |counter| {
+            let mut bytes = counter.build().unwrap();
+            bytes.truncate(bytes.len() * 2 / 3);
+            bytes
+        }),
+        ("bad state schema", |counter| Counter { schema: 9, ..counter }.build().unwrap()),
+    ];
+    for (name, make) in kinds {
+        let bench = Bench::start(&Counter::version(1), "per_second = 50000", "");
+        let mut times = Vec::new();
+        for number in 2..22 {
+            let now = bench.seen();
+            while bench.seen() < now + 1000 {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            let bad = make(Counter::version(number));
+            bench.service.replace("counter.wasm", bad).unwrap_err();
+            let (found, seen) = (Instant::now(), bench.seen());
+            while bench.seen() == seen {
+                std::thread::yield_now();
+            }
+            times.push(found.elapsed());
+        }
+        // The old one still takes a good version.
+        bench.service.replace("counter.wasm", Counter::version(99).build().unwrap()).unwrap();
+        let (left, Tally { gaps, doubles, .. }) = bench.end();
+        println!("{name}: {left} lost, {gaps} gaps, {doubles} doubled");
+        show(&format!("{name}, refused to serving"), times);
     }
 }
 
