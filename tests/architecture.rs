@@ -137,3 +137,26 @@ fn no_process_is_started_through_a_shell() {
         }
     }
 }
+
+/// Size and build time of the updater do not depend on what runs components: nothing of that is compiled unless the
+/// feature is asked for.
+#[test]
+fn what_runs_components_is_in_no_build_that_does_not_ask_for_it() {
+    let crates = |features: &[&str]| {
+        let cargo = std::process::Command::new(env!("CARGO"))
+            .args(["tree", "--locked", "--edges", "normal,build", "--prefix", "none"])
+            .args(features)
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .output()
+            .unwrap();
+        assert!(cargo.status.success(), "{}", String::from_utf8_lossy(&cargo.stderr));
+        let tree = String::from_utf8(cargo.stdout).unwrap();
+        let of = |line: &&str| {
+            ["wasmtime", "cranelift", "wit-", "wasm-encoder"].iter().any(|name| line.starts_with(name))
+        };
+        tree.lines().filter(of).count()
+    };
+    assert_eq!(crates(&[]), 0);
+    assert_eq!(crates(&["--no-default-features"]), 0);
+    assert!(crates(&["--features", "components"]) > 0, "they have other names now");
+}
