@@ -117,7 +117,17 @@ impl Node {
     /// Starts the agent and waits until its program serves.
     pub(crate) fn up(&mut self) {
         self.start(None);
-        wait_for("the node", || self.status().is_some_and(|status| status["serves"] == true));
+        let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
+        while !self.status().is_some_and(|status| status["serves"] == true) {
+            assert!(
+                std::time::Instant::now() < end,
+                "{} does not serve:\n{}\n{}",
+                self.name,
+                self.journal(),
+                self.log()
+            );
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
     }
 
     /// Kills the agent with no word; the program goes on.
@@ -152,6 +162,11 @@ impl Node {
         fs::read_to_string(self.state.join("journal.jsonl")).unwrap_or_default()
     }
 
+    /// What the agent said.
+    fn log(&self) -> String {
+        fs::read_to_string(self.config.with_file_name("log")).unwrap_or_default()
+    }
+
     /// The states it went through, in their order.
     pub(crate) fn states(&self) -> Vec<String> {
         let journal = self.journal();
@@ -178,13 +193,8 @@ impl Node {
         let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
         while !is_there() {
             if std::time::Instant::now() > end {
-                let log = fs::read_to_string(self.config.with_file_name("log")).unwrap_or_default();
-                panic!(
-                    "{} does not rest in {state} with {number}:\n{:?}\n{}\n{log}",
-                    self.name,
-                    self.status(),
-                    self.journal()
-                );
+                let (found, journal, log) = (self.status(), self.journal(), self.log());
+                panic!("{} does not rest in {state} with {number}:\n{found:?}\n{journal}\n{log}", self.name);
             }
             std::thread::sleep(std::time::Duration::from_millis(50));
         }
