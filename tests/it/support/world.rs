@@ -47,22 +47,18 @@ pub(crate) fn exe(name: &str) -> String {
     format!("{name}{}", std::env::consts::EXE_SUFFIX)
 }
 
-/// A port that nobody listens at and that no outgoing connection is given meanwhile: below those that systems give out
-/// by themselves (from 32768 on Linux, 49152 elsewhere), and each once in a run.
+/// A port nobody listens on. Each is given once in this process, and none is of those that systems give to outgoing
+/// connections: between this and the moment a program listens there, neither another test nor a client may take it.
 pub(crate) fn free_port() -> u16 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
-    const FIRST: u32 = 12_000;
-    const COUNT: u32 = 20_000;
-    // Two runs at once begin at different places.
-    let place = std::process::id().wrapping_mul(37) % COUNT;
-    for _ in 0..COUNT {
-        let at = (place + NEXT.fetch_add(1, Ordering::Relaxed)) % COUNT;
-        let port = u16::try_from(FIRST + at).unwrap();
-        if TcpListener::bind(("0.0.0.0", port)).is_ok() {
+    loop {
+        // Other runs of the tests begin elsewhere.
+        let place = std::process::id().wrapping_mul(7_919).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = u16::try_from(10_000 + place % 22_000).unwrap();
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
             return port;
         }
     }
-    panic!("no port is free");
 }
 
 pub(crate) fn text(output: &Output) -> String {
