@@ -8,7 +8,7 @@ use crate::fsx::{Absent as _, Context as _, FsError};
 use crate::plan::{Found, Plan, Way};
 use crate::platform;
 use crate::release::{Entry, RelPath};
-use crate::report::{ErrorCode, Fault, Remedy};
+use crate::report::{ErrorCode, Fault, Remedy, bytes, bytes_at_least};
 
 use super::checkpoint::checkpoint;
 use super::{Install, barriers};
@@ -22,7 +22,7 @@ const PER_FILE: u64 = 4096;
 #[derive(Debug, thiserror::Error)]
 pub enum PreflightError {
     /// There is too little room.
-    #[error("the update needs {needed} bytes on the volume of {}, {free} are free", root.display())]
+    #[error("the update needs {} on the volume of {}, {} are free", bytes_at_least(*needed), root.display(), bytes(*free))]
     Space {
         /// The install.
         root: PathBuf,
@@ -95,7 +95,8 @@ impl Fault for PreflightError {
     fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Space { needed, free, .. } => {
-                return Some(format!("Free at least {} bytes and try again.", needed.saturating_sub(*free)));
+                let more = bytes_at_least(needed.saturating_sub(*free));
+                return Some(format!("Free at least {more} and try again."));
             }
             Self::NoRight { command: Some(command), .. } => {
                 return Some(format!("It is installed for all users; an administrator runs: {command}"));
