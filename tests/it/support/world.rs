@@ -182,6 +182,14 @@ impl World {
         expect(command.args(deltas).args(more), 0)
     }
 
+    /// The command that makes what people install first out of the build folder, into `out`.
+    pub(crate) fn package(&self, out: &str, more: &[&str]) -> Command {
+        let mut command = updraft();
+        command.arg("package").arg(self.build()).arg("--repo").arg(self.repo()).arg("--out");
+        command.arg(self.path(out)).args(["--source", &self.source]).args(more);
+        command
+    }
+
     /// Lays the updater beside an empty install, as a setup program would.
     pub(crate) fn lay_updater(&self) {
         self.lay_updater_in(&self.app());
