@@ -3,7 +3,7 @@
 import struct
 
 from wit_world import exports
-from wit_world.exports.lifecycle import Info, State
+from wit_world.imports.types import Info, State
 
 VERSION = 1
 count = 0

@@ -41,7 +41,7 @@ pub(super) enum What {
 pub(super) enum Lang {
     /// Built by cargo alone.
     Rust,
-    /// Built by jco.
+    /// Built by componentize-js.
     Js,
     /// Built by componentize-py.
     Python,
@@ -56,8 +56,8 @@ macro_rules! template {
 /// The files of each beginning, by their names below `examples/components`.
 fn files(lang: Lang) -> &'static [(&'static str, &'static str)] {
     match lang {
-        Lang::Rust => template!["rust/Cargo.toml", "rust/src/lib.rs", "rust/README.md"],
-        Lang::Js => template!["js/counter.js", "js/package.json", "js/README.md"],
+        Lang::Rust => template!["rust/Cargo.toml", "rust/Cargo.lock", "rust/src/lib.rs", "rust/README.md"],
+        Lang::Js => template!["js/counter.js", "js/build.js", "js/package.json", "js/README.md"],
         Lang::Python => template!["python/counter.py", "python/README.md"],
     }
 }
