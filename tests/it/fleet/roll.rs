@@ -5,13 +5,16 @@
     reason = "tests look at the disk with their own eyes"
 )]
 
+use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Value;
+use updraft::fleet::{Dispatcher, DrainVia};
 
 use super::world::{EtcdNode, Extra, Fleet, Node, address, forwarder, get, lock_server, tool};
 use super::{is_full, under_load};
@@ -41,8 +44,11 @@ fn number_in(phase: &Value) -> Option<u64> {
 ///
 /// A look takes its time, on a loaded machine so much that one node comes back and the next goes out meanwhile. Who is
 /// out in two looks one after the other was out between them, so two such nodes were out at once.
-fn watch(nodes: &[Node], over: &Arc<AtomicBool>) -> std::thread::JoinHandle<usize> {
-    let files: Vec<_> = nodes.iter().map(|node| node.state.join("agent.json")).collect();
+pub(super) fn watch<'a>(
+    nodes: impl IntoIterator<Item = &'a Node>,
+    over: &Arc<AtomicBool>,
+) -> std::thread::JoinHandle<usize> {
+    let files: Vec<_> = nodes.into_iter().map(|node| node.state.join("agent.json")).collect();
     let over = Arc::clone(over);
     std::thread::spawn(move || {
         let mut seen = 0;
@@ -60,7 +66,7 @@ fn watch(nodes: &[Node], over: &Arc<AtomicBool>) -> std::thread::JoinHandle<usiz
 fn roll(fleet: &Fleet, nodes: &mut [Node], at: SocketAddr, releases: u64) {
     nodes.iter_mut().for_each(Node::up);
     let over = Arc::new(AtomicBool::new(false));
-    let watching = watch(nodes, &over);
+    let watching = watch(&*nodes, &over);
     let (clients, pause) = if is_full() { (32, 5) } else { (8, 2) };
     let report = under_load(at, clients, pause, || {
         for number in 2..=releases + 1 {
@@ -119,7 +125,7 @@ fn a_roll_through_haproxy_loses_no_request() {
     let config = format!(
         "global\n  stats socket {} mode 600 level admin\n\
          defaults\n  mode http\n  timeout connect 5s\n  timeout client 60s\n  timeout server 60s\n  \
-         timeout http-keep-alive 60s\n  option redispatch\n  retries 3\n\
+         timeout http-keep-alive 60s\n  timeout check 2s\n  option redispatch\n  retries 3\n\
          frontend web\n  bind {at}\n  default_backend nodes\n\
          backend nodes\n  balance roundrobin\n{servers}",
         socket.display()
@@ -131,6 +137,37 @@ fn a_roll_through_haproxy_loses_no_request() {
     let _haproxy = Running(command.spawn().unwrap());
     wait_for("HAProxy", || TcpStream::connect(at).is_ok());
     roll(&fleet, &mut nodes, at, if is_full() { 20 } else { 1 });
+    gets_nothing_while_drained(&socket, at);
+}
+
+/// The server `n1` behind HAProxy at `at` gets nothing new from "drain" to "ready", and traffic after it.
+fn gets_nothing_while_drained(socket: &Path, at: SocketAddr) {
+    let via = DrainVia::Haproxy {
+        socket: socket.display().to_string(),
+        backend: "nodes".to_owned(),
+        server: "n1".to_owned(),
+    };
+    let n1 = Dispatcher::new(Some(via), None).unwrap();
+    let queue = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let total = || {
+        let mut stream = UnixStream::connect(socket).unwrap();
+        stream.write_all(b"show stat\n").unwrap();
+        let mut table = String::new();
+        stream.read_to_string(&mut table).unwrap();
+        let mut rows = table.lines().map(|line| line.split(',').collect::<Vec<_>>());
+        let column = rows.next().unwrap().iter().position(|name| *name == "stot").unwrap();
+        let row = rows.find(|row| row.get(..2) == Some(&["nodes", "n1"])).unwrap();
+        row[column].parse::<u64>().unwrap()
+    };
+    let ask = || (0..12).for_each(|_| assert!(get(at, "/").is_some()));
+    queue.block_on(n1.drain()).unwrap();
+    wait_for("what is in flight", || queue.block_on(n1.in_flight()).unwrap() == Some(0));
+    let before = total();
+    ask();
+    assert_eq!(total(), before, "nothing new");
+    queue.block_on(n1.ready()).unwrap();
+    ask();
+    assert!(total() >= before + 3, "traffic again");
 }
 
 /// A124: node 2 fails its health check: the roll stops, node 2 goes back, node 3 is untouched; after `clear` it goes
