@@ -1,5 +1,4 @@
 //! A127: a neighbour of a node fails, or the agent does, at every state of an update.
-#![expect(clippy::unwrap_used, reason = "tests set up by hand")]
 
 use std::net::SocketAddr;
 use std::sync::Arc;
