@@ -63,10 +63,10 @@ pub(super) fn watch<'a>(
     })
 }
 
-fn roll(fleet: &Fleet, nodes: &mut [Node], at: SocketAddr, releases: u64) {
-    nodes.iter_mut().for_each(Node::up);
+/// Rolls `releases` releases over nodes that are up, and that the dispatcher at `at` knows to be.
+fn roll(fleet: &Fleet, nodes: &[Node], at: SocketAddr, releases: u64) {
     let over = Arc::new(AtomicBool::new(false));
-    let watching = watch(&*nodes, &over);
+    let watching = watch(nodes, &over);
     let (clients, pause) = if is_full() { (32, 5) } else { (8, 2) };
     let report = under_load(at, clients, pause, || {
         for number in 2..=releases + 1 {
@@ -96,7 +96,8 @@ fn a_roll_through_the_forwarder_loses_no_request() {
     let mut nodes = [node("n1"), node("n2"), node("n3")];
     let backends: Vec<_> = nodes.iter().map(|node| (node.name.clone(), node.address)).collect();
     let (_forwarder, at, _) = forwarder(&backends, &["--panel", &panel.to_string()]);
-    roll(&fleet, &mut nodes, at, if is_full() { 20 } else { 1 });
+    nodes.iter_mut().for_each(Node::up);
+    roll(&fleet, &nodes, at, if is_full() { 20 } else { 1 });
 }
 
 /// A121, A123: the same through HAProxy, drained by its runtime socket: it gets nothing new while it is replaced, and
@@ -136,8 +137,24 @@ fn a_roll_through_haproxy_loses_no_request() {
     command.arg("-db").arg("-f").arg(&file).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let _haproxy = Running(command.spawn().unwrap());
     wait_for("HAProxy", || TcpStream::connect(at).is_ok());
-    roll(&fleet, &mut nodes, at, if is_full() { 20 } else { 1 });
+    nodes.iter_mut().for_each(Node::up);
+    // It began before they did, so it takes them for dead until its checks have seen them.
+    let is_up = |node: &Node| column(&socket, &node.name, "status").starts_with("UP");
+    wait_for("HAProxy to know its servers", || nodes.iter().all(is_up));
+    roll(&fleet, &nodes, at, if is_full() { 20 } else { 1 });
     gets_nothing_while_drained(&socket, at);
+}
+
+/// What HAProxy tells of a server in a column of its table.
+fn column(socket: &Path, server: &str, name: &str) -> String {
+    let mut stream = UnixStream::connect(socket).unwrap();
+    stream.write_all(b"show stat\n").unwrap();
+    let mut table = String::new();
+    stream.read_to_string(&mut table).unwrap();
+    let mut rows = table.lines().map(|line| line.split(',').collect::<Vec<_>>());
+    let at = rows.next().unwrap().iter().position(|column| *column == name).unwrap();
+    let row = rows.find(|row| row.get(..2) == Some(&["nodes", server])).unwrap();
+    row[at].to_owned()
 }
 
 /// The server `n1` behind HAProxy at `at` gets nothing new from "drain" to "ready", and traffic after it.
@@ -149,16 +166,7 @@ fn gets_nothing_while_drained(socket: &Path, at: SocketAddr) {
     };
     let n1 = Dispatcher::new(Some(via), None).unwrap();
     let queue = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let total = || {
-        let mut stream = UnixStream::connect(socket).unwrap();
-        stream.write_all(b"show stat\n").unwrap();
-        let mut table = String::new();
-        stream.read_to_string(&mut table).unwrap();
-        let mut rows = table.lines().map(|line| line.split(',').collect::<Vec<_>>());
-        let column = rows.next().unwrap().iter().position(|name| *name == "stot").unwrap();
-        let row = rows.find(|row| row.get(..2) == Some(&["nodes", "n1"])).unwrap();
-        row[column].parse::<u64>().unwrap()
-    };
+    let total = || column(socket, "n1", "stot").parse::<u64>().unwrap();
     let ask = || (0..12).for_each(|_| assert!(get(at, "/").is_some()));
     queue.block_on(n1.drain()).unwrap();
     wait_for("what is in flight", || queue.block_on(n1.in_flight()).unwrap() == Some(0));
