@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 """Measures deltas between real releases against every peer that can be had, and prints a table.
 
-Peers: bsdiff, xdelta3, zstd, rsync and casync from Debian, hdiffpatch from PyPI; `run.py --install` gets them.
-Pairs are fetched by pip and npm, checked by sha256 and kept in the cache folder. Each method does what its users do:
-file by file for changed files (a new file whole), or over the whole tree. Bytes are exact; times are those of this
-machine. usage: run.py [--install] [--updraft PROGRAM] [--fast] [--skip METHOD]... [PAIR]...
+Peers: bsdiff, xdelta3, zstd, rsync, zsync and casync from Debian, hdiffpatch from PyPI; `run.py --install` gets
+them. Pairs are fetched by pip and npm, checked by sha256 and kept in the cache folder. Each method does what its users
+do: file by file for changed files (whole where that is smaller, or where there is no old one), or over the whole tree.
+What peers came to is kept beside the pair and found out anew with `--again`; `--peers` runs them alone.
+
+The rows "on the wire" are real updates: both trees are published, the old one is installed, and all bytes that the server
+then sends are counted, once with the delta and once with packs alone. Bytes are exact; times are those of this machine.
 """
-import argparse, hashlib, os, pathlib, shutil, subprocess, sys, tarfile, tempfile, time, zipfile
+import argparse, contextlib, hashlib, http.server, json, os, pathlib, shutil, subprocess, sys, tarfile, tempfile, threading, time, zipfile
 
 LINUX = ["--platform", "manylinux2014_x86_64", "--platform", "manylinux_2_28_x86_64", "--platform", "manylinux_2_34_x86_64"]
 # name: kind, package, options, (version, sha256) of the old and the new one
@@ -23,7 +26,7 @@ CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".ca
 
 
 def install():
-    subprocess.run(["apt-get", "install", "-y", "bsdiff", "xdelta3", "zstd", "rsync", "casync"], check=True)
+    subprocess.run(["apt-get", "install", "-y", "bsdiff", "xdelta3", "zstd", "rsync", "zsync", "casync"], check=True)
     subprocess.run([sys.executable, "-m", "pip", "install", "hdiffpatch"], check=True)
 
 
@@ -71,10 +74,10 @@ def files(tree):
 
 
 def changed(old, new):
-    """New files that are not what they were: (new, old of the same path or None)."""
-    before = files(old)
+    """New files that are not what they were: (new, old of the same path or None). Versions in paths do not count."""
+    before, versions = files(old), [tree.parent.name.rsplit("-", 1)[1] for tree in (old, new)]
     for name, path in files(new).items():
-        base = before.get(name)
+        base = before.get(name) or before.get(name.replace(versions[1], versions[0]))
         if base is None or base.read_bytes() != path.read_bytes():
             yield path, base
 
@@ -108,9 +111,86 @@ def whole(old, new, work):
     return sum(zstd_size(path, work) for path, _ in changed(old, new)), 0, 0, 0
 
 
+def tarred(patch):
+    """The same over the whole tree as one archive, which finds what moved."""
+
+    def method(old, new, work):
+        archives = work / "old.tar", work / "new.tar"
+        for path, tree in zip(archives, (old, new)):
+            with tarfile.open(path, "w") as archive:
+                archive.add(tree, "tree")
+        took = patch(*archives, work / "patch")
+        return ((work / "patch").stat().st_size, *took)
+
+    return method
+
+
 def hdiffpatch(base, path, out):
     code = "import sys,hdiffpatch as h; o,n=(open(p,'rb').read() for p in sys.argv[1:3]); open(sys.argv[3],'wb').write(h.diff(o,n,compression='lzma2'))"
     return run([sys.executable, "-c", code, str(base), str(path), str(out)])
+
+
+class Serving(http.server.BaseHTTPRequestHandler):
+    """Files of a folder, whole or by ranges; counts the bytes of bodies."""
+    protocol_version = "HTTP/1.1"
+    sent, folder = 0, None
+
+    def do_GET(self):
+        path = Serving.folder / self.path.lstrip("/").split("?")[0]
+        if not path.is_file():
+            return self.answer(404, b"", {})
+        size, asked = path.stat().st_size, self.headers.get("Range")
+        if not asked:
+            return self.answer(200, path.read_bytes(), {})
+        parts = []
+        with open(path, "rb") as file:
+            for part in asked.removeprefix("bytes=").split(","):
+                first, last = part.split("-")
+                first, last = int(first), min(int(last or size - 1), size - 1)
+                file.seek(first)
+                parts.append((f"bytes {first}-{last}/{size}", file.read(last - first + 1)))
+        if len(parts) == 1:
+            return self.answer(206, parts[0][1], {"Content-Range": parts[0][0]})
+        body = b"".join(b"\r\n--cut\r\nContent-Range: " + told.encode() + b"\r\n\r\n" + bytes for told, bytes in parts) + b"\r\n--cut--\r\n"
+        return self.answer(206, body, {"Content-Type": "multipart/byteranges; boundary=cut"})
+
+    def answer(self, status, body, headers):
+        Serving.sent += len(body)
+        self.send_response(status)
+        for name, value in {**headers, "Content-Length": str(len(body)), "Accept-Ranges": "bytes"}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+@contextlib.contextmanager
+def serving(folder):
+    """Serves a folder on a free port; gives the address."""
+    Serving.folder, Serving.sent = folder, 0
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Serving)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+
+
+def zsync(old, new, work):
+    """Over a compressed archive of the tree, with the old archive at hand."""
+    folder = work / "zsync"
+    folder.mkdir()
+    for path, tree in ((folder / "old.tar", old), (folder / "new.tar", new)):
+        with tarfile.open(path, "w") as archive:
+            archive.add(tree, "tree")
+    took = run(["zsyncmake", "-z", "-u", "new.tar.gz", "-o", "new.zsync", "new.tar"], cwd=folder)
+    with serving(folder) as address:
+        run(["zsync", "-q", "-i", "old.tar", "-o", "made.tar", f"http://{address}/new.zsync"], cwd=folder)
+        sent = Serving.sent
+    shutil.rmtree(folder)
+    return (sent, *took)
 
 
 def rsync(old, new, work):
@@ -139,9 +219,39 @@ PEERS = {
     "xdelta3 -9": file_by_file(lambda base, path, out: run(["xdelta3", "-e", "-9", "-f", "-B", str(max(base.stat().st_size, 1 << 26)), "-s", str(base), str(path), str(out)])),
     "bsdiff": file_by_file(lambda base, path, out: run(["bsdiff", str(base), str(path), str(out)])),
     "hdiffpatch": file_by_file(hdiffpatch),
+    "hdiffpatch, tree": tarred(hdiffpatch),
     "rsync -z": rsync,
+    "zsync": zsync,
     "casync": casync,
 }
+# What needs no patch made beforehand: the peers of packs.
+STORES = ["rsync -z", "zsync", "casync"]
+
+
+def peers(name, old, new, again, skip):
+    """Every peer and its figures, from the cache folder where they are known."""
+    kept = CACHE / f"{name}.json"
+    known = json.loads(kept.read_text()) if kept.exists() and not again else {}
+    for peer, method in PEERS.items():
+        if peer in known or peer in skip:
+            continue
+        with tempfile.TemporaryDirectory() as work:
+            try:
+                known[peer] = method(old, new, pathlib.Path(work))
+            except (RuntimeError, OSError) as error:
+                print(f"{name}: {peer}: {error}", file=sys.stderr)
+                continue
+        kept.write_text(json.dumps(known))
+        print(f"{name}: {peer}: {known[peer][0]:,} bytes in {known[peer][1]:.0f} s", file=sys.stderr, flush=True)
+    return {peer: figures for peer, figures in known.items() if peer not in skip}
+
+
+def same(new, laid):
+    left, right = files(new), files(laid)
+    left = {name: path for name, path in left.items()}
+    right = {name: path for name, path in right.items() if not name.startswith("updater/")}
+    if left.keys() != right.keys() or any(path.read_bytes() != right[name].read_bytes() for name, path in left.items()):
+        sys.exit("what was applied is not the new tree")
 
 
 def updraft(program, effort, old, new, work):
@@ -149,18 +259,41 @@ def updraft(program, effort, old, new, work):
     out, laid = work / "updraft.delta", work / "laid"
     made = run([program, "delta", "make", str(old), str(new), str(out), "--delta", effort])
     applied = run([program, "delta", "apply", str(old), str(out), str(laid)])
-    left, right = files(new), files(laid)
-    if left.keys() != right.keys() or any(path.read_bytes() != right[name].read_bytes() for name, path in left.items()):
-        sys.exit("what was applied is not the new tree")
+    same(new, laid)
     shutil.rmtree(laid)
     return out.stat().st_size, made, applied
 
 
+def wire(program, effort, old, new, work):
+    """All bytes of the bodies of an update, and how long publish and update take."""
+    site = work / "site"
+    repository, keys, app = site / "repository", site / "keys", site / "app"
+    run([program, "init", str(repository), "--app", "App", "--keys", str(keys)])
+    publish = [program, "publish", "--to", str(repository), "--keys", str(keys), "--platform", "any", "--delta", effort, "--version"]
+    run([*publish, "1", str(old)])
+    (app / "updater").mkdir(parents=True)
+    shutil.copy(pathlib.Path(program).with_name("updater"), app / "updater")
+    shutil.copy(repository / "metadata/root.json", app / "updater")
+    with serving(repository) as address:
+        (app / "updater/updater.json").write_text(json.dumps({"app": "App", "sources": [address], "language": "en"}))
+        update = [str(app / "updater/updater"), "update", "--no-start", "--headless"]
+        run(update)
+        made = run([*publish, "2", str(new)])
+        Serving.sent = 0
+        applied = run(update)
+        sent = Serving.sent
+    same(new, app)
+    shutil.rmtree(site)
+    return sent, made, applied
+
+
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--install", action="store_true")
     parser.add_argument("--updraft", default="target/release/updraft")
     parser.add_argument("--fast", action="store_true", help="only what updraft makes fast")
+    parser.add_argument("--peers", action="store_true", help="only the peers")
+    parser.add_argument("--again", action="store_true", help="the peers as well, though they are known")
     parser.add_argument("--skip", action="append", default=[])
     parser.add_argument("pairs", nargs="*", default=[])
     args = parser.parse_args()
@@ -170,23 +303,22 @@ def main():
     print("|---|---|---|---|---|---|")
     for name in args.pairs or PAIRS:
         old, new = fetch(name)
-        rows = []
-        with tempfile.TemporaryDirectory() as work:
-            work = pathlib.Path(work)
-            for peer, method in PEERS.items():
-                if peer not in args.skip:
-                    try:
-                        size, wall, cpu, memory = method(old, new, work)
-                        rows.append((peer, size, f"{wall:.1f}, {cpu:.1f}, {memory}", ""))
-                    except (RuntimeError, OSError) as error:
-                        print(f"{name}: {peer}: {error}", file=sys.stderr)
-            best = min((row[1] for row in rows), default=0)
-            for effort in ["fast"] if args.fast else ["fast", "best"]:
-                size, made, applied = updraft(args.updraft, effort, old, new, work)
-                shown = [f"{took[0]:.1f}, {took[1]:.1f}, {took[2]}" for took in (made, applied)]
-                rows.append((f"**updraft {effort}**", size, *shown))
+        known = peers(name, old, new, args.again, args.skip)
+        rows = [(peer, size, f"{wall:.1f}, {cpu:.1f}, {memory}", "") for peer, (size, wall, cpu, memory) in known.items()]
+        best = min((row[1] for row in rows), default=0)
+        store = min((row[1] for row in rows if row[0] in STORES[1:]), default=0)
+        ours = [] if args.peers else [(updraft, effort) for effort in (["fast"] if args.fast else ["fast", "best"])]
+        if ours and not args.fast:
+            ours += [(wire, "best"), (wire, "none")]
+        for method, effort in ours:
+            with tempfile.TemporaryDirectory() as work:
+                size, made, applied = method(args.updraft, effort, old, new, pathlib.Path(work))
+            told = {"none": "packs, on the wire"}.get(effort, f"{effort}, on the wire") if method is wire else effort
+            rows.append((f"**updraft {told}**", size, *(f"{took[0]:.1f}, {took[1]:.1f}, {took[2]}" for took in (made, applied))))
         for method, size, made, applied in rows:
             ratio = f"{size / best:.3f}" if best else ""
+            if "packs" in method and store and "zstd -19, whole" in known:
+                ratio += f" ({size / known['zstd -19, whole'][0]:.2f} x whole, {size / store:.2f} x zsync or casync)"
             print(f"| {name} | {method} | {size:,} | {ratio} | {made} | {applied} |", flush=True)
 
 

@@ -8,14 +8,14 @@ use std::ops::Deref;
 
 use crate::platform::Mapped;
 
-use super::code::{Answer, Image, Layout, Map, Predictor, Refs, Seen, Span, Teller};
+use super::code::{Answer, Image, Layout, Map, PIECE, Predictor, Refs, Seen, Span, Teller, turn};
 use super::head::{Delta, Group, Unit};
 use super::ops::{Control, Corrections, MAX_SPANS, Mending, Ops};
 use super::streams::{Flow, Kind, Streams};
 use super::wire::{Numbers, Short};
 
 /// Bytes made at once.
-const CHUNK: usize = 64 * 1024;
+const CHUNK: usize = PIECE;
 /// Most bytes of several old files that are put one after the other in memory.
 pub(super) const MAX_JOINT: u64 = 24 << 20;
 
@@ -240,7 +240,7 @@ impl Making<'_, '_> {
                 out.write(chunk)?;
                 rest = later;
             }
-            self.copy(op.copy, out)?;
+            self.copy(op.copy, None, out)?;
         }
         out.close()
     }
@@ -264,8 +264,9 @@ impl Making<'_, '_> {
                 out.write(&self.chunk[..count])?;
                 done += count;
             }
-            self.copy(op.copy, out)?;
-            at += (op.add + op.copy) as usize;
+            at += op.add as usize;
+            self.copy(op.copy, Some((&layout, at as u64)), out)?;
+            at += op.copy as usize;
         }
         out.close()
     }
@@ -286,11 +287,21 @@ impl Making<'_, '_> {
         Ok(spans)
     }
 
-    fn copy(&mut self, mut left: u64, out: &mut Output<'_>) -> Result<(), ApplyError> {
+    /// Takes extra bytes. Those of a program are turned, by their place.
+    fn copy(
+        &mut self,
+        mut left: u64,
+        mut code: Option<(&Layout, u64)>,
+        out: &mut Output<'_>,
+    ) -> Result<(), ApplyError> {
         while left > 0 {
             let count = left.min(CHUNK as u64) as usize;
             let chunk = &mut self.chunk[..count];
             self.extra.fill(chunk)?;
+            if let Some((layout, new)) = &mut code {
+                turn(layout, *new, chunk, true);
+                *new += count as u64;
+            }
             check(self.stop)?;
             out.write(chunk)?;
             left -= count as u64;

@@ -17,6 +17,8 @@ pub(super) const MAX_STREAM: u64 = 1 << 40;
 pub(super) const MAX_HELD: u64 = 24 << 20;
 /// Most bytes of a stream packed against the old files: it is held in memory too.
 pub(super) const MAX_AGAINST_OLD: u64 = 16 << 20;
+/// The window of a stream in LZMA against the old files.
+pub(super) const OLD_WINDOW: u32 = 16 << 20;
 /// The largest window of a stream that flows, as a power of two, for zstd and LZMA: 8 MiB.
 pub(super) const FLOW_WINDOW_LOG: u32 = 23;
 
@@ -57,11 +59,21 @@ pub(super) enum Coding {
     Lzma = 2,
     /// One zstd frame with the old bytes of the group's only unit as prefix.
     ZstdAgainstOld = 3,
+    /// As `Lzma`, with the end of the old bytes of the group's only unit in its window of [`OLD_WINDOW`] bytes.
+    LzmaAgainstOld = 4,
 }
 
 impl Coding {
     fn of(byte: u8) -> Option<Self> {
-        [Self::Stored, Self::Zstd, Self::Lzma, Self::ZstdAgainstOld].get(usize::from(byte)).copied()
+        use Coding::{Lzma, LzmaAgainstOld, Stored, Zstd, ZstdAgainstOld};
+        [Stored, Zstd, Lzma, ZstdAgainstOld, LzmaAgainstOld].get(usize::from(byte)).copied()
+    }
+}
+
+impl Coding {
+    /// Whether the old bytes are needed to unpack it: for extra bytes alone.
+    fn needs_old(self) -> bool {
+        matches!(self, Self::ZstdAgainstOld | Self::LzmaAgainstOld)
     }
 }
 
@@ -93,13 +105,16 @@ impl<'a> Streams<'a> {
         for (stream, length) in streams.iter_mut().zip(lengths) {
             stream.bytes = read.take(length)?;
         }
+        if streams[..Kind::Extra as usize].iter().any(|stream| stream.coding.needs_old()) {
+            return Err(Short);
+        }
         let held: u64 = streams[..Kind::Literals as usize].iter().map(|stream| stream.raw).sum();
         if held > MAX_HELD || !read.is_empty() { Err(Short) } else { Ok(Self(streams)) }
     }
 
     /// Whether any stream needs the old bytes.
     pub(super) fn needs_old(&self) -> bool {
-        self.0.iter().any(|stream| stream.coding == Coding::ZstdAgainstOld)
+        self.0.iter().any(|stream| stream.coding.needs_old())
     }
 
     /// Unpacks a control stream into memory.
@@ -144,6 +159,12 @@ impl<'a> Flow<'a> {
                 let (&properties, bytes) = stream.bytes.split_first().ok_or(Short)?;
                 let reader =
                     LzmaReader::new_with_props(bytes, stream.raw, properties, 1 << FLOW_WINDOW_LOG, None);
+                From::Lzma(Box::new(reader.map_err(|_why| Short)?))
+            }
+            Coding::LzmaAgainstOld => {
+                let (&properties, bytes) = stream.bytes.split_first().ok_or(Short)?;
+                let old = Some(old).filter(|old| !old.is_empty());
+                let reader = LzmaReader::new_with_props(bytes, stream.raw, properties, OLD_WINDOW, old);
                 From::Lzma(Box::new(reader.map_err(|_why| Short)?))
             }
             Coding::ZstdAgainstOld => From::Held { bytes: against_old(stream, old)?, at: 0 },

@@ -91,6 +91,9 @@ pub enum EngineError {
     /// The manifest of a signed release is on no source.
     #[error("the manifest {0} is on none of the sources")]
     NoManifest(String),
+    /// The step for all users failed, or the system did not let it begin.
+    #[error("{}", .0.failure.message)]
+    ForAll(Box<crate::report::Obstacle>),
     /// The person cancelled.
     #[error("cancelled, nothing was changed")]
     Cancelled,
@@ -121,6 +124,7 @@ impl EngineError {
             | Self::UnfitUpdater { .. }
             | Self::NothingToRepair(_)
             | Self::NoManifest(_)
+            | Self::ForAll(_)
             | Self::Cancelled => return None,
         })
     }
@@ -134,6 +138,7 @@ impl Fault for EngineError {
             Self::NothingToRepair(_) | Self::NoManifest(_) => ErrorCode::Missing,
             Self::UnfitUpdater { .. } => ErrorCode::Updater,
             Self::Cancelled => ErrorCode::Cancelled,
+            Self::ForAll(told) => told.failure.code,
             Self::OtherProgram { .. } => ErrorCode::Mismatch,
             _ => self.inner().map_or(ErrorCode::Internal, Fault::code),
         }
@@ -154,6 +159,7 @@ impl Fault for EngineError {
             Self::UnfitUpdater { .. } => {
                 "Nothing was changed. Tell the vendor; the release is not taken again until it is published anew."
             }
+            Self::ForAll(told) => return told.failure.hint.clone(),
             Self::NothingToStart => "Set `start` in updater.json, or publish with --start.",
             Self::NoManifest(_) => "Tell the vendor; the repository was not copied in full.",
             Self::NothingToRepair(_) => "Update to the newest release instead.",
@@ -165,6 +171,7 @@ impl Fault for EngineError {
     fn remedy(&self) -> Option<Remedy> {
         match self {
             Self::HostRuns(_) | Self::InUse(_) => Some(Remedy::ClosePrograms),
+            Self::ForAll(told) => told.remedy.clone(),
             _ => self.inner().and_then(Fault::remedy),
         }
     }

@@ -9,6 +9,7 @@ mod check;
 mod confirm;
 mod error;
 mod fetch;
+mod for_all;
 mod manifest;
 mod prepare;
 mod qualify;

@@ -75,6 +75,14 @@ pub async fn run(setup: &Setup, control: &Control, events: Events<'_>) -> Outcom
                 control.rearm();
                 result = rollback(setup, control, events).await;
             }
+            Answer::ForAll => {
+                control.rearm();
+                result = match super::for_all::update(&cx).await {
+                    Ok(Some(outcome)) => Ok(outcome),
+                    Ok(None) => drive(&cx).await,
+                    Err(error) => Err(error),
+                };
+            }
             Answer::Start => {
                 start_after_failure(&cx, &error, may_start).await;
                 return Outcome::Failed(failure);

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
+use toml::de::{DeTable, DeValue};
 
 use crate::fsx;
 use crate::release::RelPath;
@@ -376,57 +377,82 @@ impl AgentConfig {
     /// Reads the text of a configuration.
     ///
     /// # Errors
-    /// What is wrong, as one sentence.
+    /// The line and what is wrong there, as one sentence.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let config: Self =
-            toml::from_str(text).map_err(|why| why.to_string().trim_end().replace('\n', " "))?;
-        config.check_values()?;
+        let config: Self = toml::from_str(text).map_err(|why| {
+            let said = why.message().lines().collect::<Vec<_>>().join("; ");
+            format!("line {}: {said}", line_at(text, why.span().map_or(0, |span| span.start)))
+        })?;
+        config.check_values().map_err(|(place, why)| format!("line {}: {why}", line_of(text, &place)))?;
         Ok(config)
     }
 
-    fn check_values(&self) -> Result<(), String> {
+    fn check_values(&self) -> Result<(), Wrong> {
+        let wrong = |place: &'static [&'static str], why: &str| {
+            Err((place.iter().map(ToString::to_string).collect::<Vec<_>>(), why.to_owned()))
+        };
         let plain = |text: &str| {
             !text.is_empty() && text.len() <= 200 && text.bytes().all(|byte| byte.is_ascii_graphic())
         };
         if !plain(&self.node) {
-            return Err("`node` must be a name of plain characters without spaces".to_owned());
+            return wrong(&["node"], "`node` must be a name of plain characters without spaces");
         }
-        Windows::of(&self.windows).map_err(|why| why.to_string())?;
+        for (at, window) in self.windows.iter().enumerate() {
+            Windows::of(std::slice::from_ref(window))
+                .map_err(|why| (vec!["window".to_owned(), at.to_string()], why.to_string()))?;
+        }
         if self.lock.as_ref().is_some_and(|lock| !plain(&lock.group)) {
-            return Err("`lock.group` must be a name of plain characters without spaces".to_owned());
+            let why = "`lock.group` must be a name of plain characters without spaces";
+            return wrong(&["lock", "group"], why);
         }
-        if let Some(panel) = &self.panel
-            && !panel.listen.ip().is_loopback()
-        {
-            // It takes orders from whoever reaches it.
-            return Err(
-                "`panel.listen` must be an address of this machine itself, such as 127.0.0.1:4532".to_owned()
-            );
+        // It takes orders from whoever reaches it.
+        if self.panel.as_ref().is_some_and(|panel| !panel.listen.ip().is_loopback()) {
+            let why = "`panel.listen` must be an address of this machine itself, such as 127.0.0.1:4532";
+            return wrong(&["panel", "listen"], why);
         }
         if self.probe.times == 0 {
-            return Err("`probe.times` must be at least 1".to_owned());
+            return wrong(&["probe", "times"], "`probe.times` must be at least 1");
         }
         if self.program.ready == Readiness::Probe && self.probe.via.is_none() {
-            return Err("`program.ready` is \"probe\", but there is no `probe.via`".to_owned());
+            let why = "`program.ready` is \"probe\", but there is no `probe.via`";
+            return wrong(&["program", "ready"], why);
         }
-        let commands = [self.drain.via.as_ref().map(|via| match via {
-            DrainVia::Command { drain, ready, in_flight } => {
-                !drain.is_empty()
-                    && !ready.is_empty()
-                    && in_flight.as_ref().is_none_or(|words| !words.is_empty())
-            }
-            _ => true,
-        })];
-        if commands.contains(&Some(false)) {
-            return Err("a command in `drain.via` has no words".to_owned());
+        if let Some(DrainVia::Command { drain, ready, in_flight }) = &self.drain.via
+            && (drain.is_empty() || ready.is_empty() || in_flight.as_ref().is_some_and(Vec::is_empty))
+        {
+            return wrong(&["drain", "via"], "a command in `drain.via` has no words");
         }
         if self.standby.is_some() && self.drain.via.is_some() {
-            return Err(
-                "`standby` and `drain.via` exclude each other: the standby's forwarder drains".to_owned()
-            );
+            let why = "`standby` and `drain.via` exclude each other: the standby's forwarder drains";
+            return wrong(&["drain", "via"], why);
         }
         Ok(())
     }
+}
+
+/// Where something is wrong, by the names that lead there (a number in a list), and what.
+type Wrong = (Vec<String>, String);
+
+/// The line of the place at `at` in `text`.
+fn line_at(text: &str, at: usize) -> usize {
+    text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1
+}
+
+/// The line of the setting to which `names` lead, or of the last of them that is there.
+fn line_of(text: &str, names: &[String]) -> usize {
+    let Ok(root) = DeTable::parse(text) else { return 1 };
+    let (mut found, mut at) = (DeValue::Table(root.into_inner()), 0);
+    for name in names {
+        let next = match &mut found {
+            DeValue::Table(table) => table.remove(name.as_str()),
+            DeValue::Array(list) => name.parse().ok().and_then(|at: usize| list.get(at).cloned()),
+            _ => None,
+        };
+        let Some(next) = next else { break };
+        at = next.span().start;
+        found = next.into_inner();
+    }
+    line_at(text, at)
 }
 
 #[cfg(test)]
@@ -468,16 +494,18 @@ mod tests {
         let good = "node = \"a\"\ninstall = \"/srv/app\"\n";
         assert!(AgentConfig::parse(good).is_ok());
         let bad = [
-            ("nodes = 1\n", "nodes"),
-            ("[program]\nready = \"probe\"\n", "probe.via"),
-            ("[panel]\nlisten = \"0.0.0.0:80\"\n", "panel.listen"),
-            ("[[window]]\nfrom = \"25:00\"\nto = \"26:00\"\nzone = \"UTC\"\n", "25:00"),
-            ("[[window]]\nfrom = \"22:00\"\nto = \"04:00\"\nzone = \"Nowhere/City\"\n", "Nowhere/City"),
-            ("[drain.via]\nkind = \"command\"\ndrain = []\nready = []\n", "drain.via"),
+            ("nodes = 1\n", "line 3: ", "nodes"),
+            ("\n[check]\nevery = \"5\"\n", "line 5: ", "5"),
+            ("[program]\nkill = true\nready = \"probe\"\n", "line 5: ", "probe.via"),
+            ("[panel]\nlisten = \"0.0.0.0:80\"\n", "line 4: ", "panel.listen"),
+            ("[[window]]\nfrom = \"25:00\"\nto = \"26:00\"\nzone = \"UTC\"\n", "line 3: ", "25:00"),
+            ("[[window]]\nfrom = \"22:00\"\nto = \"04:00\"\nzone = \"No/City\"\n", "line 3: ", "No/City"),
+            ("[drain]\nvia = { kind = \"command\", drain = [], ready = [] }\n", "line 4: ", "drain.via"),
         ];
-        for (more, named) in bad {
+        for (more, line, named) in bad {
             let said = AgentConfig::parse(&format!("{good}{more}")).unwrap_err();
-            assert!(said.contains(named), "{more}: {said}");
+            assert!(said.starts_with(line) && said.contains(named), "{more}: {said}");
+            assert_eq!(said.lines().count(), 1, "{said}");
         }
     }
 }

@@ -175,11 +175,19 @@ impl Journal {
     }
 }
 
-/// In test builds an agent dies with no word when it enters the state named by the environment.
+/// In test builds an agent dies with no word when it enters the state named by the environment, or waits there: while
+/// the folder `UPDRAFT_AGENT_WAITS_IN` has a file of the state's name, which then ends in `.here`.
 #[cfg(feature = "checkpoints")]
 fn die_if_wanted(state: &str) {
     if std::env::var("UPDRAFT_AGENT_DIES_AT").is_ok_and(|wanted| wanted == state) {
         std::process::abort();
+    }
+    let Some(folder) = std::env::var_os("UPDRAFT_AGENT_WAITS_IN").map(PathBuf::from) else { return };
+    let here = folder.join(format!("{state}.here"));
+    if fsx::rename(&folder.join(state), &here).is_ok() {
+        while fsx::stat(&here).is_ok() {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
     }
 }
 

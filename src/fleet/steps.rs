@@ -187,12 +187,21 @@ impl Agent {
             return self.leave(&error.to_string()).await;
         }
         let end = Instant::now() + self.config.drain.deadline.0;
+        let mut was_calm = false;
         while self.config.drain.wait_for == WaitFor::InFlight && self.program_lives() {
             let left = match self.front_in_flight().await {
-                Ok(None | Some(0)) => break,
+                Ok(None) => break,
+                Ok(Some(0)) if was_calm => break,
+                // Two looks: what was sent here just before "drain" may not be counted yet.
+                Ok(Some(0)) => {
+                    was_calm = true;
+                    self.pause(PULSE).await;
+                    continue;
+                }
                 Ok(Some(count)) => format!("{count} requests are in flight"),
                 Err(error) => error.to_string(),
             };
+            was_calm = false;
             if self.is_stopping() {
                 return self.leave("the agent ends").await;
             }

@@ -147,6 +147,10 @@ pub trait Disk: Debug + Send + Sync {
     fn copy(&self, from: &Path, to: &Path) -> Result<()>;
     /// Sets the Unix permission bits.
     fn set_mode(&self, path: &Path, mode: u32) -> Result<()>;
+    /// Takes off a file the system's mark that it came from a network, where systems have one. For what was verified.
+    fn unmark(&self, _path: &Path) -> Result<()> {
+        Ok(())
+    }
     /// Gives a file a second name; never over another file.
     fn hard_link(&self, from: &Path, to: &Path) -> Result<()>;
     /// Makes a symbolic link at `path` that says `target`.
@@ -236,6 +240,10 @@ impl Disk for RealDisk {
 
     fn set_mode(&self, path: &Path, mode: u32) -> Result<()> {
         super::set_mode(path, mode)
+    }
+
+    fn unmark(&self, path: &Path) -> Result<()> {
+        platform::file::unmark(path).at("take the mark of the network off", path)
     }
 
     fn hard_link(&self, from: &Path, to: &Path) -> Result<()> {

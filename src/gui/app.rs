@@ -11,7 +11,8 @@ use eframe::egui::{
     ViewportCommand, accesskit, vec2,
 };
 
-use super::feed::{Feed, Note};
+use super::desktop::{self, Word};
+use super::feed::{Caller, Feed, Note};
 use super::guard::{Clock, Guard};
 use super::pages::settings::{self, Draft};
 use super::pages::{self, Command, Name, Page, View, widgets};
@@ -20,6 +21,7 @@ use super::preferences::{Before, Kept};
 use super::texts::Texts;
 use super::theme::{self, Palette};
 use super::{WindowSetup, fonts};
+use crate::platform::desktop::Bar;
 use crate::report::{Answer, Board, Event, Phase, ReleaseRef, Step};
 
 /// Most steps kept for the details.
@@ -35,6 +37,8 @@ pub struct Window {
     texts: Texts,
     clock: Clock,
     inbox: Receiver<Note>,
+    /// Who brings this window to the front.
+    caller: Caller,
     board: Board,
     since: Instant,
     guard: Guard<Name>,
@@ -63,6 +67,10 @@ pub struct Window {
     let_go: bool,
     /// The size the window was last given by itself.
     fitted: Option<f32>,
+    /// What the program's entry in the task bar shows.
+    bar: Bar,
+    /// A notification is in sight.
+    told: bool,
 }
 
 impl Window {
@@ -81,6 +89,7 @@ impl Window {
             texts,
             clock,
             inbox,
+            caller: feed.caller(),
             board: Board::default(),
             since,
             guard: Guard::new(),
@@ -99,6 +108,8 @@ impl Window {
             over: false,
             let_go: false,
             fitted: None,
+            bar: Bar::None,
+            told: false,
         };
         (window, feed)
     }
@@ -106,6 +117,7 @@ impl Window {
     /// Takes in what has come, also while the window is hidden.
     pub fn logic(&mut self, ctx: &egui::Context) {
         self.drain(Some(ctx));
+        self.tell_desktop(ctx);
         if ctx.input(|input| input.viewport().close_requested()) && !self.over {
             self.close_requested(ctx);
         }
@@ -130,10 +142,14 @@ impl Window {
         while let Ok(note) = self.inbox.try_recv() {
             match note {
                 Note::Event(when, event) => {
-                    if let Some(ctx) = ctx {
-                        show_or_hide(ctx, &event, &self.board.phase, self.setup.takes_focus);
-                    }
+                    let before = self.board.phase.clone();
                     self.take(when, &event);
+                    if let Some(ctx) = ctx
+                        && show_or_hide(ctx, &event, &before, self.setup.takes_focus)
+                        && call_for_attention(ctx)
+                    {
+                        self.notify();
+                    }
                 }
                 Note::Front => ctx.into_iter().for_each(to_front),
                 Note::Over => self.over = true,
@@ -168,6 +184,29 @@ impl Window {
                 // What comes now is more urgent.
                 self.draft = None;
             }
+        }
+    }
+
+    /// Tells by a notification what the page says, for whoever looks elsewhere.
+    fn notify(&mut self) {
+        let Some(desktop) = &self.setup.desktop else { return };
+        let page = pages::page(&self.view(self.clock.now()));
+        let (title, text) = (page.title, page.below);
+        desktop.call(Word::Told { title, text, front: self.caller.clone() });
+        self.told = true;
+    }
+
+    /// Keeps the program's entry up to date, and takes back a notification that was heard.
+    fn tell_desktop(&mut self, ctx: &egui::Context) {
+        let Some(desktop) = &self.setup.desktop else { return };
+        let bar = desktop::bar(&self.board);
+        if std::mem::replace(&mut self.bar, bar) != bar {
+            desktop.call(Word::Bar(bar));
+        }
+        let is_seen = ctx.input(|input| input.viewport().focused) == Some(true);
+        if self.told && (is_seen || self.answered || self.over) {
+            self.told = false;
+            desktop.call(Word::TakenBack);
         }
     }
 
@@ -497,29 +536,34 @@ fn name_window(ctx: &egui::Context, title: &str, language: &str) {
 }
 
 /// A program that was started comes to the front and our window goes, while the update still watches whether it
-/// lives; the window is back when there is something to say.
-fn show_or_hide(ctx: &egui::Context, event: &Event, before: &Phase, takes_focus: bool) {
+/// lives; the window is back when there is something to say. Whether somebody should look.
+fn show_or_hide(ctx: &egui::Context, event: &Event, before: &Phase, takes_focus: bool) -> bool {
     match event {
         // Only the list of those who are waited for is another.
-        Event::Step(Step::WaitingForHost { .. }) if matches!(before, Phase::WaitingForHost { .. }) => {}
-        Event::Step(Step::Started { .. }) => ctx.send_viewport_cmd(ViewportCommand::Visible(false)),
+        Event::Step(Step::WaitingForHost { .. }) if matches!(before, Phase::WaitingForHost { .. }) => false,
+        Event::Step(Step::Started { .. }) => {
+            ctx.send_viewport_cmd(ViewportCommand::Visible(false));
+            false
+        }
         Event::Step(Step::RolledBack { .. } | Step::Failed { .. } | Step::WaitingForHost { .. }) => {
             ctx.send_viewport_cmd(ViewportCommand::Visible(true));
             if takes_focus {
                 ctx.send_viewport_cmd(ViewportCommand::Focus);
             }
-            call_for_attention(ctx);
+            true
         }
-        Event::Step(Step::Offered(_) | Step::Installed(_)) => call_for_attention(ctx),
-        Event::Step(_) | Event::Progress(_) => {}
+        Event::Step(Step::Offered(_) | Step::Installed(_)) => true,
+        Event::Step(_) | Event::Progress(_) => false,
     }
 }
 
-/// A window that is behind others marks its entry in the task bar or the dock.
-fn call_for_attention(ctx: &egui::Context) {
-    if ctx.input(|input| input.viewport().focused) == Some(false) {
+/// A window that is behind others marks its entry in the task bar or the dock. Whether it is behind others.
+fn call_for_attention(ctx: &egui::Context) -> bool {
+    let is_behind = ctx.input(|input| input.viewport().focused) == Some(false);
+    if is_behind {
         ctx.send_viewport_cmd(ViewportCommand::RequestUserAttention(UserAttentionType::Informational));
     }
+    is_behind
 }
 
 /// A person started the updater once more: this is the window they want to see.

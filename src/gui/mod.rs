@@ -4,6 +4,7 @@
 //! The window decides nothing about an update. If it can't open, the update runs without it.
 
 mod app;
+mod desktop;
 mod feed;
 mod fonts;
 mod format;
@@ -32,6 +33,7 @@ use crate::report::{Control, ErrorCode, Fault};
 use stage::SharedStage;
 
 pub use app::Window;
+pub use desktop::{Desktop, Word};
 pub use feed::{Caller, Feed};
 pub(crate) use fonts::install as install_fonts;
 pub use guard::{Clock, QUIET};
@@ -68,6 +70,8 @@ pub struct WindowSetup {
     pub preferences: Option<(Preferences, Keep)>,
     /// Who knows the release before, if a person may go back to it.
     pub before: Option<Before>,
+    /// Who tells the desktop around the window; nobody if nothing is to be told.
+    pub desktop: Option<Desktop>,
     /// The window only shows what another updater does.
     pub follows: bool,
     /// The window takes the focus; one that nobody asked for only calls for attention.
@@ -94,6 +98,7 @@ impl WindowSetup {
             log: None,
             preferences: None,
             before: None,
+            desktop: None,
             follows: false,
             takes_focus: true,
             control,

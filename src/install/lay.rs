@@ -249,6 +249,8 @@ impl Layer<'_> {
         }
         if !matches!(source, Source::Link(_)) {
             disk.set_mode(&place, mode)?;
+            // Its bytes are those that were signed; with the mark the system would ask the person about each program.
+            disk.unmark(&place)?;
         }
         // What was proven as it was written and not touched since is not read once more.
         let is_same = |now: ChangeMark| proven.is_some_and(|known| look::is_same_file(&known, &now));

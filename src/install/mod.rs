@@ -11,6 +11,7 @@ mod chunks;
 mod deferred;
 mod find;
 mod gone;
+mod ground;
 mod in_use;
 mod journal;
 mod lay;
@@ -68,6 +69,7 @@ pub struct Install {
     root: PathBuf,
     updater: RelPath,
     disk: Arc<dyn Disk>,
+    for_all: bool,
 }
 
 impl PartialEq for Install {
@@ -88,7 +90,7 @@ impl Install {
     /// The same on another disk than that of this machine.
     #[must_use]
     pub fn on(disk: Arc<dyn Disk>, root: PathBuf, updater_dir: RelPath) -> Self {
-        Self { root, updater: updater_dir, disk }
+        Self { root, updater: updater_dir, disk, for_all: false }
     }
 
     /// Where its files are.

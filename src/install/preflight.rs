@@ -8,7 +8,7 @@ use crate::fsx::{Absent as _, Context as _, FsError};
 use crate::plan::{Found, Plan, Way};
 use crate::platform;
 use crate::release::{Entry, RelPath};
-use crate::report::{ErrorCode, Fault, Remedy};
+use crate::report::{ErrorCode, Fault, Remedy, bytes, bytes_at_least};
 
 use super::checkpoint::checkpoint;
 use super::{Install, barriers};
@@ -22,7 +22,7 @@ const PER_FILE: u64 = 4096;
 #[derive(Debug, thiserror::Error)]
 pub enum PreflightError {
     /// There is too little room.
-    #[error("the update needs {needed} bytes on the volume of {}, {free} are free", root.display())]
+    #[error("the update needs {} on the volume of {}, {} are free", bytes_at_least(*needed), root.display(), bytes(*free))]
     Space {
         /// The install.
         root: PathBuf,
@@ -43,7 +43,12 @@ pub enum PreflightError {
         owner: Option<String>,
         /// What an administrator can run, if it is the system's.
         command: Option<String>,
+        /// Whether the updater can have that run itself, with rights the system asks the person for.
+        can_ask: bool,
     },
+    /// The step for all users works only on what nobody else can change.
+    #[error("{} may be changed by others than the system", .0.display())]
+    NotTheSystems(PathBuf),
     /// A folder can't be written for another reason.
     #[error("the folder {} can't be changed", folder.display())]
     Folder {
@@ -81,7 +86,7 @@ impl Fault for PreflightError {
         match self {
             Self::Space { .. } => ErrorCode::NoSpace,
             Self::ReadOnly(_) => ErrorCode::ReadOnly,
-            Self::NoRight { .. } => ErrorCode::Permission,
+            Self::NoRight { .. } | Self::NotTheSystems(_) => ErrorCode::Permission,
             Self::Folder { source, .. } => source.code(),
             Self::OtherVolume(_) => ErrorCode::OtherVolume,
             Self::InTheWay(_) => ErrorCode::InTheWay,
@@ -95,7 +100,8 @@ impl Fault for PreflightError {
     fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Space { needed, free, .. } => {
-                return Some(format!("Free at least {} bytes and try again.", needed.saturating_sub(*free)));
+                let more = bytes_at_least(needed.saturating_sub(*free));
+                return Some(format!("Free at least {more} and try again."));
             }
             Self::NoRight { command: Some(command), .. } => {
                 return Some(format!("It is installed for all users; an administrator runs: {command}"));
@@ -108,6 +114,9 @@ impl Fault for PreflightError {
             Self::NoRight { .. } => {
                 "Run the updater as a user who may, or move the program to a folder of yours."
             }
+            Self::NotTheSystems(_) => {
+                "Update it as the user it belongs to: run the updater without update-for-all."
+            }
             Self::OtherVolume(_) => "Put the whole program on one volume.",
             Self::TooLong(_) => "Move the program to a folder with a shorter path.",
             Self::PassingPlace(_) => "Move the program to where programs lie, and start it from there.",
@@ -119,12 +128,14 @@ impl Fault for PreflightError {
     fn remedy(&self) -> Option<Remedy> {
         Some(match self {
             Self::Space { needed, free, .. } => Remedy::FreeSpace { needed: *needed, free: *free },
-            Self::NoRight { owner, .. } => Remedy::OtherUser { owner: owner.clone() },
+            Self::NoRight { owner, can_ask, .. } => {
+                Remedy::OtherUser { owner: owner.clone(), for_all: *can_ask }
+            }
             Self::InTheWay(path) => Remedy::MoveAway { path: path.to_string() },
             Self::ReadOnly(_) | Self::OtherVolume(_) | Self::TooLong(_) | Self::PassingPlace(_) => {
                 Remedy::MoveProgram
             }
-            Self::Folder { .. } | Self::OwnState(_) | Self::Fs(_) => return None,
+            Self::NotTheSystems(_) | Self::Folder { .. } | Self::OwnState(_) | Self::Fs(_) => return None,
         })
     }
 }
@@ -148,6 +159,7 @@ impl Install {
         let state = self.state_dir();
         self.disk().make_dirs(&state).map_err(|error| self.refuse(&state, error))?;
         self.check_ways(plan)?;
+        self.check_folders_for_all(plan)?;
         let needed = needed(plan).saturating_sub(self.fetched_already());
         let free = self.disk().free_space(&state)?;
         if free < needed {
@@ -260,20 +272,12 @@ impl Install {
             ErrorCode::ReadOnly => PreflightError::ReadOnly(folder),
             ErrorCode::Permission => {
                 let owner = platform::file::owner(&folder);
-                let command = self.command_for_all(&folder);
-                PreflightError::NoRight { folder, owner, command }
+                let (command, can_ask) =
+                    self.way_for_all().map_or((None, false), |(typed, asks)| (Some(typed), asks));
+                PreflightError::NoRight { folder, owner, command, can_ask }
             }
             _ => PreflightError::Folder { folder, source },
         }
-    }
-
-    /// What an administrator types to update an install that is the system's.
-    fn command_for_all(&self, folder: &Path) -> Option<String> {
-        let is_systems = crate::fsx::stat(folder).is_ok_and(|found| platform::file::is_systems_alone(&found));
-        let asker = platform::process::asks_for_rights().filter(|_| is_systems)?;
-        let updater = self.updater_folder().join(platform::process::exe_name("updater".as_ref()));
-        let quoted = updater.to_string_lossy().replace('\'', "'\\''");
-        Some(format!("{asker} '{quoted}' update-for-all"))
     }
 
     pub(super) fn check_length(&self, path: &RelPath) -> Result<(), PreflightError> {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::release::App;
+use crate::release::{App, is_package_name};
 
 use super::PackageError;
 
@@ -54,7 +54,7 @@ impl Shown {
         let name = face.name.clone().unwrap_or_else(|| app.to_string());
         let package = match &face.package {
             Some(said) => said.clone(),
-            None => package_name(app.as_str()).ok_or(PackageError::Missing {
+            None => app.package_name().ok_or(PackageError::Missing {
                 what: "the technical name of the program",
                 option: "--package",
             })?,
@@ -104,30 +104,6 @@ impl Shown {
     }
 }
 
-/// `My App` as `my-app`; nothing if too little of it is ASCII.
-fn package_name(app: &str) -> Option<String> {
-    let mut name = String::new();
-    for c in app.chars() {
-        if c.is_ascii_alphanumeric() || ".+".contains(c) {
-            name.push(c.to_ascii_lowercase());
-        } else if c.is_ascii() && !name.is_empty() && !name.ends_with('-') {
-            name.push('-');
-        } else if !c.is_ascii() {
-            return None;
-        }
-    }
-    let name = name.trim_end_matches(['-', '.', '+']).to_owned();
-    is_package_name(&name).then_some(name)
-}
-
-fn is_package_name(text: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"+.-".contains(&byte);
-    (2..=80).contains(&text.len())
-        && text.bytes().all(allowed)
-        && text.as_bytes()[0].is_ascii_alphanumeric()
-        && !text.ends_with('.')
-}
-
 fn is_id(text: &str) -> bool {
     let is_word = |word: &str| {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
@@ -158,19 +134,6 @@ fn is_line(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn technical_names_come_from_the_programs_name_where_they_can() {
-        for (app, name) in [
-            ("MyApp", Some("myapp")),
-            ("My App 2", Some("my-app-2")),
-            ("C++ Tool!", Some("c++-tool")),
-            ("程序", None),
-            ("A", None),
-        ] {
-            assert_eq!(package_name(app).as_deref(), name, "{app}");
-        }
-    }
 
     #[test]
     fn catalogue_names_come_from_the_homepage() {

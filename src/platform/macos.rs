@@ -10,6 +10,7 @@ use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::{Holder, ProcessId, Use};
@@ -95,6 +96,17 @@ pub(super) fn sleep_until_exit(_pid: u32, limit: Duration) {
 pub(super) fn terminate(process: ProcessId) -> io::Result<()> {
     let pid = i32::try_from(process.pid).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidInput)?;
     Ok(kill_process(pid, Signal::TERM)?)
+}
+
+/// The extended attribute by which the system knows what came from a network and was not approved yet.
+const QUARANTINE: &str = "com.apple.quarantine";
+
+/// Takes the quarantine off a file; nothing happens if it has none, or its volume keeps none.
+pub(super) fn unmark(path: &Path) -> io::Result<()> {
+    match rustix::fs::lremovexattr(path, QUARANTINE) {
+        Ok(()) | Err(Errno::NOATTR | Errno::NOTSUP) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Whether a process belongs to the user we run as.

@@ -23,6 +23,8 @@ pub use windows::{file, process, signal, socket};
 
 #[cfg(feature = "components")]
 mod compiled;
+#[cfg(feature = "gui")]
+pub mod desktop;
 pub mod dirs;
 mod mapped;
 mod trial;

@@ -4,6 +4,7 @@
 //! whatever a killed publisher leaves behind, sees the old release or the new one, whole.
 
 mod barrier;
+mod bring;
 mod bundle;
 mod changes;
 #[cfg(feature = "vendor")]

@@ -21,7 +21,7 @@ use super::walk::{Tree, TreeFile, walk};
 use super::{Changes, Forecast, Order, PublishError, Report, Stage, barrier, draft, patches, pool, whole};
 
 /// Releases before the new one whose download is foretold.
-const FORETOLD: usize = 5;
+pub(super) const FORETOLD: usize = 5;
 
 /// A release from which so few bytes are fetched needs no delta.
 #[cfg(feature = "vendor")]

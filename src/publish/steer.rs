@@ -1,7 +1,6 @@
 //! What is said of releases after they were published: who may have them, that they are taken back, that they go
 //! to another channel, that installs go back. Every change is signed; no content is written.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -15,7 +14,7 @@ use crate::trust::sign::{Batch, Lifetimes, RepoState};
 
 use super::packs::{Known, Outlook};
 use super::signing::Opened;
-use super::{Changes, PublishError, Signing, notes, patches};
+use super::{Changes, PublishError, Signing, bring, notes, patches};
 
 /// Which releases, and what signs for the change.
 #[derive(Debug, Clone)]
@@ -282,18 +281,19 @@ pub fn promote(request: &Request, promotion: &Promotion) -> Result<Steered, Publ
         } else {
             own.clone()
         };
-        let manifest = Manifest {
+        let mut manifest = Manifest {
             channel: promotion.to.clone(),
             number,
             published: request.now,
             urgency: promotion.urgency.unwrap_or(source.urgency),
             minimum: same_version(&opened.state, release, &promotion.to, source.minimum),
             notes: notes::carry(before.as_ref().map(|before| &before.notes), number, own),
-            // They count the releases of the channel it comes from.
-            deltas: Vec::new(),
-            downloads: BTreeMap::new(),
-            ..source
+            ..source.clone()
         };
+        let mut known = Known::read(&opened.repository, &opened.state)?;
+        let from: Vec<_> = kin(&opened.state, &release.channel, &release.platform).collect();
+        let to: Vec<_> = kin(&opened.state, &promotion.to, &release.platform).collect();
+        bring::bring((&opened.repository, &mut known), (&source, &from), (&mut manifest, &to))?;
         let summary = Summary {
             barrier: target.map_or(ReleaseNumber::NONE, |newest| newest.summary.barrier),
             rollout: rollout_value(promotion.rollout.as_ref()),

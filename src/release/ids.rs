@@ -74,6 +74,35 @@ text_type!(
     Platform, "platform", |text| word(text), "1 to 32 of a-z 0-9 . _ -, starting with a letter or digit"
 );
 
+impl App {
+    /// The name as packages and menu entries write it: `My App` as `my-app`; nothing if too little of it is ASCII.
+    #[must_use]
+    pub fn package_name(&self) -> Option<String> {
+        let mut name = String::new();
+        for c in self.0.chars() {
+            if c.is_ascii_alphanumeric() || ".+".contains(c) {
+                name.push(c.to_ascii_lowercase());
+            } else if c.is_ascii() && !name.is_empty() && !name.ends_with('-') {
+                name.push('-');
+            } else if !c.is_ascii() {
+                return None;
+            }
+        }
+        let name = name.trim_end_matches(['-', '.', '+']).to_owned();
+        is_package_name(&name).then_some(name)
+    }
+}
+
+/// Whether `text` can name a package of Debian (Debian Policy 5.6.1) and a menu entry.
+#[must_use]
+pub fn is_package_name(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"+.-".contains(&byte);
+    (2..=80).contains(&text.len())
+        && text.bytes().all(allowed)
+        && text.as_bytes()[0].is_ascii_alphanumeric()
+        && !text.ends_with('.')
+}
+
 fn shown(text: &str, most: usize) -> bool {
     (1..=most).contains(&text.chars().count()) && !text.chars().any(char::is_control) && text.trim() == text
 }
@@ -139,4 +168,22 @@ pub enum Urgency {
     Optional,
     /// The program may not be started below this release.
     Forced,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn technical_names_come_from_the_programs_name_where_they_can() {
+        for (app, name) in [
+            ("MyApp", Some("myapp")),
+            ("My App 2", Some("my-app-2")),
+            ("C++ Tool!", Some("c++-tool")),
+            ("程序", None),
+            ("A", None),
+        ] {
+            assert_eq!(App(app.to_owned()).package_name().as_deref(), name, "{app}");
+        }
+    }
 }

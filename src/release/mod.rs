@@ -16,7 +16,7 @@ pub use bundle::{
 };
 pub use codec::Codec;
 pub use digest::{Digest, Hasher, InvalidDigest};
-pub use ids::{App, Channel, InvalidName, Platform, ReleaseNumber, Urgency, Version};
+pub use ids::{App, Channel, InvalidName, Platform, ReleaseNumber, Urgency, Version, is_package_name};
 pub use manifest::{
     Content, Delta, Entry, FileEntry, Health, LinkEntry, MAX_FILES, MAX_MANIFEST_BYTES, Manifest,
     ManifestError, Notes, PIECE, Pack, Policy, Start,

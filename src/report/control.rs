@@ -22,6 +22,8 @@ pub enum Answer {
     CloseHost,
     /// Install at the next start, without asking again.
     Defer,
+    /// Have it done for all users of the machine, with the rights of its administrator.
+    ForAll,
     /// Back to the release before.
     GoBack,
     /// The person thinks about it: nothing starts by itself any more.

@@ -3,6 +3,7 @@
 //! Events are the engine's only way out. Essential steps and droppable progress are two types; a [`Board`]
 //! folds both into a snapshot that any screen can paint; a [`Reporter`] can neither fail nor delay an update.
 
+mod amount;
 mod board;
 mod code;
 mod control;
@@ -14,6 +15,7 @@ mod remedy;
 mod seed;
 mod text;
 
+pub use amount::{bytes, bytes_at_least};
 pub use board::{Board, Phase};
 pub use code::{ErrorCode, Failure, Fault};
 pub use control::{Answer, Control};

@@ -26,6 +26,9 @@ pub enum Remedy {
         /// The user the folder belongs to, if the system tells.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         owner: Option<String>,
+        /// Whether the updater can do it in one step with rights the system asks the person for.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        for_all: bool,
     },
     /// To move the whole program to another folder.
     MoveProgram,

@@ -50,15 +50,8 @@ fn small_updater() -> &'static Path {
 }
 
 fn package(world: &World, out: &str, more: &[&str]) -> Command {
-    let mut command = package_with_any_updater(world, out, more);
+    let mut command = world.package(out, more);
     command.arg("--updater").arg(small_updater());
-    command
-}
-
-fn package_with_any_updater(world: &World, out: &str, more: &[&str]) -> Command {
-    let mut command = updraft();
-    command.arg("package").arg(world.build()).arg("--repo").arg(world.repo()).arg("--out");
-    command.arg(world.path(out)).args(["--source", &world.source]).args(more);
     command
 }
 
@@ -211,7 +204,7 @@ fn a_package_without_the_repository_keeps_what_is_right() {
 fn a_package_that_could_not_work_is_refused() {
     let world = world();
     let refused = |more: &[&str], code: i32, text: &str| {
-        let said = expect(&mut package_with_any_updater(&world, "dist", more), code);
+        let said = expect(&mut world.package("dist", more), code);
         assert!(said.contains(text), "{text} in {said}");
         assert!(!world.path("dist").exists() || fs::read_dir(world.path("dist")).unwrap().next().is_none());
     };
@@ -277,7 +270,7 @@ fn the_installers_script_is_one_that_makensis_takes() {
         "--vendor",
         "ACME $1",
     ];
-    let said = expect(&mut package_with_any_updater(&world, "dist", &more), 0);
+    let said = expect(&mut world.package("dist", &more), 0);
     assert!(said.contains("makensis "), "{said}");
     let folder = world.path("dist/app-setup");
     let script = fs::read_to_string(folder.join("setup.nsi")).unwrap();
@@ -405,4 +398,35 @@ fn a_program_of_an_older_updater_is_taken_over() {
     assert_eq!((&plan["totals"]["fetch_bytes"], &plan["totals"]["keep"]), (&0.into(), &2.into()), "{plan}");
     expect(updater(&copy).args(["update", "--no-start"]), 0);
     expect(updater(&copy).arg("check"), 0);
+}
+
+/// A bundle of macOS: what is published is its content, and the updater lies in it, so that the whole of it is one folder
+/// that a person moves to where programs lie.
+#[test]
+fn a_bundle_of_macos_has_its_layout() {
+    let world = World::new();
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/macos/Info.plist");
+    let read = "import plistlib, sys; p = plistlib.load(open(sys.argv[1], 'rb')); print(p['CFBundleExecutable'], p['CFBundlePackageType'])";
+    let said = expect(Command::new("python3").args(["-c", read]).arg(&example), 0);
+    assert_eq!(said.trim(), "myapp APPL", "the example is one that the system reads");
+    write(world.build().join("Info.plist"), fs::read(&example).unwrap());
+    program(&world.build().join("MacOS/myapp"), "1");
+    let mut publish = updraft();
+    publish.arg("publish").arg(world.build()).arg("--to").arg(world.repo()).arg("--keys").arg(world.keys());
+    publish.args(["--version", "1.0", "--fast", "--start", "MacOS/myapp", "--platform", "macos-aarch64"]);
+    expect(&mut publish, 0);
+    // A program for this platform, as far as its first bytes tell.
+    let mut head = vec![0_u8; 512];
+    head[..8].copy_from_slice(&[0xcf, 0xfa, 0xed, 0xfe, 0x0c, 0, 0, 1]);
+    write(world.path("updater"), &head);
+    let updater = world.path("updater");
+    let more = ["--format", "folder", "--platform", "macos-aarch64", "--updater", updater.to_str().unwrap()];
+    expect(&mut world.package("dist", &more), 0);
+    let inner = world.path("dist/App.app/Contents");
+    for path in
+        ["Info.plist", "MacOS/myapp", "updater/updater", "updater/root.json", "updater/state/installed.json"]
+    {
+        assert!(inner.join(path).is_file(), "{path}");
+    }
+    assert_eq!(fs::metadata(inner.join("MacOS/myapp")).unwrap().permissions().mode() & 0o111, 0o111);
 }

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::support::rights::{as_nobody, open_way};
-use super::support::world::{World, demo_host, expect, updraft, wait_for, write};
+use super::support::world::{World, demo_host, expect, wait_for, write};
 
 /// A file that unpacks a program to a folder of its own and runs it there, with the variables that the runtime of an
 /// AppImage sets: the program does not see where its file lies but by them.
@@ -39,16 +39,7 @@ fn a_program_that_is_one_file_updates_itself() {
         world.publish(version, &confirm);
     };
     publish("1.0");
-    let mut package = updraft();
-    package
-        .arg("package")
-        .arg(world.build())
-        .arg("--repo")
-        .arg(world.repo())
-        .arg("--out")
-        .arg(world.path("dist"));
-    package.args(["--source", &world.source, "--format", "folder", "--updater-dir", "MyApp.updater"]);
-    expect(&mut package, 0);
+    expect(&mut world.package("dist", &["--format", "folder", "--updater-dir", "MyApp.updater"]), 0);
     // Among other programs of the person, one of which is kept up to date as well.
     let shared = world.path("Applications");
     fs::rename(world.path("dist/App"), &shared).unwrap();
@@ -75,11 +66,15 @@ fn a_program_that_is_one_file_updates_itself() {
 /// An install of root with release 1, and release 2 published.
 fn systems_install() -> World {
     let world = World::new();
-    write(world.build().join("app.txt"), "1");
+    let lay = |text: &str| {
+        write(world.build().join("app.txt"), text);
+        write(world.build().join("data/inner/a.txt"), text);
+    };
+    lay("1");
     world.publish("1.0", &[]);
     world.lay_updater();
     world.update();
-    write(world.build().join("app.txt"), "2");
+    lay("2");
     world.publish("2.0", &[]);
     for path in [world.app().join("updater/updater"), world.repo().join("x")] {
         open_way(&path);
@@ -120,7 +115,8 @@ fn the_step_for_all_users_takes_nothing_from_its_caller() {
         assert!(said.contains("takes nothing from its caller"), "{said}");
     }
     let app = world.app();
-    for path in ["updater/updater.json", "updater", ""] {
+    // The last two are folders the release writes to: somebody could lay a link there while files are switched.
+    for path in ["updater/updater.json", "updater", "", "data", "data/inner"] {
         let path = app.join(path);
         let before = fs::metadata(&path).unwrap().permissions();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o777)).unwrap();
@@ -129,6 +125,9 @@ fn the_step_for_all_users_takes_nothing_from_its_caller() {
         fs::set_permissions(&path, before).unwrap();
     }
     assert_eq!(fs::read(app.join("app.txt")).unwrap(), b"1");
+    // A folder of its own for what users keep there is nothing to the release.
+    fs::create_dir_all(app.join("shared")).unwrap();
+    fs::set_permissions(app.join("shared"), fs::Permissions::from_mode(0o777)).unwrap();
     let mut hostile = world.updater();
     hostile
         .arg("update-for-all")
@@ -136,4 +135,5 @@ fn the_step_for_all_users_takes_nothing_from_its_caller() {
         .env("UPDRAFT_ENABLED", "no");
     expect(hostile.env("HTTP_PROXY", "http://127.0.0.1:9").env("UPDRAFT_CHANNEL", "evil"), 0);
     assert_eq!(fs::read(app.join("app.txt")).unwrap(), b"2");
+    assert_eq!(fs::read(app.join("data/inner/a.txt")).unwrap(), b"2");
 }

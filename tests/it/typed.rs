@@ -13,6 +13,8 @@ use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use crate::support::world::free_port;
+
 /// What a mark asks for.
 #[derive(Clone, Debug, PartialEq)]
 enum Mark {
@@ -139,8 +141,7 @@ impl Page {
                 .or_else(|_| fs::copy(program, programs.join(name)).map(drop))
                 .unwrap();
         }
-        let free =
-            || std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+        let free = || free_port().to_string();
         Self { folder, port: free(), other_port: free(), running: Vec::new() }
     }
 

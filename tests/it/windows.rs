@@ -314,6 +314,33 @@ fn a_new_updater_that_does_not_work_is_not_switched_in() {
     assert_eq!(world.record()["receipt"]["number"], 1);
 }
 
+/// A84: the step with an administrator's rights is asked for as Windows wants it, is told nothing but its name, and does
+/// nothing where others could have chosen what it does. Under Wine every file is the person's.
+#[test]
+fn the_step_for_all_users_stands_only_on_what_is_the_systems() {
+    let world = World::new();
+    write(world.build().join("app.txt"), "1");
+    world.publish("1.0", &[]);
+    world.lay_updater();
+    world.update();
+    write(world.build().join("app.txt"), "2");
+    world.publish("2.0", &[]);
+    for more in [["--source", "C:"], ["--config", "C:\\x.json"], ["--install", "C:"], ["--wait-pid", "1"]] {
+        let said = expect(world.updater().arg("update-for-all").args(more), 64);
+        assert!(said.contains("takes nothing from its caller"), "{said}");
+    }
+    let hostile = ("UPDRAFT_LIMIT", "many");
+    expect(world.updater().arg("update").env(hostile.0, hostile.1), 64);
+    let said = expect(world.updater().arg("update-for-all").env(hostile.0, hostile.1), 50);
+    assert!(said.contains("[disk.permission]") && said.contains("others than the system"), "{said}");
+    let updater = world.app().join("updater/updater.exe");
+    let asked = |word: &str| process::run_with_rights(&updater, word).unwrap();
+    assert_eq!(asked("update-for-all"), Some(50));
+    assert_eq!(asked("status"), Some(0), "its own exit code comes back");
+    assert!(process::run_with_rights(&world.path("absent.exe"), "status").is_err());
+    assert_eq!(fs::read(world.app().join("app.txt")).unwrap(), b"1");
+}
+
 /// Libraries come from the system's folder alone, not from beside the program.
 #[test]
 fn a_library_planted_beside_the_program_is_not_loaded() {

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The packages of Updraft itself: made twice they are the same, dpkg and the desktop's own checkers take them, and what is
 # in them works out of the folder they unpack to.
-# usage: tests/packaging/linux.sh FOLDER WITH updraft, updater AND examples/libupdraft_c.so
+# usage: tests/packaging/linux.sh FOLDER WITH updraft, updater AND examples/libupdraft_c.so [FOLDER TO KEEP THE PACKAGES IN]
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 from=$(realpath "$1")
@@ -46,6 +46,12 @@ if command -v desktop-file-validate > /dev/null; then
   desktop-file-validate "$work/vendor"/usr/share/applications/*.desktop
 fi
 ok "it packs a vendor's program with its own updater"
+
+if [ -n "${2:-}" ]; then
+  mkdir -p "$2"
+  cp "$work/one"/* "$work/dist"/*.* "$2/"
+  for file in updraft updater libupdraft_c.so; do cp "$work/root/usr/lib/updraft/$file" "$2/"; done
+fi
 
 # Installed and removed for good, where that may be done.
 if [ "$(id -u)" = 0 ] && [ -n "${UPDRAFT_TEST_ALL:-}" ]; then

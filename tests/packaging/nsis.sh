@@ -6,7 +6,7 @@
 #   4. a second run of the installer puts release 1 back, and the program updates itself without a window
 #   5. the uninstaller is refused while the program runs, and says so                                            A76
 #   6. the uninstaller takes everything that the installer or an update laid down, and nothing of the user       A75
-# usage: tests/packaging/nsis.sh [FOLDER FOR PICTURES]; UPDRAFT_BUILD_FLAGS for cargo (default: none)
+# usage: tests/packaging/nsis.sh [FOLDER FOR PICTURES [FOLDER TO KEEP THE PACKAGES IN]]; UPDRAFT_BUILD_FLAGS for cargo
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 target="${CARGO_TARGET_DIR:-target}"
@@ -24,30 +24,11 @@ cargo build --locked --bin updraft "${flags[@]}"
 cargo build --locked --target "$windows" --bin updater --example demo_host "${flags[@]}"
 updraft="$target/debug/updraft"
 programs="$target/$windows/debug"
+# shellcheck source=tests/windows/lib.sh
+. tests/windows/lib.sh
 make_prefix
+end_wine
 wineserver -p
-
-# shellcheck source=tests/window/lib.sh
-. tests/window/lib.sh
-# Programs of Wine are found by their command line, which names their file as Windows does.
-end_wine() {
-  local line
-  for line in /proc/[0-9]*/cmdline; do
-    if tr '\0' ' ' 2> /dev/null < "$line" | grep -qF "\\Programs\\MyApp\\"; then
-      line=${line#/proc/}
-      kill -9 "${line%/cmdline}" 2> /dev/null || true
-    fi
-  done
-}
-end_all() {
-  code=$?
-  end_wine
-  wineserver -k || true
-  (exit "$code") || finish
-  [ "$code" != 0 ] || finish
-  exit "$code"
-}
-trap end_all EXIT
 
 # The vendor: a program, release 1, the installer.
 strip_to() { x86_64-w64-mingw32-strip -o "$2" "$1"; }
@@ -74,6 +55,10 @@ server=$!
 makensis -V2 -WX "$work/dist/myapp-setup/setup.nsi"
 setup="$work/dist/myapp-setup/myapp-1.0-windows-x86_64-setup.exe"
 printf '%10d bytes  %s\n' "$(stat -c %s "$setup")" "${setup##*/}"
+if [ -n "${2:-}" ]; then
+  mkdir -p "$2"
+  cp "$setup" "$work/dist"/*.zip "$work/updater.exe" "$2/"
+fi
 
 # 1
 programs_folder=$(wine cmd /c 'echo %LOCALAPPDATA%\Programs' 2> /dev/null | tr -d '\r')
@@ -135,8 +120,7 @@ timeout 120 wine "$app/uninstall.exe" /S "_?=$programs_folder\\MyApp" || code=$?
 [ -f "$app/demo_host.exe" ] && [ -f "$app/新/only-in-2.txt" ] || fail "nothing was to be removed"
 ok "the uninstaller says that the program runs, and removes nothing"
 key "MyApp 2.0" alt+F4
-wait_for 40 "its end" not window "MyApp 2.0"
-end_wine
+wait_for 40 "the end of all that runs there" not runs_with '\Programs\MyApp\'
 
 # 4
 timeout 120 wine "$setup" /S || fail "the installer over an installed copy ended with $?"
@@ -151,7 +135,7 @@ wait_for 60 "its word that it is well" seen confirmed
 ok "over an installed copy: release 1 again, and an update without a window"
 
 # 6
-sleep 3
+wait_for 60 "the end of all that runs there" not runs_with '\Programs\MyApp\'
 timeout 120 wine "$app/uninstall.exe" /S "_?=$programs_folder\\MyApp" || fail "the uninstaller ended with $?"
 left=$(cd "$app" && find . -mindepth 1 ! -name uninstall.exe | sort | tr '\n' ' ')
 [ "$left" = "./mine.txt ./user.ini " ] || fail "only what is the user's may be left: $left"

@@ -16,6 +16,7 @@
 #  13. a second start: the first window comes to the front; beside a headless one it shows its progress  A114
 #  14. settings: a limit taken away holds at once and is written into updater.json
 #  15. no OpenGL can be had: the processor paints the window, and the update goes its way              A101
+#  16. by the accessibility bus alone (atspi.sh); behind other windows (behind.sh)                     A102 A94
 # usage: tests/window/run.sh UPDRAFT [FOLDER FOR PICTURES]
 set -euo pipefail
 updraft=$(realpath "$1")
@@ -335,10 +336,12 @@ end_below "$app"
 cut_off
 unset UPDRAFT_SOURCES UPDRAFT_DEMO_TRACE UPDRAFT_CHECK_TIMEOUT
 
-# In a session of its own, as the bus of a desktop must not be asked to speak.
+# In sessions of their own, as the bus of a desktop must not be asked to speak.
 if command -v dbus-run-session > /dev/null && /usr/bin/python3 -c 'import pyatspi' 2> /dev/null; then
   "$here/atspi.sh" "$updraft" "$pictures" 2> "$work/atspi.log" || fail "the window can't be used through the accessibility bus"
   ok "the accessibility bus"
+  "$here/behind.sh" "$updraft" "$pictures" 2> "$work/behind.log" || fail "the desktop hears nothing of a window behind others"
+  ok "a notification and the bar in the dock"
 else
   echo "skipped: at-spi2-core, python3-pyatspi or dbus is not installed"
   [ -z "${UPDRAFT_TEST_ALL:-}" ] || fail "UPDRAFT_TEST_ALL is set and the accessibility bus is not there"

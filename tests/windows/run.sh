@@ -2,7 +2,8 @@
 # Windows programs under Wine (docs/windows.md says what that shows and what not). Builds for Windows and runs:
 #   1. the tests that make sense there (the list is below): the main job, rename-aside of a program that runs and of a
 #      library that is loaded, held files, self-update, the stand-in in an open swap, recovery after kills, waiting for
-#      a process, restart with its arguments, long paths and any letters          A76 A77 A78 A79 A84 A110 A112 A113
+#      a process, restart with its arguments, long paths and any letters, the step with an administrator's rights, every
+#      letter of every language                                              A76 A77 A78 A79 A84 A99 A110 A112 A113
 #   2. the script from a clone to an updated program, without a window
 #   3. an install on a volume that can only be read, and one this user may not change                         A84
 #   4. pipes, files and exit codes from a command prompt and a batch file                                    A113
@@ -25,7 +26,7 @@ here_c=tests/windows
 # The tests that make sense on Windows, by the beginning of their names.
 tests=(
   windows:: host:: vendor_app:: forced:: update:: install_swap:: trust_manifests:: bad_input:: settings::
-  install_kill::a_kill_at_any_moment
+  install_kill::a_kill_at_any_moment window::pictures::every_character
 )
 # Those among them that are left out here.
 left_out=(
@@ -36,68 +37,41 @@ left_out=(
 need wine wine64 gcc-mingw-w64-x86-64 xvfb xdotool openbox imagemagick fonts-dejavu-core
 rustup target add "$windows" > /dev/null 2>&1 || true
 features=(--features checkpoints)
-cargo build --locked --target "$windows" --bins --examples "${features[@]}"
-it=$(cargo test --locked --no-run --target "$windows" --test it "${features[@]}" --message-format=json |
+# Only the examples that these tests run.
+cargo build --locked --target "$windows" --bins --example demo_host --example vendor_app --example apply_driver "${features[@]}"
+# The tests themselves: those of the library that only Windows has, and the integration tests.
+cargo test --locked --no-run --target "$windows" --lib --test it "${features[@]}" --message-format=json |
   python3 -c '
 import json, sys
 for line in sys.stdin:
     said = json.loads(line)
-    if said.get("executable") and said["target"]["name"] == "it":
-        print(said["executable"])' | tail -n 1)
+    if said.get("executable") and said["profile"]["test"]:
+        print(said["target"]["name"], said["executable"])' > "$target/windows-tests"
+program_of() { sed -n "s/^$1 //p" "$target/windows-tests" | tail -n 1; }
 programs="$target/$windows/debug"
+# shellcheck source=tests/windows/lib.sh
+. tests/windows/lib.sh
+updraft="$work/updraft"
+printf '#!/bin/sh\nexec wine "%s/updraft.exe" "$@"\n' "$programs" > "$updraft"
+chmod +x "$updraft"
 make_prefix
 build_c library.dll
 build_c elevate.exe -municode
 build_c desktop.exe -municode
 fixtures="$target/$windows/fixtures"
 # A run that was ended may have left its server, and a second one is refused.
-wineserver -k || true
+end_wine
 wineserver -p
 
 # 1
+timeout 300 env -u DISPLAY wine "$(program_of updraft)" platform::
 export UPDRAFT_TEST_DLL="$fixtures/library.dll"
 skips=()
 for name in "${left_out[@]}"; do skips+=(--skip "$name"); done
-UPDRAFT_KILLS=20 timeout 900 env -u DISPLAY wine "$it" --test-threads 3 "${skips[@]}" "${tests[@]}"
+UPDRAFT_KILLS=20 timeout 1200 env -u DISPLAY wine "$(program_of it)" --test-threads 3 "${skips[@]}" "${tests[@]}"
 
 # 2
 env -u DISPLAY UPDRAFT_BUILD_FLAGS="${features[*]}" packaging/windows/try-under-wine.sh
-
-# From here on what tests/window/lib.sh gives: a display, scenes of the demonstration, eyes and hands. The processes of
-# Wine are found by their command line, which names their file as Windows does.
-shims=$(mktemp -d)
-printf '#!/bin/sh\nexec wine "%s/updraft.exe" "$@"\n' "$programs" > "$shims/updraft"
-chmod +x "$shims/updraft"
-updraft="$shims/updraft"
-# shellcheck source=tests/window/lib.sh
-. tests/window/lib.sh
-# As there, but by the window's own corner: xdotool counts the title bar of Wine's windows twice.
-click() {
-  local id; id=$(window "$1")
-  eval "$(xdotool getwindowgeometry --shell "$id")"
-  xdotool mousemove --window "$id" $((WIDTH - $2)) $((HEIGHT - $3)) sleep 0.2 click 1
-}
-end_below() {
-  local line
-  for line in /proc/[0-9]*/cmdline; do
-    if tr '\0' ' ' 2> /dev/null < "$line" | grep -qF "${1//\//\\}\\"; then
-      line=${line#/proc/}
-      kill -9 "${line%/cmdline}" 2> /dev/null || true
-    fi
-  done
-}
-end_all() {
-  local ended=$?
-  set +e
-  [ "$ended" = 0 ] || import -window root "$pictures/windows-failure.png"
-  # It reads how we ended from the command before it.
-  (exit "$ended")
-  finish
-  wineserver -k
-  rm -rf "$shims"
-  exit "$ended"
-}
-trap end_all EXIT
 
 # An install of release 1 with release 2 published, for what needs no window.
 world="$work/plain"
@@ -117,9 +91,9 @@ publish 2.0
 # 3. The server of Wine opens the files, so it has to live in the same world as the program.
 refused() { # code of the failure, words, command...
   local code=$1 words=$2 said; shift 2
-  wineserver -k || true
+  end_wine
   said=$("$@" 2>&1) && fail "an install that can't be written was updated"
-  wineserver -k || true
+  end_wine
   case "$said" in *"[$code]"*) ;; *) fail "$words: $said" ;; esac
   case "$said" in *Downloading*) fail "$words: it is said before anything is fetched" ;; esac
   [ "$(cat "$world/app/version.txt")" = 1.0 ] || fail "$words: nothing was to change"

@@ -28,7 +28,7 @@ struct Node {
 /// Runs the node. Its only arguments are addresses to listen at where no socket is passed.
 ///
 /// The file `version.txt` beside it is what it answers; `behave.txt` makes it a bad release: `crash`, `hang` (never
-/// ready), `sick` (its health fails). The variable `FLEET_NODE_SICK` names a version that is sick here alone.
+/// ready), `sick` (its health fails). Versions that end with the variable `FLEET_NODE_SICK` are sick here alone.
 #[must_use]
 pub fn main() -> ExitCode {
     if let Some(code) = crate::cli::updater::stand_in() {
@@ -49,7 +49,8 @@ pub fn main() -> ExitCode {
         _ => {}
     }
     // A release that is good elsewhere may be bad on one machine.
-    let is_sick = behaviour == "sick" || std::env::var("FLEET_NODE_SICK").is_ok_and(|bad| bad == version);
+    let is_sick =
+        behaviour == "sick" || std::env::var("FLEET_NODE_SICK").is_ok_and(|bad| version.ends_with(&bad));
     let node = Arc::new(Node { version, is_well: !is_sick, drain: Drain::new() });
     match serve(&node) {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,4 +1,5 @@
-//! `updater update-for-all`: the one step that runs with the rights of the system.
+//! `updater update-for-all`: the one step that runs with the rights of the system, asked for by a person, or by the
+//! updater of a user whom the system asks whether it may.
 //!
 //! Whoever may ask for it must not be able to say what is installed, from where, or where: everything is read from the
 //! install itself, which nobody but the system may change.
@@ -7,8 +8,8 @@ use std::path::Path;
 use std::process::Command as Process;
 
 use crate::engine::Task;
-use crate::fsx::{self, Absent as _};
-use crate::platform;
+use crate::fsx;
+use crate::platform::process;
 use crate::report::{ErrorCode, Failure};
 
 use super::args::{Args, Common, HandoverArgs};
@@ -31,12 +32,13 @@ pub(super) fn update(args: &Args) -> Result<u8, Failure> {
         });
     }
     let exe = std::env::current_exe().ok().and_then(|exe| fsx::canonical(&exe).ok()).unwrap_or_default();
-    if !is_environment_clean() {
+    if !is_environment_clean() && !process::forget_environment(&KEPT) {
         return again(&exe, json);
     }
     let common = Common { json, headless: true, no_start: true, ..Common::default() };
-    let session = Session::open(&common)?;
-    check_ground(&exe, &session)?;
+    let mut session = Session::open(&common)?;
+    session.install = session.install.for_all();
+    session.install.check_alone(&exe, &session.config).map_err(|error| fail(&error))?;
     session.start_log();
     if !session.settings.enabled {
         println!("Updates are turned off in the settings.");
@@ -55,32 +57,9 @@ fn is_environment_clean() -> bool {
 
 /// The same in a process that has none of the caller's variables: settings, proxies and certificates are named there.
 fn again(exe: &Path, json: bool) -> Result<u8, Failure> {
-    let mut process = Process::new(exe);
-    process.arg("update-for-all").args(json.then_some("--json")).env_clear().env(PATH.0, PATH.1);
-    process.envs(KEPT.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
-    let ended = process.status().map_err(|source| fail(&fsx::FsError::new("start", exe, source)))?;
+    let mut anew = Process::new(exe);
+    anew.arg("update-for-all").args(json.then_some("--json")).env_clear().env(PATH.0, PATH.1);
+    anew.envs(KEPT.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
+    let ended = anew.status().map_err(|source| fail(&fsx::FsError::new("start", exe, source)))?;
     Ok(ended.code().and_then(|code| u8::try_from(code).ok()).unwrap_or_else(|| ErrorCode::Internal.exit()))
-}
-
-/// Refuses an install that others than the system may change: they could have chosen what is done to it.
-fn check_ground(exe: &Path, session: &Session) -> Result<(), Failure> {
-    let updater = session.install.updater_folder();
-    let own =
-        [exe.to_path_buf(), session.config.clone(), updater.join("root.json"), session.install.state_dir()];
-    let above = updater.ancestors().map(Path::to_path_buf);
-    for path in own.into_iter().chain(above).filter(|path| !path.as_os_str().is_empty()) {
-        let found: Option<std::fs::Metadata> = fsx::stat(&path).if_present().map_err(|error| fail(&error))?;
-        if found.is_some_and(|found| !platform::file::is_systems_alone(&found)) {
-            return Err(not_the_systems(&path));
-        }
-    }
-    Ok(())
-}
-
-fn not_the_systems(path: &Path) -> Failure {
-    Failure {
-        code: ErrorCode::Permission,
-        message: format!("{} may be changed by others than the system", path.display()),
-        hint: Some("Update it as the user it belongs to: run the updater without update-for-all.".to_owned()),
-    }
 }

@@ -1,12 +1,16 @@
 //! The update in the window: the engine on its own thread, the window on this one.
 
+use std::cell::RefCell;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::api::queue;
 use crate::engine::{self, Asking, Launch, Setup, Task};
-use crate::gui::{self, Before, Drawing, Feed, Keep, Kept, Preferences, WindowError, WindowSetup};
+use crate::gui::{
+    self, Before, Desktop, Drawing, Feed, Keep, Kept, Preferences, WindowError, WindowSetup, Word,
+};
 use crate::install::Install;
+use crate::platform;
 use crate::report::{Control, ErrorCode, Failure, Fanout, ReleaseRef, Reporter as _, parse_line};
 use crate::settings::{Renderer, Wish, remember};
 use crate::source::Proxy;
@@ -88,11 +92,29 @@ fn look(session: &Session, setup: &Setup, control: &Control) -> WindowSetup {
         log: setup.log.clone(),
         preferences: Some((preferences(session), keep(session, setup, control))),
         before: Some(before(&session.install)),
+        desktop: Some(desktop(session)),
         language: session.settings.language.clone(),
         can_start,
         starts_after: can_start.then_some(Duration::from_secs(3)),
         ..WindowSetup::new(&session.settings.title, control.clone())
     }
+}
+
+/// The desktop around the window. The program's menu entry is the one that a package of it brings.
+fn desktop(session: &Session) -> Desktop {
+    let title = &session.settings.title;
+    let entry = session.settings.app.package_name().unwrap_or_else(|| title.clone());
+    let desktop = RefCell::new(platform::desktop::Desktop::new(&entry, title));
+    Desktop::new(move |word| {
+        let mut desktop = desktop.borrow_mut();
+        match word {
+            Word::Bar(bar) => desktop.bar(bar),
+            Word::Told { title, text, front } => {
+                desktop.tell(&title, &text, Box::new(move || _ = front.call()))
+            }
+            Word::TakenBack => desktop.take_back(),
+        }
+    })
 }
 
 /// The release before, as long as it can be gone back to.

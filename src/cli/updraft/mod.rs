@@ -30,7 +30,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use crate::report::{Failure, Fault};
+use crate::report::{Failure, Fault, bytes};
 
 use args::{Cli, Command};
 
@@ -92,19 +92,6 @@ fn say(text: &str) {
     writeln!(std::io::stdout().lock(), "{text}").ok();
 }
 
-/// A number of bytes as people read it.
-fn bytes(count: u64) -> String {
-    let mut unit = 0;
-    let (mut whole, mut tenths) = (count, 0);
-    while whole >= 1000 && unit < 4 {
-        tenths = whole % 1000 / 100;
-        whole /= 1000;
-        unit += 1;
-    }
-    let name = ["B", "kB", "MB", "GB", "TB"][unit];
-    if unit == 0 { format!("{whole} {name}") } else { format!("{whole}.{tenths} {name}") }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,14 +100,5 @@ mod tests {
     fn the_command_line_is_well_formed() {
         use clap::CommandFactory as _;
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn bytes_read_well() {
-        assert_eq!(bytes(0), "0 B");
-        assert_eq!(bytes(999), "999 B");
-        assert_eq!(bytes(1000), "1.0 kB");
-        assert_eq!(bytes(1_560_000), "1.5 MB");
-        assert_eq!(bytes(40_000_000_000), "40.0 GB");
     }
 }

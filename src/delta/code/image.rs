@@ -33,6 +33,8 @@ pub(in crate::delta) struct Layout {
     pub(super) base: u64,
     /// Where `.strtab` and `.dynstr` begin in the file.
     pub(super) names: [u64; 2],
+    /// The stretch of the file from the first section of code to the end of the last: where it begins and its length.
+    pub(super) code: [u64; 2],
 }
 
 /// A run of bytes with one meaning.
@@ -92,7 +94,13 @@ impl<'a> Image<'a> {
     pub(in crate::delta) fn read(data: &'a [u8]) -> Option<Self> {
         // References are kept as 32-bit positions.
         u32::try_from(data.len()).ok()?;
-        super::elf::read(data).or_else(|| super::pe::read(data))
+        let mut image = super::elf::read(data).or_else(|| super::pe::read(data))?;
+        let code = image.sections.iter().filter(|section| section.role == Role::Code);
+        let (start, end) = code.fold((usize::MAX, 0), |(start, end), section| {
+            (start.min(section.offset), end.max(section.offset + section.length))
+        });
+        image.layout.code = [start as u64, end.saturating_sub(start) as u64];
+        Some(image)
     }
 
     #[cfg(feature = "vendor")]
@@ -126,6 +134,11 @@ impl Layout {
         Some(part.address.wrapping_add(offset.wrapping_sub(part.offset)))
     }
 
+    /// Whether a byte of the file is code.
+    pub(super) fn is_code(&self, offset: u64) -> bool {
+        offset.wrapping_sub(self.code[0]) < self.code[1]
+    }
+
     /// The byte of the file at an address.
     #[inline]
     pub(super) fn offset(&self, address: u64) -> Option<u64> {
@@ -144,7 +157,9 @@ impl Layout {
         for blank in &self.blanks {
             [u64::from(blank.name), blank.address, blank.length].iter().for_each(|&number| put(number, out));
         }
-        [self.base, self.names[0], self.names[1]].iter().for_each(|&number| put(number, out));
+        [self.base, self.names[0], self.names[1], self.code[0], self.code[1]]
+            .iter()
+            .for_each(|&number| put(number, out));
     }
 
     pub(in crate::delta) fn parse(read: &mut Numbers<'_>) -> Result<Self, Short> {
@@ -159,6 +174,7 @@ impl Layout {
         }
         layout.base = read.u64()?;
         layout.names = [read.u64()?, read.u64()?];
+        layout.code = [read.u64()?, read.u64()?];
         Ok(layout)
     }
 }

@@ -2,6 +2,7 @@
 //! it points to lie elsewhere. Encoder and decoder share all of it.
 
 mod elf;
+mod extra;
 mod image;
 mod map;
 mod pe;
@@ -9,6 +10,7 @@ mod predict;
 mod refs;
 mod x86;
 
+pub(super) use extra::{PIECE, turn};
 pub(super) use image::{Image, Layout};
 pub(super) use map::{Map, Span};
 pub(super) use predict::{Answer, Predictor, Seen, Teller};

@@ -6,7 +6,9 @@ use super::MakeError;
 use super::align::{Stretch, align_within, prune};
 use super::draft::Draft;
 use super::{Effort, MakeOptions};
-use crate::delta::code::{Answer, Image, Kind, Layout, Map, Predictor, Refs, Seen, Span, Teller};
+use crate::delta::code::{
+    Answer, Image, Kind, Layout, Map, PIECE, Predictor, Refs, Seen, Span, Teller, turn,
+};
 use crate::delta::ops::MAX_SPANS;
 use crate::delta::streams::Kind as Stream;
 use crate::delta::wire::{Short, put, put_signed};
@@ -145,9 +147,11 @@ pub(super) fn write(
     map: &Map,
 ) {
     new.image.layout().write(draft.stream(Stream::Layout));
-    draft.ops(new_bytes, stretches);
     let layout: &Layout = new.image.layout();
+    let before = draft.stream(Stream::Extra).len();
+    draft.ops(new_bytes, stretches);
     let mut predictor = Predictor::new(&old.image, &old.refs, layout, map);
+    turn_extra(draft, before, layout, (stretches, new_bytes.len()));
     let mut telling = Telling { draft, new_refs: &new.refs, next: 0, new: new_bytes };
     let mut chunk = vec![0; CHUNK];
     for stretch in stretches {
@@ -158,6 +162,20 @@ pub(super) fn write(
             let Ok(count) = predictor.make(span, &mut chunk, &mut telling) else { return };
             done += count;
         }
+    }
+}
+
+/// Turns the extra bytes just written, those between the stretches, piece by piece as the decoder takes them.
+fn turn_extra(draft: &mut Draft, mut at: usize, layout: &Layout, (stretches, length): (&[Stretch], usize)) {
+    let extra = draft.stream(Stream::Extra);
+    let mut new = 0;
+    for stretch in stretches.iter().copied().chain([Stretch { old: 0, new: length, length: 0 }]) {
+        while new < stretch.new {
+            let count = (stretch.new - new).min(PIECE);
+            turn(layout, new as u64, &mut extra[at..at + count], false);
+            (at, new) = (at + count, new + count);
+        }
+        new += stretch.length;
     }
 }
 

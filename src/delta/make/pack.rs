@@ -8,7 +8,7 @@ use super::plan::{Fate, Plan};
 use super::work::{MadeGroup, each};
 use super::{Effort, MakeError, NewFile, OldFile};
 use crate::delta::head::{FileList, MAGIC, MAX_FILES, MAX_HEAD};
-use crate::delta::streams::{Coding, FLOW_WINDOW_LOG, MAX_AGAINST_OLD, STREAMS};
+use crate::delta::streams::{Coding, FLOW_WINDOW_LOG, Kind, MAX_AGAINST_OLD, OLD_WINDOW, STREAMS};
 use crate::delta::wire::{put, put_signed};
 
 /// A packed stream.
@@ -25,7 +25,9 @@ pub(super) fn body(
     let mut order: Vec<usize> = (0..STREAMS).filter(|&at| !streams[at].is_empty()).collect();
     // The longest first, so that no thread is left alone with it at the end.
     order.sort_by_key(|&at| std::cmp::Reverse(streams[at].len()));
-    let packed = each(&order, threads, |&at| smallest(&streams[at], old, effort));
+    let packed = each(&order, threads, |&at| {
+        smallest(&streams[at], old.filter(|_| at == Kind::Extra as usize), effort)
+    });
     let mut coded: [Coded; STREAMS] = std::array::from_fn(|_| (Coding::Stored, Vec::new()));
     for (at, packed) in order.into_iter().zip(packed) {
         coded[at] = packed.map_err(MakeError::Write)?;
@@ -55,16 +57,22 @@ fn smallest(bytes: &[u8], old: Option<&[u8]>, effort: Effort) -> io::Result<Code
     let shapes: &[(u32, u32, u32)] = if effort == Effort::Fast || large {
         &[(3, 0, 0)]
     } else {
-        &[(3, 0, 0), (4, 0, 0), (0, 2, 2), (0, 0, 0)]
+        &[(3, 0, 0), (4, 0, 0), (1, 0, 0), (0, 2, 2), (0, 0, 0)]
     };
     for &shape in shapes {
-        offer(Coding::Lzma, lzma(bytes, shape)?);
+        offer(Coding::Lzma, lzma(bytes, shape, None)?);
     }
     if let Some(old) = old.filter(|_| bytes.len() as u64 <= MAX_AGAINST_OLD) {
         offer(
             Coding::ZstdAgainstOld,
             zstd_against(bytes, old, if effort == Effort::Fast { 12 } else { 22 })?,
         );
+        // A window that holds a part of the old bytes only finds little.
+        if effort == Effort::Best && old.len() + bytes.len() <= OLD_WINDOW as usize {
+            for shape in [(3, 0, 0), (0, 0, 0)] {
+                offer(Coding::LzmaAgainstOld, lzma(bytes, shape, Some(old))?);
+            }
+        }
     }
     Ok(best)
 }
@@ -89,10 +97,13 @@ fn zstd_against(bytes: &[u8], old: &[u8], level: i32) -> io::Result<Vec<u8>> {
     encoder.finish()
 }
 
-fn lzma(bytes: &[u8], (lc, lp, pb): (u32, u32, u32)) -> io::Result<Vec<u8>> {
+fn lzma(bytes: &[u8], (lc, lp, pb): (u32, u32, u32), old: Option<&[u8]>) -> io::Result<Vec<u8>> {
     let mut options = LzmaOptions::with_preset(9);
     let window = bytes.len().next_power_of_two().clamp(1 << 16, 1 << FLOW_WINDOW_LOG);
     (options.dict_size, options.lc, options.lp, options.pb) = (window as u32, lc, lp, pb);
+    if let Some(old) = old.filter(|old| !old.is_empty()) {
+        (options.dict_size, options.preset_dict) = (OLD_WINDOW, Some(old.to_vec()));
+    }
     (options.nice_len, options.depth_limit) = (273, 512);
     let mut writer = LzmaWriter::new_no_header(vec![options.get_props()], &options, false)?;
     writer.write_all(bytes)?;

@@ -26,7 +26,11 @@ pub(super) fn page(
         let start = if anyway { "button-start-anyway" } else { "button-start" };
         page.buttons.push(Choice::new(view.text(start), Command::Answer(Answer::Start)));
     }
-    page.buttons.push(Choice::main(view.text("button-try-again"), Command::Answer(Answer::Update)));
+    let (main, answer) = match remedy {
+        Some(Remedy::OtherUser { for_all: true, .. }) => ("button-for-all", Answer::ForAll),
+        _ => ("button-try-again", Answer::Update),
+    };
+    page.buttons.push(Choice::main(view.text(main), Command::Answer(answer)));
     page.escape = Some(Command::Answer(Answer::Quit));
     page.body = body;
     page.height = if view.details { 440.0 } else { 330.0 };
@@ -63,7 +67,10 @@ fn cause(view: &View<'_>, code: ErrorCode) -> String {
 }
 
 /// What to do about it: the failure's own words in English, else a general sentence in the person's language.
-fn hint(view: &View<'_>, failure: &Failure) -> String {
+fn hint(view: &View<'_>, failure: &Failure, remedy: Option<&Remedy>) -> String {
+    if matches!(remedy, Some(Remedy::OtherUser { for_all: true, .. })) {
+        return view.text("hint-for-all");
+    }
     if view.texts.language() == "en"
         && let Some(hint) = &failure.hint
     {
@@ -96,7 +103,7 @@ fn body(ui: &mut Ui, view: &View<'_>) -> Option<Command> {
     if let Some(remedy) = remedy.as_ref().and_then(|remedy| numbers(view, remedy)) {
         widgets::plain(ui, &remedy);
     }
-    widgets::plain(ui, &hint(view, failure));
+    widgets::plain(ui, &hint(view, failure, remedy.as_ref()));
     widgets::fact(ui, &failure.message);
     if let Some(log) = log {
         widgets::path(ui, &view.with("failed-log", &[("path", &log.display().to_string())]));
@@ -113,7 +120,7 @@ fn numbers(view: &View<'_>, remedy: &Remedy) -> Option<String> {
             let (needed, free) = (format::bytes(view.texts, *needed), format::bytes(view.texts, *free));
             Some(view.with("remedy-space", &[("needed", &needed), ("free", &free)]))
         }
-        Remedy::OtherUser { owner: Some(owner) } => Some(view.with("remedy-owner", &[("owner", owner)])),
+        Remedy::OtherUser { owner: Some(owner), .. } => Some(view.with("remedy-owner", &[("owner", owner)])),
         Remedy::MoveAway { path } => Some(view.with("remedy-path", &[("path", path)])),
         _ => None,
     }

@@ -21,12 +21,19 @@ pub(super) fn page(view: &View<'_>) -> Page {
 fn body(ui: &mut Ui, view: &View<'_>) -> Option<Command> {
     let progress = &view.board.progress;
     let counts = progress.phase == ProgressPhase::Install && progress.total > 0;
-    let percent = counts.then(|| format::percent(progress.done, progress.total));
+    // The step for all users fetches by itself, while this page is shown.
+    let fetches = progress.phase == ProgressPhase::Download && progress.done < progress.total;
+    let percent = (counts || fetches).then(|| format::percent(progress.done, progress.total));
     widgets::bar(ui, view.texts, percent);
     if counts {
         let (done, total) =
             (format::number(view.texts, progress.done), format::number(view.texts, progress.total));
         widgets::quiet(ui, &view.with("installing-files", &[("done", &done), ("total", &total)]));
+    }
+    if fetches {
+        let (done, total) =
+            (format::bytes(view.texts, progress.done), format::bytes(view.texts, progress.total));
+        widgets::quiet(ui, &view.with("progress-bytes", &[("done", &done), ("total", &total)]));
     }
     None
 }

@@ -101,6 +101,21 @@ pub fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
     std::fs::set_permissions(path, Permissions::from_mode(mode & 0o777))
 }
 
+/// Takes the mark off a file that macOS gives to what was fetched by a program that asks for such marks, as ours does
+/// inside a program that does (`LSFileQuarantineEnabled`). Elsewhere there is none.
+///
+/// # Errors
+/// What the system says.
+pub fn unmark(path: &Path) -> io::Result<()> {
+    #[cfg(target_os = "macos")]
+    return os::unmark(path);
+    #[cfg(not(target_os = "macos"))]
+    {
+        let _ = path;
+        Ok(())
+    }
+}
+
 /// The permission bits.
 #[must_use]
 pub fn mode(metadata: &Metadata) -> u32 {
@@ -179,10 +194,21 @@ pub fn plain(path: PathBuf) -> PathBuf {
 
 /// Whether nobody but the system can change what lies here: it is of root, and others may not write. In a folder where
 /// everybody may write but only rename what is their own, what is of root is safe too.
-#[must_use]
-pub fn is_systems_alone(metadata: &Metadata) -> bool {
-    let is_closed = metadata.mode() & 0o022 == 0 || (metadata.is_dir() && metadata.mode() & 0o1000 != 0);
-    metadata.uid() == 0 && is_closed
+///
+/// # Errors
+/// What the system says, if it does not let us look.
+pub fn is_systems_alone(path: &Path) -> io::Result<bool> {
+    let found = std::fs::symlink_metadata(path)?;
+    let is_closed = found.mode() & 0o022 == 0 || (found.is_dir() && found.mode() & 0o1000 != 0);
+    Ok(found.uid() == 0 && is_closed)
+}
+
+/// Whether nobody but the system can put something else in the place of what is the system's in this folder.
+///
+/// # Errors
+/// What the system says, if it does not let us look.
+pub fn is_way_safe(folder: &Path) -> io::Result<bool> {
+    is_systems_alone(folder)
 }
 
 /// Creates a new file that only its owner can read.

@@ -148,11 +148,47 @@ pub fn holders(folder: &Path, _files: &[PathBuf]) -> Vec<Holder> {
     os::holders(folder)
 }
 
-/// The program by which a person gets the rights of the system for one command.
+/// The program that gives a person of a desktop the rights of the system for one command.
+const POLKIT: &str = "/usr/bin/pkexec";
+
+fn is_polkit_here() -> bool {
+    cfg!(target_os = "linux") && Path::new(POLKIT).is_file()
+}
+
+/// How a person types that `program` is to do `word` with the rights of the system.
 #[must_use]
-pub fn asks_for_rights() -> Option<&'static str> {
-    let polkit = Path::new("/usr/bin/pkexec");
-    Some(if cfg!(target_os = "linux") && polkit.is_file() { "pkexec" } else { "sudo" })
+pub fn as_typed(program: &Path, word: &str) -> String {
+    let asker = if is_polkit_here() { "pkexec" } else { "sudo" };
+    let quoted = program.to_string_lossy().replace('\'', "'\\''");
+    format!("{asker} '{quoted}' {word}")
+}
+
+/// Whether a program can ask the person for the rights of the system, so that nobody has to type anything.
+#[must_use]
+pub fn can_ask_for_rights() -> bool {
+    is_polkit_here() && is_display_present()
+}
+
+/// Runs `program` with this one word and the rights of the system, for which the system asks the person. Returns when
+/// it has ended: its exit code, or nothing if the person was asked and did not agree.
+///
+/// # Errors
+/// What the system says.
+pub fn run_with_rights(program: &Path, word: &str) -> io::Result<Option<u8>> {
+    let ended = command(Path::new(POLKIT)).arg(program).arg(word).stdin(Stdio::null()).status()?;
+    Ok(match ended.code().and_then(|code| u8::try_from(code).ok()) {
+        // pkexec(1): the person did not agree, or is not allowed to.
+        Some(126 | 127) => None,
+        Some(code) => Some(code),
+        None => Some(1),
+    })
+}
+
+/// Forgets the variables of this process but `kept`, if that can be done within it. Here it can't: libraries have read
+/// them before the program begins.
+#[must_use]
+pub fn forget_environment(_kept: &[&str]) -> bool {
+    false
 }
 
 /// A file below `folder` that another process has open for writing, as far as the system tells. `_files` are those

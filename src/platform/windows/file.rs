@@ -16,6 +16,7 @@ use windows_sys::Win32::Storage::FileSystem::{
 use super::path::wide;
 use crate::platform::ChangeMark;
 
+pub use super::ground::{is_systems_alone, is_way_safe};
 pub use super::path::plain;
 pub use super::user::{create_private, is_of_known, owner};
 
@@ -102,6 +103,14 @@ pub fn set_mode(_path: &Path, _mode: u32) -> io::Result<()> {
     Ok(())
 }
 
+/// Nothing to do: the mark of Windows (`Zone.Identifier`) is written by browsers, not given to what we write.
+///
+/// # Errors
+/// None.
+pub fn unmark(_path: &Path) -> io::Result<()> {
+    Ok(())
+}
+
 /// A guess of the permission bits a file would have on Unix.
 #[must_use]
 pub fn mode(_metadata: &Metadata) -> u32 {
@@ -167,11 +176,5 @@ pub fn may_write_in(folder: &Path) -> io::Result<()> {
 /// Whether others than the owner can read the file; not looked at on Windows.
 #[must_use]
 pub fn is_open_to_others(_metadata: &Metadata) -> bool {
-    false
-}
-
-/// Whether nobody but the system can change what lies here. Not found out here: rights are asked for in another way.
-#[must_use]
-pub fn is_systems_alone(_metadata: &Metadata) -> bool {
     false
 }

@@ -2,10 +2,12 @@
 
 mod console;
 pub mod file;
+mod ground;
 mod holders;
 mod path;
 mod person;
 pub mod process;
+mod rights;
 pub mod signal;
 pub mod socket;
 mod user;

@@ -50,7 +50,10 @@ fn long(path: &Path) -> Option<PathBuf> {
             start.push(server);
             start.push(r"\");
             start.push(share);
-            (start, whole.strip_prefix(prefix.as_os_str()).ok()?.as_os_str().to_os_string())
+            start.push(r"\");
+            // The root would begin the path anew.
+            let parts = whole.components().skip(1).filter(|part| *part != Component::RootDir);
+            (start, parts.collect::<PathBuf>().into_os_string())
         }
         _ => return None,
     };

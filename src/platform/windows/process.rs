@@ -30,6 +30,7 @@ use crate::platform::{ProcessId, Spawned};
 pub use super::console::{attach_console, harden};
 pub use super::holders::holders;
 pub use super::person::spawn_for_person;
+pub use super::rights::{as_typed, can_ask_for_rights, forget_environment, run_with_rights};
 pub use super::user::is_elevated;
 
 /// The first of `files` that another process has open for writing: such a file can't be opened for reading alone.
@@ -241,12 +242,6 @@ pub fn exe_name(stem: &OsStr) -> PathBuf {
     let mut name = stem.to_os_string();
     name.push(".exe");
     PathBuf::from(name)
-}
-
-/// The program by which a person gets the rights of the system for one command: none that is typed.
-#[must_use]
-pub fn asks_for_rights() -> Option<&'static str> {
-    None
 }
 
 /// Lets the calling thread give way to all others of this process from now on.

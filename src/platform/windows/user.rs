@@ -224,7 +224,7 @@ pub fn create_private(path: &Path) -> io::Result<File> {
 }
 
 /// An account's identifier as the system writes it, `S-1-5-...`.
-fn in_words(sid: PSID) -> Option<String> {
+pub(super) fn in_words(sid: PSID) -> Option<String> {
     let mut text = std::ptr::null_mut();
     // SAFETY: the identifier is valid, and `text` lives over the call.
     if unsafe { ConvertSidToStringSidW(sid, &raw mut text) } == 0 {

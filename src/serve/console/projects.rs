@@ -11,9 +11,9 @@ use crate::publish::{Overview, overview};
 use crate::release::{Channel, Platform, Rollout, Stamp, Summary, Urgency};
 use crate::trust::ReleaseTarget;
 
-use super::words::{Lang, bytes, moment, percent};
+use super::words::{Lang, moment, percent};
 use super::{Desk, Who, problem, shown, url};
-use crate::report::Failure;
+use crate::report::{Failure, bytes};
 use crate::serve::plan::Project;
 use crate::serve::site::escape;
 

@@ -9,7 +9,7 @@ use maud::{Markup, html};
 
 use crate::publish::{Order, Report, Watch, next_version};
 use crate::release::{RelPath, Stamp, Urgency, Version};
-use crate::report::Failure;
+use crate::report::{Failure, bytes};
 use crate::serve::plan::Project;
 use crate::serve::site::escape;
 
@@ -17,7 +17,7 @@ use super::act::{Fields, spread};
 use super::jobs::Job;
 use super::layout::{Frame, mark};
 use super::projects::{no_keys, tabs};
-use super::words::{Lang, bytes, moment};
+use super::words::{Lang, moment};
 use super::{Desk, Person, Who, problem, shown, url};
 
 /// Paths of each kind that are listed; the rest is counted.

@@ -10,11 +10,12 @@ use serde::Deserialize;
 
 use crate::publish::{self, Changes, Forecast, PublishError, forecast, full_download, overview};
 use crate::release::{Entry, Manifest, RelPath, Rollout, Stamp, Urgency};
+use crate::report::bytes;
 use crate::trust::ReleaseTarget;
 
 use super::layout::mark;
 use super::projects::{no_keys, release_url, state};
-use super::words::{Lang, bytes, moment, percent};
+use super::words::{Lang, moment, percent};
 use super::{Desk, Person, Who, shown, url};
 use crate::serve::plan::Project;
 

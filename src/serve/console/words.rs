@@ -54,18 +54,6 @@ impl Lang {
     }
 }
 
-/// A number of bytes as people read it.
-pub(super) fn bytes(count: u64) -> String {
-    let units = ["B", "kB", "MB", "GB", "TB"];
-    let mut unit = 0;
-    let (mut whole, mut tenths) = (count, 0);
-    while whole >= 1000 && unit + 1 < units.len() {
-        (whole, tenths) = (whole / 1000, whole % 1000 / 100);
-        unit += 1;
-    }
-    if unit == 0 { format!("{whole} B") } else { format!("{whole}.{tenths} {}", units[unit]) }
-}
-
 /// A moment as people read it.
 pub(super) fn moment(stamp: Stamp) -> String {
     let text = stamp.to_string();
@@ -105,7 +93,6 @@ mod tests {
             [percent(10_000), percent(50), percent(225), percent(5)],
             ["100 %", "0.5 %", "2.25 %", "0.05 %"]
         );
-        assert_eq!([bytes(999), bytes(1_560_000)], ["999 B", "1.5 MB"]);
         assert_eq!(Lang::Zh.fill("{} of {}", "共 {} 中的 {}", &["1", "2"]), "共 1 中的 2");
     }
 }

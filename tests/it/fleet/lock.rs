@@ -1,5 +1,9 @@
 //! The lock of a fleet: the FleetLock protocol, over a real etcd.
-#![expect(clippy::unwrap_used, reason = "tests set up by hand")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "tests set up by hand and look at the system with their own eyes"
+)]
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,7 +14,7 @@ use updraft::fleet::{FleetLock, LockAnswer, LockConfig, Span};
 
 use super::is_full;
 use super::world::{EtcdNode, get, lock_server};
-use crate::support::world::wait_for;
+use crate::support::world::{Running, wait_for};
 
 fn lock(at: SocketAddr, id: &str) -> FleetLock {
     let span = |millis| Span(Duration::from_millis(millis));
@@ -77,14 +81,13 @@ fn an_outage_of_etcd_is_no_busy_slot_and_no_slot_leaks() {
 #[test]
 fn the_lock_outlives_the_leader_of_its_etcd() {
     let folder = tempfile::tempdir().unwrap();
-    let Some(mut members) = super::world::etcd_of_three(folder.path()) else { return };
-    let urls: Vec<String> = members.iter().map(|(url, _)| url.clone()).collect();
+    let Some(mut etcd) = super::world::EtcdOfThree::start(folder.path()) else { return };
+    let urls = etcd.urls();
     let (_server, at) = lock_server(&urls[0], &["--etcd", &urls[1], "--etcd", &urls[2]]);
     let queue = queue();
     let (a, b) = (lock(at, "a"), lock(at, "b"));
     wait_for("the first leader", || queue.block_on(a.take()) == LockAnswer::Done);
-    let leader = members.iter().position(|(url, _)| super::world::is_leader(url)).unwrap();
-    drop(members.remove(leader));
+    etcd.kill_leader();
     let mut busy = 0;
     wait_for("the next leader", || match queue.block_on(b.take()) {
         LockAnswer::Busy(_) => {
@@ -100,6 +103,14 @@ fn the_lock_outlives_the_leader_of_its_etcd() {
     assert_eq!(holders(at), ["b"]);
 }
 
+/// The most memory a program had, in MB; 0 where the system does not tell.
+fn memory(running: &Running) -> u64 {
+    let path = format!("/proc/{}/status", running.0.id());
+    let status = std::fs::read_to_string(path).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok()).map_or(0, |kb| kb / 1024)
+}
+
 /// Many agents at once: never more than the slots there are, and everybody has one in the end.
 #[test]
 fn many_agents_never_hold_more_slots_than_there_are() {
@@ -108,8 +119,7 @@ fn many_agents_never_hold_more_slots_than_there_are() {
     let folder = tempfile::tempdir().unwrap();
     let Some(etcd) = EtcdNode::start(folder.path()) else { return };
     let options = ["--group", "web=5"];
-    let ((_one, first), (_two, second)) =
-        (lock_server(&etcd.url, &options), lock_server(&etcd.url, &options));
+    let ((one, first), (two, second)) = (lock_server(&etcd.url, &options), lock_server(&etcd.url, &options));
     let began = Instant::now();
     let (out, most, asked) =
         (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
@@ -142,12 +152,16 @@ fn many_agents_never_hold_more_slots_than_there_are() {
             one.await.unwrap();
         }
     });
+    let took = began.elapsed();
     let most = most.load(Ordering::SeqCst);
     assert!((1..=SLOTS).contains(&most), "{most} at once");
     assert!(holders(first).is_empty(), "no slot leaked");
     super::tell(&format!(
-        "{agents} agents, {SLOTS} slots: {most} at once, {} requests for a slot, {:?}",
+        "{agents} agents, {SLOTS} slots: {most} at once, {} requests for a slot, {took:?}; most memory: lock servers {} \
+         and {} MB, etcd {} MB",
         asked.load(Ordering::SeqCst),
-        began.elapsed()
+        memory(&one),
+        memory(&two),
+        memory(etcd.child.as_ref().unwrap())
     ));
 }

@@ -1,12 +1,15 @@
 //! Programs without a window: start-up hook, agents, lock, dispatchers, standby.
 #![expect(clippy::unwrap_used, reason = "tests set up by hand")]
 
+mod cut;
 mod hook;
 mod kills;
 mod lock;
 mod node;
 mod notify;
 mod roll;
+mod systemd;
+mod third;
 pub(crate) mod world;
 
 use std::io::Write as _;

@@ -5,10 +5,16 @@
     reason = "tests look at the disk with their own eyes"
 )]
 
+use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde_json::Value;
+use updraft::fleet::{Dispatcher, DrainVia};
 
 use super::world::{EtcdNode, Extra, Fleet, Node, address, forwarder, get, lock_server, tool};
 use super::{is_full, under_load};
@@ -18,29 +24,47 @@ fn locked(at: SocketAddr) -> String {
     format!("[lock]\nurl = \"http://{at}\"\ngroup = \"web\"\nretry = \"200ms\"\nrenew = \"1s\"\n")
 }
 
-/// Watches that never two of `nodes` are out at once, until `over`; how many looks it took.
-fn watch(nodes: &[Node], over: &Arc<AtomicBool>) -> std::thread::JoinHandle<usize> {
-    let files: Vec<_> = nodes.iter().map(|node| node.state.join("agent.json")).collect();
+/// Which node is out for which release, by the agents' own journals.
+fn out(files: &[PathBuf]) -> Vec<(&Path, u64)> {
+    let is_out = |file: &PathBuf| {
+        let memory: Value = serde_json::from_slice(&std::fs::read(file).unwrap_or_default()).ok()?;
+        let state = memory["phase"]["state"].as_str()?;
+        let is_out = ["draining", "swapping", "soaking", "going-back"].contains(&state);
+        is_out.then(|| number_in(&memory["phase"])).flatten()
+    };
+    files.iter().filter_map(|file| is_out(file).map(|number| (file.as_path(), number))).collect()
+}
+
+/// The release a phase leads to.
+fn number_in(phase: &Value) -> Option<u64> {
+    phase["to"]["number"].as_u64().or_else(|| phase["target"]["to"]["number"].as_u64())
+}
+
+/// Watches that never two of `nodes` are out at once, until `over`; how many looks saw one that was.
+///
+/// A look takes its time, on a loaded machine so much that one node comes back and the next goes out meanwhile. Who is
+/// out in two looks one after the other was out between them, so two such nodes were out at once.
+pub(super) fn watch<'a>(
+    nodes: impl IntoIterator<Item = &'a Node>,
+    over: &Arc<AtomicBool>,
+) -> std::thread::JoinHandle<usize> {
+    let files: Vec<_> = nodes.into_iter().map(|node| node.state.join("agent.json")).collect();
     let over = Arc::clone(over);
     std::thread::spawn(move || {
-        let mut looks = 0;
+        let mut seen = 0;
         while !over.load(Ordering::SeqCst) {
-            let out = files.iter().filter(|file| {
-                let text = std::fs::read_to_string(file).unwrap_or_default();
-                ["draining", "swapping", "soaking", "going-back"]
-                    .iter()
-                    .any(|state| text.contains(&format!("\"{state}\"")))
-            });
-            assert!(out.count() <= 1, "two nodes are out");
-            looks += 1;
+            let (first, second) = (out(&files), out(&files));
+            let both: Vec<_> = first.iter().filter(|node| second.contains(node)).collect();
+            assert!(both.len() <= 1, "two nodes are out: {both:?}");
+            seen += usize::from(both.len() == 1);
             std::thread::sleep(std::time::Duration::from_millis(5));
         }
-        looks
+        seen
     })
 }
 
-fn roll(fleet: &Fleet, nodes: &mut [Node], at: SocketAddr, releases: u64) {
-    nodes.iter_mut().for_each(Node::up);
+/// Rolls `releases` releases over nodes that are up, and that the dispatcher at `at` knows to be.
+fn roll(fleet: &Fleet, nodes: &[Node], at: SocketAddr, releases: u64) {
     let over = Arc::new(AtomicBool::new(false));
     let watching = watch(nodes, &over);
     let (clients, pause) = if is_full() { (32, 5) } else { (8, 2) };
@@ -51,7 +75,7 @@ fn roll(fleet: &Fleet, nodes: &mut [Node], at: SocketAddr, releases: u64) {
         }
     });
     over.store(true, Ordering::SeqCst);
-    assert!(watching.join().unwrap() > 10);
+    assert!(watching.join().unwrap() > 0, "it was never seen that a node is out");
     super::tell(&format!("{releases} rolls over {} nodes: {report:?}", nodes.len()));
 }
 
@@ -72,7 +96,8 @@ fn a_roll_through_the_forwarder_loses_no_request() {
     let mut nodes = [node("n1"), node("n2"), node("n3")];
     let backends: Vec<_> = nodes.iter().map(|node| (node.name.clone(), node.address)).collect();
     let (_forwarder, at, _) = forwarder(&backends, &["--panel", &panel.to_string()]);
-    roll(&fleet, &mut nodes, at, if is_full() { 20 } else { 1 });
+    nodes.iter_mut().for_each(Node::up);
+    roll(&fleet, &nodes, at, if is_full() { 20 } else { 1 });
 }
 
 /// A121, A123: the same through HAProxy, drained by its runtime socket: it gets nothing new while it is replaced, and
@@ -101,7 +126,7 @@ fn a_roll_through_haproxy_loses_no_request() {
     let config = format!(
         "global\n  stats socket {} mode 600 level admin\n\
          defaults\n  mode http\n  timeout connect 5s\n  timeout client 60s\n  timeout server 60s\n  \
-         timeout http-keep-alive 60s\n  option redispatch\n  retries 3\n\
+         timeout http-keep-alive 60s\n  timeout check 2s\n  option redispatch\n  retries 3\n\
          frontend web\n  bind {at}\n  default_backend nodes\n\
          backend nodes\n  balance roundrobin\n{servers}",
         socket.display()
@@ -112,7 +137,45 @@ fn a_roll_through_haproxy_loses_no_request() {
     command.arg("-db").arg("-f").arg(&file).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let _haproxy = Running(command.spawn().unwrap());
     wait_for("HAProxy", || TcpStream::connect(at).is_ok());
-    roll(&fleet, &mut nodes, at, if is_full() { 20 } else { 1 });
+    nodes.iter_mut().for_each(Node::up);
+    // It began before they did, so it takes them for dead until its checks have seen them.
+    let is_up = |node: &Node| column(&socket, &node.name, "status").starts_with("UP");
+    wait_for("HAProxy to know its servers", || nodes.iter().all(is_up));
+    roll(&fleet, &nodes, at, if is_full() { 20 } else { 1 });
+    gets_nothing_while_drained(&socket, at);
+}
+
+/// What HAProxy tells of a server in a column of its table.
+fn column(socket: &Path, server: &str, name: &str) -> String {
+    let mut stream = UnixStream::connect(socket).unwrap();
+    stream.write_all(b"show stat\n").unwrap();
+    let mut table = String::new();
+    stream.read_to_string(&mut table).unwrap();
+    let mut rows = table.lines().map(|line| line.split(',').collect::<Vec<_>>());
+    let at = rows.next().unwrap().iter().position(|column| *column == name).unwrap();
+    let row = rows.find(|row| row.get(..2) == Some(&["nodes", server])).unwrap();
+    row[at].to_owned()
+}
+
+/// The server `n1` behind HAProxy at `at` gets nothing new from "drain" to "ready", and traffic after it.
+fn gets_nothing_while_drained(socket: &Path, at: SocketAddr) {
+    let via = DrainVia::Haproxy {
+        socket: socket.display().to_string(),
+        backend: "nodes".to_owned(),
+        server: "n1".to_owned(),
+    };
+    let n1 = Dispatcher::new(Some(via), None).unwrap();
+    let queue = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let total = || column(socket, "n1", "stot").parse::<u64>().unwrap();
+    let ask = || (0..12).for_each(|_| assert!(get(at, "/").is_some()));
+    queue.block_on(n1.drain()).unwrap();
+    wait_for("what is in flight", || queue.block_on(n1.in_flight()).unwrap() == Some(0));
+    let before = total();
+    ask();
+    assert_eq!(total(), before, "nothing new");
+    queue.block_on(n1.ready()).unwrap();
+    ask();
+    assert!(total() >= before + 3, "traffic again");
 }
 
 /// A124: node 2 fails its health check: the roll stops, node 2 goes back, node 3 is untouched; after `clear` it goes

@@ -107,6 +107,7 @@ impl Node {
         let mut command = updraft();
         command.arg("agent").arg("--config").arg(&self.config).stdin(Stdio::null());
         command.stdout(log.try_clone().unwrap()).stderr(log);
+        command.env("UPDRAFT_AGENT_WAITS_IN", self.config.with_file_name("waits"));
         match dies_at {
             Some(state) => command.env("UPDRAFT_AGENT_DIES_AT", state),
             None => command.env_remove("UPDRAFT_AGENT_DIES_AT"),
@@ -117,7 +118,33 @@ impl Node {
     /// Starts the agent and waits until its program serves.
     pub(crate) fn up(&mut self) {
         self.start(None);
-        wait_for("the node", || self.status().is_some_and(|status| status["serves"] == true));
+        let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
+        while !self.status().is_some_and(|status| status["serves"] == true) {
+            assert!(
+                std::time::Instant::now() < end,
+                "{} does not serve:\n{}\n{}",
+                self.name,
+                self.journal(),
+                self.log()
+            );
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+    }
+
+    /// Lets the agent wait when it enters `state` the next time.
+    pub(crate) fn hold_at(&self, state: &str) {
+        write(self.config.with_file_name("waits").join(state), "");
+    }
+
+    /// Waits until it does so.
+    pub(crate) fn is_held_at(&self, state: &str) {
+        let here = self.config.with_file_name("waits").join(format!("{state}.here"));
+        wait_for(&format!("{} to enter {state}", self.name), || here.exists());
+    }
+
+    /// Lets it go on.
+    pub(crate) fn let_go(&self, state: &str) {
+        fs::remove_file(self.config.with_file_name("waits").join(format!("{state}.here"))).unwrap();
     }
 
     /// Kills the agent with no word; the program goes on.
@@ -137,6 +164,11 @@ impl Node {
         expect(updraft().args(["agent", what, "--panel", &self.panel.to_string()]), 0);
     }
 
+    /// Whether its journal says so.
+    pub(crate) fn is_at(&self, state: &str) -> bool {
+        self.memory()["phase"]["state"] == state
+    }
+
     /// The version that answers.
     pub(crate) fn answers(&self) -> String {
         get(self.address, "/").unwrap_or_default()
@@ -150,6 +182,11 @@ impl Node {
 
     pub(crate) fn journal(&self) -> String {
         fs::read_to_string(self.state.join("journal.jsonl")).unwrap_or_default()
+    }
+
+    /// What the agent said.
+    fn log(&self) -> String {
+        fs::read_to_string(self.config.with_file_name("log")).unwrap_or_default()
     }
 
     /// The states it went through, in their order.
@@ -178,13 +215,8 @@ impl Node {
         let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
         while !is_there() {
             if std::time::Instant::now() > end {
-                let log = fs::read_to_string(self.config.with_file_name("log")).unwrap_or_default();
-                panic!(
-                    "{} does not rest in {state} with {number}:\n{:?}\n{}\n{log}",
-                    self.name,
-                    self.status(),
-                    self.journal()
-                );
+                let (found, journal, log) = (self.status(), self.journal(), self.log());
+                panic!("{} does not rest in {state} with {number}:\n{found:?}\n{journal}\n{log}", self.name);
             }
             std::thread::sleep(std::time::Duration::from_millis(50));
         }
@@ -260,8 +292,8 @@ pub(crate) fn lock_server(etcd: &str, more: &[&str]) -> (Running, SocketAddr) {
 }
 
 /// The same at the address of one that has ended.
-pub(crate) fn lock_server_at(etcd: &str, at: SocketAddr) -> Running {
-    start_lock_server(etcd, at, &[])
+pub(crate) fn lock_server_at(etcd: &str, at: SocketAddr, more: &[&str]) -> Running {
+    start_lock_server(etcd, at, more)
 }
 
 fn start_lock_server(etcd: &str, at: SocketAddr, more: &[&str]) -> Running {
@@ -294,34 +326,127 @@ pub(crate) fn forwarder(
     (running, at, panel)
 }
 
-/// Three real members of one etcd, by their client addresses.
-pub(crate) fn etcd_of_three(folder: &Path) -> Option<Vec<(String, Running)>> {
-    let program = tool("etcd", "A127")?;
-    let names = ["one", "two", "three"];
-    let urls = names.map(|_| (format!("http://{}", address()), format!("http://{}", address())));
-    let cluster: Vec<String> =
-        names.iter().zip(&urls).map(|(name, (_, peer))| format!("{name}={peer}")).collect();
-    let start = |(name, (url, peer)): (&str, &(String, String))| {
-        let mut command = Command::new(&program);
-        command
-            .args(["--name", name, "--unsafe-no-fsync", "--log-level", "error", "--data-dir"])
-            .arg(folder.join(name));
-        command.args(["--listen-client-urls", url, "--advertise-client-urls", url]);
-        command.args(["--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer]);
-        command.args(["--initial-cluster", &cluster.join(",")]);
+/// Three real members of one etcd.
+pub(crate) struct EtcdOfThree {
+    program: PathBuf,
+    folder: PathBuf,
+    cluster: String,
+    members: Vec<Member>,
+}
+
+struct Member {
+    name: &'static str,
+    url: String,
+    peer: String,
+    child: Option<Running>,
+}
+
+impl EtcdOfThree {
+    pub(crate) fn start(folder: &Path) -> Option<Self> {
+        let program = tool("etcd", "A127")?;
+        let address = || format!("http://{}", address());
+        let member = |name| Member { name, url: address(), peer: address(), child: None };
+        let members: Vec<Member> = ["one", "two", "three"].into_iter().map(member).collect();
+        let pairs: Vec<_> = members.iter().map(|one| format!("{}={}", one.name, one.peer)).collect();
+        let mut etcd = Self { program, folder: folder.to_path_buf(), cluster: pairs.join(","), members };
+        (0..etcd.members.len()).for_each(|at| etcd.run(at));
+        (0..etcd.members.len()).for_each(|at| etcd.is_up(at));
+        Some(etcd)
+    }
+
+    fn run(&mut self, at: usize) {
+        let member = &mut self.members[at];
+        let mut command = Command::new(&self.program);
+        command.args(["--name", member.name, "--unsafe-no-fsync", "--log-level", "error", "--data-dir"]);
+        command.arg(self.folder.join(member.name)).args(["--initial-cluster", &self.cluster]);
+        command.args(["--listen-client-urls", &member.url, "--advertise-client-urls", &member.url]);
+        command.args(["--listen-peer-urls", &member.peer, "--initial-advertise-peer-urls", &member.peer]);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        (url.clone(), Running(command.spawn().unwrap()))
-    };
-    let members: Vec<_> = names.into_iter().zip(&urls).map(start).collect();
-    for (url, _) in &members {
-        let at = url.trim_start_matches("http://").parse().unwrap();
+        member.child = Some(Running(command.spawn().unwrap()));
+    }
+
+    fn is_up(&self, at: usize) {
+        let at = at_of(&self.members[at].url);
         wait_for("etcd", || get(at, "/health").is_some_and(|said| said.contains("true")));
     }
-    Some(members)
+
+    /// The client addresses of its members.
+    pub(crate) fn urls(&self) -> Vec<String> {
+        self.members.iter().map(|member| member.url.clone()).collect()
+    }
+
+    /// Kills the member that leads; which it was.
+    pub(crate) fn kill_leader(&mut self) -> usize {
+        let leader = self.members.iter().position(|member| is_leader(&member.url)).unwrap();
+        self.members[leader].child = None;
+        leader
+    }
+
+    /// Starts a member that was killed.
+    pub(crate) fn start_again(&mut self, at: usize) {
+        self.run(at);
+        self.is_up(at);
+    }
+}
+
+/// The address in a URL.
+pub(crate) fn at_of(url: &str) -> SocketAddr {
+    url.trim_start_matches("http://").parse().unwrap()
+}
+
+/// A cable between two programs that can be cut: what is sent then stays under way, new connections are not answered,
+/// and nobody is told.
+pub(crate) struct Cable {
+    pub(crate) at: SocketAddr,
+    cut: tokio::sync::watch::Sender<bool>,
+    _queue: tokio::runtime::Runtime,
+}
+
+impl Cable {
+    pub(crate) fn to(target: SocketAddr) -> Self {
+        let queue = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        let (queue, cut) = (queue.unwrap(), tokio::sync::watch::Sender::new(false));
+        let listener = queue.block_on(tokio::net::TcpListener::bind(address())).unwrap();
+        let at = listener.local_addr().unwrap();
+        let state = cut.subscribe();
+        queue.spawn(async move {
+            while let Ok((near, _)) = listener.accept().await {
+                let mut state = state.clone();
+                tokio::spawn(async move {
+                    state.wait_for(|cut| !cut).await.ok();
+                    // Nobody listens there: the near end is closed.
+                    let Ok(far) = tokio::net::TcpStream::connect(target).await else { return };
+                    let ((from_near, to_near), (from_far, to_far)) = (near.into_split(), far.into_split());
+                    tokio::join!(carry(from_near, to_far, state.clone()), carry(from_far, to_near, state));
+                });
+            }
+        });
+        Self { at, cut, _queue: queue }
+    }
+
+    pub(crate) fn cut(&self, is_cut: bool) {
+        self.cut.send_replace(is_cut);
+    }
+}
+
+async fn carry(
+    mut from: tokio::net::tcp::OwnedReadHalf,
+    mut to: tokio::net::tcp::OwnedWriteHalf,
+    mut state: tokio::sync::watch::Receiver<bool>,
+) {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let mut bytes = vec![0; 16 * 1024];
+    loop {
+        let count = from.read(&mut bytes).await.unwrap_or(0);
+        state.wait_for(|cut| !cut).await.ok();
+        if count == 0 || to.write_all(&bytes[..count]).await.is_err() {
+            return;
+        }
+    }
 }
 
 /// Whether a member leads.
-pub(crate) fn is_leader(url: &str) -> bool {
+fn is_leader(url: &str) -> bool {
     use std::io::Read as _;
     let at = url.trim_start_matches("http://");
     let mut stream = TcpStream::connect(at).unwrap();

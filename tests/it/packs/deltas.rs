@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::super::support::fault_server::Fault;
 use super::super::support::world::{Running, expect, tree, updraft, wait_for};
-use super::{DELTAS, PACKS, Site, copy, noise, objects, put, text};
+use super::{DELTAS, PACKS, Site, copy, newest, noise, objects, put, text};
 
 /// A31: in a tree of 3,000 files one changed file of 1 KB costs under 10 KB in all: timestamp, snapshot, targets,
 /// manifest, index and content.
@@ -100,6 +100,65 @@ fn a_delta_made_before_is_used_again() {
     assert_eq!((report["new_objects"].as_u64(), cache()), (Some(0), known), "{said}");
     assert_eq!(objects(world).len(), before);
     expect(updraft().arg("verify").arg(world.repo()), 0);
+}
+
+/// A release that is promoted takes its deltas along, under the numbers of the other channel, and what packs cost is
+/// told anew; installs there take the delta.
+#[test]
+fn a_promoted_release_keeps_its_deltas() {
+    let mut site = Site::new(|world| put(world, "a.txt", text(3, 5000)), DELTAS);
+    // On the other channel the same files have another number.
+    put(&site.world, "a.txt", text(8, 400));
+    site.world.publish("0.9", &["--delta", "none", "--channel", "beta"]);
+    put(&site.world, "a.txt", text(3, 5000));
+    site.world.publish("1.0", &["--delta", "fast", "--channel", "beta"]);
+    put(&site.world, "a.txt", text(3, 5000) + "more\n");
+    site.world.publish("1.1", &["--delta", "fast", "--channel", "beta"]);
+    let stored = objects(&site.world).len();
+    let mut promote = updraft();
+    promote.arg("promote").arg(site.world.repo()).args(["1.1", "--from", "beta", "--to", "stable"]);
+    expect(promote.arg("--keys").arg(site.world.keys()), 0);
+    assert_eq!(objects(&site.world).len(), stored);
+    let said = expect(site.world.updater().args(["plan", "--json"]), 0);
+    let plan: serde_json::Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
+    assert_eq!(plan["brought"]["deltas"], serde_json::json!([1]), "{plan}");
+    let told = plan["totals"]["fetch_bytes"].as_u64().unwrap();
+    site.bytes();
+    let said = site.world.update();
+    assert!(!said.contains("could not be used"), "{said}");
+    assert_eq!(site.bytes().0, told);
+    assert!(site.is_new());
+    expect(updraft().arg("verify").arg(site.world.repo()), 0);
+}
+
+/// A48: a wrong byte of a delta in pieces costs one piece, and is never applied.
+#[test]
+fn a_wrong_byte_of_a_delta_costs_one_piece() {
+    let base = noise(1, 300_000);
+    let mut site = Site::new(|world| put(world, "big.bin", &base), DELTAS);
+    put(&site.world, "big.bin", [noise(9, 4_000_000), base].concat());
+    site.world.publish("2.0", DELTAS);
+    let (_, manifest) = newest(&site.world);
+    let delta = &manifest.deltas[0].content;
+    assert!(delta.size > 4_000_000 && delta.pieces.is_some());
+    let (name, mut lies) = (delta.object.to_string(), 1);
+    site.server.rescript(move |asked| {
+        // The first answer that reaches the byte.
+        let reaches = asked
+            .range
+            .is_none_or(|(first, last)| first <= 1_300_000 && last.is_none_or(|last| last >= 1_300_000));
+        let lie = asked.path.ends_with(&name) && reaches && lies > 0;
+        lies -= i32::from(lie);
+        lie.then_some(Fault::Flip(1_300_000))
+    });
+    site.bytes();
+    let said = site.world.update();
+    assert!(site.is_new());
+    assert!(!said.contains("could not be used"), "{said}");
+    let (objects, _) = site.bytes();
+    let least = delta.size + (1 << 20);
+    // The piece, and what the connection that was left held.
+    assert!(objects > least - 100_000 && objects < least + (2 << 20), "{objects} of {}", delta.size);
 }
 
 /// A45, A71: an updater that is killed while a delta comes, or while it is applied, leaves the install as it was and

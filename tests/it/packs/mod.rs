@@ -9,6 +9,8 @@ mod bytes;
 mod codec;
 mod deltas;
 mod faults;
+#[cfg(all(unix, feature = "checkpoints"))]
+mod kills;
 mod repository;
 
 use std::fs;

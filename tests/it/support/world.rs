@@ -10,6 +10,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -46,9 +47,18 @@ pub(crate) fn exe(name: &str) -> String {
     format!("{name}{}", std::env::consts::EXE_SUFFIX)
 }
 
-/// A port nobody listens on.
+/// A port nobody listens on. Each is given once in this process, and none is of those that systems give to outgoing
+/// connections: between this and the moment a program listens there, neither another test nor a client may take it.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    loop {
+        // Other runs of the tests begin elsewhere.
+        let place = std::process::id().wrapping_mul(7_919).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = u16::try_from(10_000 + place % 22_000).unwrap();
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 pub(crate) fn text(output: &Output) -> String {
@@ -170,6 +180,15 @@ impl World {
         let deltas: &[&str] = if more.contains(&"--delta") { &[] } else { &["--delta", "none"] };
         command.args(["--version", version, "--fast", "--platform", "any"]);
         expect(command.args(deltas).args(more), 0)
+    }
+
+    /// The command that makes what people install first out of the build folder, into `out`.
+    #[cfg(feature = "vendor")]
+    pub(crate) fn package(&self, out: &str, more: &[&str]) -> Command {
+        let mut command = updraft();
+        command.arg("package").arg(self.build()).arg("--repo").arg(self.repo()).arg("--out");
+        command.arg(self.path(out)).args(["--source", &self.source]).args(more);
+        command
     }
 
     /// Lays the updater beside an empty install, as a setup program would.

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use eframe::egui::{self, Key, UserAttentionType, ViewportCommand, accesskit};
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
-use updraft::gui::{Keep, Kept, Preferences};
+use updraft::gui::{Desktop, Keep, Kept, Preferences, Word};
 use updraft::release::Urgency;
 use updraft::report::{ErrorCode, Step};
 
@@ -227,4 +227,36 @@ fn a_window_behind_others_calls_for_attention_and_takes_no_focus_unasked() {
     bench.feed_step(offer(Urgency::Optional));
     bench.harness.step();
     assert!(!commands(&bench).contains(&attention), "it is seen already");
+}
+
+/// A window behind others is told of by a notification, which is taken back when it was seen; the task bar follows.
+#[test]
+fn a_window_behind_others_is_told_of_until_it_is_seen() {
+    let words = Arc::new(Mutex::new(Vec::new()));
+    let heard = Arc::clone(&words);
+    let tell = move |word| {
+        let line = match word {
+            Word::Bar(bar) => format!("{bar:?}"),
+            Word::Told { title, text, front } => {
+                assert!(front.call(), "a press brings the window to the front");
+                format!("{title} | {text}")
+            }
+            Word::TakenBack => "taken back".to_owned(),
+        };
+        heard.lock().unwrap().push(line);
+    };
+    let mut bench = unfocused(|setup| setup.desktop = Some(Desktop::new(tell)));
+    bench.feed_step(offer(Urgency::Optional));
+    bench.harness.step();
+    let told = std::mem::take(&mut *words.lock().unwrap());
+    assert!(told[0].starts_with("Version 2.1 is available | You have 2.0."), "{told:?}");
+    let root = egui::ViewportId::ROOT;
+    bench.harness.input_mut().viewports.entry(root).or_default().focused = Some(true);
+    bench.harness.step();
+    bench.play("progress");
+    bench.play("failed");
+    let told = words.lock().unwrap().clone();
+    assert_eq!(told[0], "taken back");
+    assert!(told[1].starts_with("Share("), "{told:?}");
+    assert_eq!(told.last().unwrap(), "Stopped", "{told:?}");
 }

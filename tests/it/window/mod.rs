@@ -13,7 +13,7 @@ use eframe::egui::{self, Key};
 use egui_kittest::kittest::{NodeT, Queryable};
 use updraft::gui::Before;
 use updraft::release::Urgency;
-use updraft::report::{Answer, ErrorCode, Event, Holder, Remedy, Reporter, Step};
+use updraft::report::{Answer, ErrorCode, Event, Holder, Progress, ProgressPhase, Remedy, Reporter, Step};
 
 use bench::{Bench, failure, holders, interrupted, offer, release};
 
@@ -164,7 +164,7 @@ fn what_keeps_an_update_from_this_place_is_told_with_its_remedy() {
         ),
         (
             ErrorCode::Permission,
-            Remedy::OtherUser { owner: Some("root".into()) },
+            Remedy::OtherUser { owner: Some("root".into()), for_all: false },
             "The folder belongs to root.",
         ),
         (ErrorCode::InTheWay, Remedy::MoveAway { path: "data".into() }, "In the way: data"),
@@ -178,6 +178,28 @@ fn what_keeps_an_update_from_this_place_is_told_with_its_remedy() {
         assert!(bench.reads("MyApp can\u{2019}t be updated here") && bench.reads(text), "{code}: {text}");
         assert_eq!(bench.buttons(), ["Close", "Start MyApp", "Try again"]);
     }
+}
+
+/// A84: where the system can be asked for rights, a button has the update done for all users.
+#[test]
+fn an_install_of_the_system_is_updated_by_a_button() {
+    let mut bench = Bench::at("progress");
+    let Step::Failed { failure, installed, log, .. } = failure(ErrorCode::Permission, true) else { return };
+    let remedy = Some(Remedy::OtherUser { owner: Some("SYSTEM".into()), for_all: true });
+    bench.step(Step::Failed { failure, installed, log, may_start: true, remedy });
+    bench.pass(600);
+    assert!(bench.reads("The folder belongs to SYSTEM."));
+    assert!(bench.reads("It is installed for all users of this computer. An administrator can update it."));
+    assert_eq!(bench.buttons(), ["Close", "Start MyApp", "Update as administrator"]);
+    bench.click("Update as administrator");
+    assert_eq!(bench.answers(), [Answer::ForAll]);
+    bench.step(Step::Installing);
+    assert!(bench.buttons().is_empty(), "the step can't be stopped");
+    let (done, total) = (61_000_000, 148_000_000);
+    let progress = Progress { phase: ProgressPhase::Download, done, total, ..Progress::default() };
+    bench.feed.report(&Event::Progress(progress));
+    bench.pass(600);
+    assert!(bench.reads("61.0 MB of 148 MB"), "it fetches by itself");
 }
 
 /// A98, A90: nothing new says so, and shows that the program starts.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use eframe::egui::{Color32, IconData, Pos2, Rect, Shape, Theme, Vec2, epaint};
 use updraft::gui::{Before, Keep, Kept, Preferences, Texts};
-use updraft::report::{ErrorCode, Step};
+use updraft::report::{ErrorCode, Remedy, Step};
 
 use super::bench::{Bench, Look, STATES, failure, release, script};
 
@@ -196,6 +196,13 @@ fn every_cause_of_a_failure_fits_in_every_language() {
                     updraft::report::Reporter::report(&mut bench.feed, &event);
                 }
             }
+        }
+        if let Step::Failed { failure, installed, log, may_start, .. } = failure(ErrorCode::Permission, true)
+        {
+            let remedy = Some(Remedy::OtherUser { owner: Some("SYSTEM".into()), for_all: true });
+            bench.step(Step::Failed { failure, installed, log, may_start, remedy });
+            bench.pass(600);
+            wrong.extend(faults(&bench).into_iter().map(|fault| format!("{lang}: for all users: {fault}")));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
