@@ -26,7 +26,7 @@ pub enum CatalogStartError {
         /// The root that was named.
         root: PathBuf,
         /// Why.
-        error: FeedError,
+        error: Box<FeedError>,
     },
     /// There is no thread for it.
     #[error("a thread can't be started: {0}")]
@@ -64,7 +64,8 @@ impl CatalogWatch {
         let Pipeline { catalog, state, .. } = service.pipeline();
         let Some(config) = catalog else { return Ok(None) };
         let root = config.root.clone();
-        let feed = open(config, &state).map_err(|error| CatalogStartError::Feed { root, error })?;
+        let feed =
+            open(config, &state).map_err(|error| CatalogStartError::Feed { root, error: Box::new(error) })?;
         let control = feed.control();
         let ended = feed.control();
         let output = move |line: &Line| {

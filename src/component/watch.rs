@@ -156,7 +156,9 @@ impl Watcher {
         loop {
             let told = self.ears.as_mut().is_some_and(|ears| {
                 // Each of them, not only up to the first that is deaf.
-                ears.places.iter_mut().fold(true, |all, place| place.listen(&ears.bell) && all)
+                let deaf =
+                    ears.places.iter_mut().filter_map(|place| (!place.listen(&ears.bell)).then_some(()));
+                deaf.count() == 0
             });
             self.look();
             let (now, idle) = (Instant::now(), if told { SELDOM } else { POLL });
