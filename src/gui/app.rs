@@ -142,9 +142,8 @@ impl Window {
         while let Ok(note) = self.inbox.try_recv() {
             match note {
                 Note::Event(when, event) => {
-                    let before = self.board.phase.clone();
-                    self.take(when, &event);
-                    if let Some(ctx) = ctx
+                    let before = self.take(when, &event);
+                    if let (Some(ctx), Some(before)) = (ctx, before)
                         && show_or_hide(ctx, &event, &before, self.setup.takes_focus)
                         && call_for_attention(ctx)
                     {
@@ -157,10 +156,14 @@ impl Window {
         }
     }
 
-    fn take(&mut self, when: Instant, event: &Event) {
+    /// Takes in `event`. Returns what was before it, where it is a step.
+    fn take(&mut self, when: Instant, event: &Event) -> Option<Phase> {
+        let Event::Step(step) = event else {
+            self.board.apply(event);
+            return None;
+        };
         let before = self.board.phase.clone();
         self.board.apply(event);
-        let Event::Step(step) = event else { return };
         self.remember(step);
         if self.board.phase != before || matches!(step, Step::Interrupted { .. } | Step::Continued) {
             self.since = when;
@@ -185,6 +188,7 @@ impl Window {
                 self.draft = None;
             }
         }
+        Some(before)
     }
 
     /// Tells by a notification what the page says, for whoever looks elsewhere.

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
+use crate::platform::signal::Ends;
 use crate::platform::socket;
 
 /// How long a connection is still read after its last answer, so that the answer is not lost to a reset.
@@ -105,17 +106,22 @@ impl Drain {
         self.0.begun.send_replace(true);
     }
 
-    /// Begins to drain when the system, a supervisor or a person asks this process to end. Works in programs without
-    /// an event loop, too.
+    /// Begins to drain when the system, a supervisor or a person asks this process to end, from the moment this returns:
+    /// call it before [`ready`]. Works in programs without an event loop, too.
     ///
     /// # Errors
-    /// If the system gives no thread or no event queue.
+    /// If the system gives no thread or no event queue, or the request can't be heard.
     pub fn begin_when_asked(&self) -> io::Result<()> {
         let queue = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        // Not on the thread: a request that comes before it runs would end the process by the system's own way.
+        let mut ends = {
+            let _inside = queue.enter();
+            Ends::listen()?
+        };
         let drain = self.clone();
-        let hear = move || match queue.block_on(socket::asked_to_end()) {
-            Ok(()) => drain.begin(),
-            Err(error) => tracing::warn!("a request to end can't be heard: {error}"),
+        let hear = move || {
+            queue.block_on(ends.next());
+            drain.begin();
         };
         std::thread::Builder::new().name("drain".to_owned()).spawn(hear).map(drop)
     }

@@ -18,6 +18,7 @@ use crate::fsx;
 use crate::install::Install;
 use crate::platform::ProcessId;
 use crate::platform::process::exe_name;
+use crate::platform::signal::Ends;
 use crate::platform::socket;
 use crate::release::RelPath;
 use crate::report::{ErrorCode, Failure};
@@ -169,10 +170,17 @@ fn start_log() {
     log.with_ansi(std::io::stdout().is_terminal()).with_max_level(tracing::Level::INFO).try_init().ok();
 }
 
-async fn asked_to_end() {
-    if let Err(error) = socket::asked_to_end().await {
-        tracing::warn!("a request to end can't be heard: {error}");
-        std::future::pending::<()>().await;
+/// The request to end, heard from this call on and not only from when it is waited for.
+fn asked_to_end() -> impl Future<Output = ()> + Send + 'static {
+    let ends = Ends::listen();
+    async move {
+        match ends {
+            Ok(mut ends) => ends.next().await,
+            Err(error) => {
+                tracing::warn!("a request to end can't be heard: {error}");
+                std::future::pending::<()>().await;
+            }
+        }
     }
 }
 
@@ -218,8 +226,9 @@ fn run_agent(path: &Path) -> Outcome {
     let queue = queue()?;
     queue
         .block_on(async {
+            let end = asked_to_end();
             let agent = Agent::open(config, make).await?;
-            agent.run(asked_to_end()).await
+            agent.run(end).await
         })
         .map_err(fail)?;
     queue.shutdown_background();
@@ -307,11 +316,12 @@ pub(super) fn fleetlock(args: &FleetlockArgs) -> Outcome {
         .map_err(|error| fail(FleetError::Neighbour { whom: "etcd".to_owned(), why: error.to_string() }))?;
     queue()?
         .block_on(async {
+            let end = asked_to_end();
             let server = LockServer::bind(args.listen, etcd, slots, args.ttl.0).await?;
             if let Ok(address) = server.local_addr() {
                 say(&format!("The lock of the fleet answers at http://{address}. Press Ctrl-C to stop."));
             }
-            server.run(asked_to_end()).await
+            server.run(end).await
         })
         .map_err(fail)?;
     say("Stopped.");
@@ -324,11 +334,12 @@ pub(super) fn switch(args: &SwitchArgs) -> Outcome {
     let (backends, memory) = (args.backends.clone(), args.memory.clone());
     queue()?
         .block_on(async {
+            let end = asked_to_end();
             let forwarder = Forwarder::bind(args.listen, args.panel, backends, mode, memory).await?;
             if let Ok((listen, panel)) = forwarder.addresses() {
                 say(&format!("Forwards from {listen}; orders at http://{panel}. Press Ctrl-C to stop."));
             }
-            forwarder.run(asked_to_end()).await
+            forwarder.run(end).await
         })
         .map_err(fail)?;
     say("Stopped.");

@@ -206,15 +206,3 @@ pub fn spawn_watched(mut command: Command) -> io::Result<Spawned> {
     let process = ProcessId { pid: child.id(), started: os::start_time(child.id()).unwrap_or(0) };
     Spawned::new(process, child)
 }
-
-/// Returns when the system or a supervisor asks this process to end (SIGTERM), or a person at the terminal does.
-///
-/// # Errors
-/// If that can't be heard here.
-pub async fn asked_to_end() -> io::Result<()> {
-    let mut term = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    tokio::select! {
-        _ = term.recv() => Ok(()),
-        interrupted = tokio::signal::ctrl_c() => interrupted,
-    }
-}

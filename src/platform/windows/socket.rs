@@ -97,17 +97,3 @@ pub fn spawn_watched(mut command: Command) -> io::Result<Spawned> {
     let process = super::process::find(child.id()).unwrap_or(ProcessId { pid: child.id(), started: 0 });
     Spawned::new(process, child)
 }
-
-/// Returns when the system or a person asks this process to end.
-///
-/// # Errors
-/// If that can't be heard here.
-pub async fn asked_to_end() -> io::Result<()> {
-    let mut close = tokio::signal::windows::ctrl_close()?;
-    let mut shutdown = tokio::signal::windows::ctrl_shutdown()?;
-    tokio::select! {
-        _ = close.recv() => Ok(()),
-        _ = shutdown.recv() => Ok(()),
-        interrupted = tokio::signal::ctrl_c() => interrupted,
-    }
-}

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::net::TcpListener;
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -49,13 +49,15 @@ pub(crate) fn exe(name: &str) -> String {
 
 /// A port nobody listens on. Each is given once in this process, and none is of those that systems give to outgoing
 /// connections: between this and the moment a program listens there, neither another test nor a client may take it.
+/// Nothing is bound to find out: a program that another test starts at that moment would hold the port until it runs.
 pub(crate) fn free_port() -> u16 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     loop {
         // Other runs of the tests begin elsewhere.
         let place = std::process::id().wrapping_mul(7_919).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
         let port = u16::try_from(10_000 + place % 22_000).unwrap();
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+        let tried = TcpStream::connect(("127.0.0.1", port));
+        if tried.is_err_and(|why| why.kind() == std::io::ErrorKind::ConnectionRefused) {
             return port;
         }
     }

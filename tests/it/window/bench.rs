@@ -158,16 +158,19 @@ impl Bench {
         stays
     }
 
-    /// All buttons of the page that can be pressed, from left to right.
+    /// All buttons of the page that can be pressed, in reading order.
     pub(super) fn buttons(&self) -> Vec<String> {
-        let mut found: Vec<(f32, String)> = self
+        let mut found: Vec<(f32, f32, String)> = self
             .harness
             .query_all_by_role(egui::accesskit::Role::Button)
             .filter(|node| !node.accesskit_node().is_disabled())
-            .map(|node| (node.rect().left(), node.accesskit_node().label().unwrap_or_default()))
+            .map(|node| {
+                let place = node.rect();
+                (place.top(), place.left(), node.accesskit_node().label().unwrap_or_default())
+            })
             .collect();
-        found.sort_by(|a, b| a.0.total_cmp(&b.0));
-        found.into_iter().map(|(_, label)| label).collect()
+        found.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
+        found.into_iter().map(|(_, _, label)| label).collect()
     }
 
     pub(super) fn reads(&self, text: &str) -> bool {
