@@ -1,5 +1,4 @@
 //! The console in a real browser: Debian's chromium, driven through its WebDriver.
-#![expect(clippy::unwrap_used, reason = "a test in a browser")]
 
 use serde_json::json;
 
