@@ -53,12 +53,17 @@ impl Dispatcher {
     /// Lets requests come again.
     ///
     /// # Errors
-    /// If the dispatcher does not do so.
+    /// If the dispatcher does not do so, or HAProxy's own checks have not found the node well yet: until then it gets
+    /// no request, and the next node must not be drained. To be tried again.
     pub async fn ready(&self) -> Result<(), FleetError> {
         match &self.via {
             None => Ok(()),
             Some(DrainVia::Haproxy { socket, backend, server }) => {
-                haproxy_do(socket, &format!("set server {backend}/{server} state ready")).await
+                haproxy_do(socket, &format!("set server {backend}/{server} state ready")).await?;
+                let status = haproxy_column(socket, backend, server, "status").await?;
+                let is_out = ["DOWN", "NOLB", "MAINT"].iter().any(|out| status.starts_with(out));
+                let why = || format!("its checks say {status} of {backend}/{server}");
+                if is_out { Err(FleetError::neighbour(socket, why())) } else { Ok(()) }
             }
             Some(DrainVia::Switch { url, backend }) => self.order(&switch_url(url, backend, "ready")).await,
             Some(DrainVia::Http { ready, .. }) => self.order(ready).await,
@@ -76,10 +81,8 @@ impl Dispatcher {
         }
         match &self.via {
             Some(DrainVia::Haproxy { socket, backend, server }) => {
-                let table = haproxy(socket, "show stat").await?;
-                let found = sessions(&table, backend, server);
-                let none = || FleetError::neighbour(socket, format!("it knows no server {backend}/{server}"));
-                found.ok_or_else(none).map(Some)
+                let said = haproxy_column(socket, backend, server, "scur").await?;
+                said.parse().map(Some).map_err(|_why| FleetError::neighbour(socket, no_number(&said)))
             }
             Some(DrainVia::Switch { url, backend }) => {
                 self.number(&switch_url(url, backend, "in-flight")).await.map(Some)
@@ -160,15 +163,28 @@ async fn ask_tcp(address: std::net::SocketAddr, line: String) -> std::io::Result
     Ok(answer)
 }
 
-/// The current sessions of a server, from the table of `show stat`: the columns `pxname`, `svname`, `scur`.
-fn sessions(table: &str, backend: &str, server: &str) -> Option<u64> {
+/// What HAProxy's table says of a server in the column `name`.
+async fn haproxy_column(
+    address: &str,
+    backend: &str,
+    server: &str,
+    name: &str,
+) -> Result<String, FleetError> {
+    let table = haproxy(address, "show stat").await?;
+    let none = || FleetError::neighbour(address, format!("it knows no server {backend}/{server}"));
+    column(&table, backend, server, name).map(str::to_owned).ok_or_else(none)
+}
+
+/// A column of a server in the table of `show stat`, which names its columns in the first line: `scur` are the current
+/// sessions, `status` is what the checks say (HAProxy's management guide, 9.1).
+fn column<'a>(table: &'a str, backend: &str, server: &str, name: &str) -> Option<&'a str> {
     let mut lines = table.lines();
     let names: Vec<&str> = lines.next()?.trim_start_matches("# ").split(',').collect();
     let at = |name: &str| names.iter().position(|column| *column == name);
-    let (px, sv, current) = (at("pxname")?, at("svname")?, at("scur")?);
+    let (px, sv, wanted) = (at("pxname")?, at("svname")?, at(name)?);
     let mut rows = lines.map(|line| line.split(',').collect::<Vec<_>>());
     let row = rows.find(|row| row.get(px) == Some(&backend) && row.get(sv) == Some(&server))?;
-    row.get(current)?.parse().ok()
+    row.get(wanted).copied()
 }
 
 #[cfg(test)]
@@ -176,12 +192,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sessions_are_read_by_the_names_of_the_columns() {
-        let table =
-            "# pxname,svname,qcur,qmax,scur,smax\nweb,FRONTEND,,,9,9\nnodes,n1,0,0,3,7\nnodes,n2,0,0,0,7\n";
-        assert_eq!(sessions(table, "nodes", "n1"), Some(3));
-        assert_eq!(sessions(table, "nodes", "n2"), Some(0));
-        assert_eq!(sessions(table, "nodes", "n3"), None);
-        assert_eq!(sessions("", "nodes", "n1"), None);
+    fn a_server_is_read_by_the_names_of_the_columns() {
+        let table = "# pxname,svname,qcur,qmax,scur,smax,status\nweb,FRONTEND,,,9,9,OPEN\n\
+            nodes,n1,0,0,3,7,UP\nnodes,n2,0,0,0,7,DOWN 1/2\n";
+        assert_eq!(column(table, "nodes", "n1", "scur"), Some("3"));
+        assert_eq!(column(table, "nodes", "n2", "scur"), Some("0"));
+        assert_eq!(column(table, "nodes", "n2", "status"), Some("DOWN 1/2"));
+        assert_eq!(column(table, "nodes", "n3", "scur"), None);
+        assert_eq!(column(table, "nodes", "n1", "weight"), None);
+        assert_eq!(column("", "nodes", "n1", "scur"), None);
     }
 }

@@ -123,6 +123,17 @@ fn a_roll_through_haproxy_loses_no_request() {
         .iter()
         .map(|node| format!("  server {} {} check inter 200ms\n", node.name, node.address))
         .collect();
+    let _haproxy = dispatch(&haproxy, &fleet.world.path("haproxy.cfg"), &socket, at, &servers);
+    nodes.iter_mut().for_each(Node::up);
+    // It began before they did, so it takes them for dead until its checks have seen them.
+    let is_up = |node: &Node| column(&socket, &node.name, "status").starts_with("UP");
+    wait_for("HAProxy to know its servers", || nodes.iter().all(is_up));
+    roll(&fleet, &nodes, at, if is_full() { 20 } else { 1 });
+    gets_nothing_while_drained(&socket, at);
+}
+
+/// HAProxy at `at` before `servers`, with its runtime socket.
+fn dispatch(haproxy: &Path, file: &Path, socket: &Path, at: SocketAddr, servers: &str) -> Running {
     let config = format!(
         "global\n  stats socket {} mode 600 level admin\n\
          defaults\n  mode http\n  timeout connect 5s\n  timeout client 60s\n  timeout server 60s\n  \
@@ -131,18 +142,35 @@ fn a_roll_through_haproxy_loses_no_request() {
          backend nodes\n  balance roundrobin\n{servers}",
         socket.display()
     );
-    let file = fleet.world.path("haproxy.cfg");
-    std::fs::write(&file, config).unwrap();
+    std::fs::write(file, config).unwrap();
     let mut command = Command::new(haproxy);
-    command.arg("-db").arg("-f").arg(&file).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    let _haproxy = Running(command.spawn().unwrap());
+    command.arg("-db").arg("-f").arg(file).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let running = Running(command.spawn().unwrap());
     wait_for("HAProxy", || TcpStream::connect(at).is_ok());
-    nodes.iter_mut().for_each(Node::up);
-    // It began before they did, so it takes them for dead until its checks have seen them.
-    let is_up = |node: &Node| column(&socket, &node.name, "status").starts_with("UP");
-    wait_for("HAProxy to know its servers", || nodes.iter().all(is_up));
-    roll(&fleet, &nodes, at, if is_full() { 20 } else { 1 });
-    gets_nothing_while_drained(&socket, at);
+    running
+}
+
+/// A121: a node counts as ready when HAProxy's own checks say so, as the next one is drained after that.
+#[test]
+fn a_node_is_ready_when_haproxy_gives_it_requests() {
+    let Some(haproxy) = tool("haproxy", "A121") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let (socket, node) = (folder.path().join("ha.sock"), address());
+    let servers = format!("  server n1 {node} check inter 100ms\n");
+    let _haproxy = dispatch(&haproxy, &folder.path().join("haproxy.cfg"), &socket, address(), &servers);
+    wait_for("its checks to fail", || column(&socket, "n1", "status").starts_with("DOWN"));
+    let n1 = server_of(&socket);
+    let queue = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let error = queue.block_on(n1.ready()).unwrap_err().to_string();
+    assert!(error.contains("its checks say DOWN") && error.contains("nodes/n1"), "{error}");
+    let _node = std::net::TcpListener::bind(node).unwrap();
+    wait_for("its checks to pass", || queue.block_on(n1.ready()).is_ok());
+    assert!(column(&socket, "n1", "status").starts_with("UP"));
+}
+
+fn server_of(socket: &Path) -> Dispatcher {
+    let (socket, backend) = (socket.display().to_string(), "nodes".to_owned());
+    Dispatcher::new(Some(DrainVia::Haproxy { socket, backend, server: "n1".to_owned() }), None).unwrap()
 }
 
 /// What HAProxy tells of a server in a column of its table.
@@ -159,12 +187,7 @@ fn column(socket: &Path, server: &str, name: &str) -> String {
 
 /// The server `n1` behind HAProxy at `at` gets nothing new from "drain" to "ready", and traffic after it.
 fn gets_nothing_while_drained(socket: &Path, at: SocketAddr) {
-    let via = DrainVia::Haproxy {
-        socket: socket.display().to_string(),
-        backend: "nodes".to_owned(),
-        server: "n1".to_owned(),
-    };
-    let n1 = Dispatcher::new(Some(via), None).unwrap();
+    let n1 = server_of(socket);
     let queue = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let total = || column(socket, "n1", "stot").parse::<u64>().unwrap();
     let ask = || (0..12).for_each(|_| assert!(get(at, "/").is_some()));
