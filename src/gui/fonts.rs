@@ -9,21 +9,25 @@ use eframe::epaint::text::{FontFamily, FontInsert, FontPriority, InsertFontFamil
 
 use super::system_fonts::SystemFonts;
 
-const LATIN: &[u8] = include_bytes!("../../assets/fonts/latin.ttf");
+/// The build packs the fonts.
+macro_rules! packed {
+    ($name:literal) => {
+        include_bytes!(concat!(env!("OUT_DIR"), "/", $name, ".zst"))
+    };
+}
+
+const LATIN: &[u8] = packed!("latin.ttf");
 
 /// By language: one character is written in several forms.
-const OWN_TEXTS: &[(&str, &[u8])] = &[
-    ("zh-CN", include_bytes!("../../assets/fonts/zh-CN.otf")),
-    ("zh-TW", include_bytes!("../../assets/fonts/zh-TW.otf")),
-    ("ja", include_bytes!("../../assets/fonts/ja.otf")),
-];
+const OWN_TEXTS: &[(&str, &[u8])] =
+    &[("zh-CN", packed!("zh-CN.otf")), ("zh-TW", packed!("zh-TW.otf")), ("ja", packed!("ja.otf"))];
 
 const FAMILIES: [FontFamily; 2] = [FontFamily::Proportional, FontFamily::Monospace];
 
 /// Sets the window's own letters, and adds the fonts of our own texts after all others, that of `language` first.
 pub(crate) fn install(ctx: &Context, language: &str) {
     let mut fonts = FontDefinitions::empty();
-    fonts.font_data.insert("latin".to_owned(), Arc::new(FontData::from_static(LATIN)));
+    fonts.font_data.insert("latin".to_owned(), Arc::new(unpacked(LATIN)));
     for family in FAMILIES {
         fonts.families.insert(family, vec!["latin".to_owned()]);
     }
@@ -32,9 +36,13 @@ pub(crate) fn install(ctx: &Context, language: &str) {
     for (tag, bytes) in first.into_iter().chain(others) {
         ctx.add_font_provider(Arc::new(move |_request: &FallbackRequest<'_>| {
             let families = FAMILIES.map(|family| InsertFontFamily { family, priority: FontPriority::Lowest });
-            Some(FontInsert::new(tag, FontData::from_static(bytes), families.into()))
+            Some(FontInsert::new(tag, unpacked(bytes), families.into()))
         }));
     }
+}
+
+fn unpacked(font: &[u8]) -> FontData {
+    FontData::from_owned(zstd::stream::decode_all(font).unwrap_or_default())
 }
 
 /// Adds the fonts of the system, those for `language` first.
