@@ -33,7 +33,9 @@ pub(super) fn page(
     page.buttons.push(Choice::main(view.text(main), Command::Answer(answer)));
     page.escape = Some(Command::Answer(Answer::Quit));
     page.body = body;
-    page.height = if view.details { 440.0 } else { 330.0 };
+    // A remedy takes a line or two more, and the links shall be in sight with it.
+    let remedy = if remedy.is_some() { 60.0 } else { 0.0 };
+    page.height = remedy + if view.details { 440.0 } else { 330.0 };
     page
 }
 
