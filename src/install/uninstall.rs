@@ -4,13 +4,15 @@
 //! keys are left to whoever laid them there: a program can't remove itself everywhere.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
-use crate::fsx::{Absent as _, FsError};
+use crate::fsx::{Absent as _, Disk, FsError};
 use crate::plan::Laid;
 use crate::platform::process::exe_name;
 use crate::release::{Policy, RelPath};
 
 use super::look::{self, Ground, Thing};
+use super::tools::{is_held, patiently};
 use super::{Guard, HostGone, Install, Record};
 
 /// What was taken away.
@@ -51,13 +53,36 @@ impl Install {
                 done.left.push(path.clone());
                 continue;
             }
-            self.disk().remove_file(&place)?;
+            // A program that has just ended, or one that looks into every file, may hold it for a moment.
+            patiently(|| self.disk().remove_file(&place))?;
             done.removed += 1;
         }
         self.remove_empty_folders(record)?;
         drop(guard);
-        self.disk().remove_tree(&self.state_dir())?;
+        self.forget()?;
         Ok(done)
+    }
+
+    /// Removes the updater's memory.
+    ///
+    /// Second names of the program that does this can't be removed while it runs, on Windows. They are in folders of
+    /// their own, say nothing without the rest, and go with the updater itself.
+    fn forget(&self) -> Result<(), FsError> {
+        let (disk, state) = (self.disk(), self.state_dir());
+        match disk.remove_tree(&state) {
+            Err(error) if is_held(&error) => {}
+            other => return other,
+        }
+        let mut is_empty = true;
+        for name in disk.list(&state)? {
+            let path = state.join(name);
+            if disk.stat(&path)?.is_dir() {
+                is_empty &= remove_but_held(disk, &path)?;
+            } else {
+                patiently(|| disk.remove_file(&path))?;
+            }
+        }
+        if is_empty { disk.remove_dir(&state) } else { Ok(()) }
     }
 
     /// The deepest first, each only if nothing is left in it.
@@ -82,4 +107,24 @@ impl Install {
         let names = [program.to_str().unwrap_or("updater"), "updater.json", "root.json"];
         path.parent().as_ref() == Some(self.updater_dir()) && names.contains(&path.name())
     }
+}
+
+/// Removes what can be removed of a folder; whether that was all.
+fn remove_but_held(disk: &dyn Disk, folder: &Path) -> Result<bool, FsError> {
+    let mut is_empty = true;
+    for name in disk.list(folder)? {
+        let path = folder.join(name);
+        if disk.stat(&path)?.is_dir() {
+            is_empty &= remove_but_held(disk, &path)?;
+            continue;
+        }
+        match disk.remove_file(&path) {
+            Err(error) if is_held(&error) => is_empty = false,
+            other => other?,
+        }
+    }
+    if is_empty {
+        disk.remove_dir(folder)?;
+    }
+    Ok(is_empty)
 }
