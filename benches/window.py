@@ -7,7 +7,7 @@ while something happens, and its memory. Needs Xvfb, libX11, and both programs a
 
 Run it on a quiet machine. Times are from the start of the process to a window whose pixels show a text.
 """
-import ctypes, json, os, statistics, subprocess, sys, tempfile, time
+import ctypes, json, os, socket, statistics, subprocess, sys, tempfile, time
 
 RUNS = int(os.environ.get("RUNS", "15"))
 SECONDS = float(os.environ.get("SECONDS_IDLE", "10"))
@@ -86,11 +86,11 @@ def resident(process):
     lines = dict(line.split(":", 1) for line in open(f"/proc/{process.pid}/status").read().splitlines())
     return int(lines["VmRSS"].split()[0]) / 1024
 
-def install(folder):
+def install(folder, port):
     """An installed copy whose server never answers: the window stands at «checking»."""
     updater = os.path.join(folder, "MyApp", "updater")
     os.makedirs(updater)
-    settings = {"app": "MyApp", "title": "MyApp", "sources": ["http://10.255.255.1:9/MyApp"], "language": "en",
+    settings = {"app": "MyApp", "title": "MyApp", "sources": [f"http://127.0.0.1:{port}/MyApp"], "language": "en",
                 "check": {"timeout": 60}}
     json.dump(settings, open(os.path.join(updater, "updater.json"), "w"))
     return os.path.dirname(updater)
@@ -105,7 +105,8 @@ def main():
     try:
         display = Display(os.environ["DISPLAY"])
         with tempfile.TemporaryDirectory() as folder:
-            place = install(folder)
+            silent = socket.create_server(("127.0.0.1", 0))
+            place = install(folder, silent.getsockname()[1])
             for name, (words, extra) in WAYS.items():
                 if "start" not in only and only: break
                 all, memory = [], 0.0
