@@ -66,7 +66,7 @@ home=$(wine winepath -u "$programs_folder" 2> /dev/null | tr -d '\r')
 app="$home/MyApp"
 rm -rf "$app"
 key_of='HKCU\Software\Microsoft\Windows\CurrentVersion\Uninstall\example.acme.myapp'
-listed() { wine reg query "$key_of" /v "$1" 2> /dev/null | tr -d '\r'; }
+listed() { wine reg query "$key_of" /v "$1" 2> /dev/null | tr -d "\r" | grep REG_SZ; }
 menu() { find "$WINEPREFIX/drive_c" -name 'MyApp.lnk' | grep -q .; }
 timeout 120 wine "$setup" /S || fail "the installer ended with $?"
 [ -f "$app/uninstall.exe" ] || fail "nothing was installed in $app"
@@ -128,7 +128,8 @@ is_version 1.0 || fail "the installer should put release 1 back"
 [ ! -e "$app/新" ] || fail "what only release 2 has should be gone"
 grep -q mine "$app/mine.txt" && grep -q "changed by the user" "$app/user.ini" || fail "what is the user's stays"
 rm -f "$work/starts.jsonl" "$events"
-(cd "$app" && env -u DISPLAY wine demo_host.exe --headless --linger 1) > "$work/program.log" 2>&1
+# As an administrator sets up what nobody sits before.
+(cd "$app" && env -u DISPLAY UPDRAFT_RENDERER=headless wine demo_host.exe --headless --linger 1) > "$work/program.log" 2>&1
 wait_for 120 "release 2 again" is_version 2.0
 wait_for 60 "the program" runs 2.0
 wait_for 60 "its word that it is well" seen confirmed
