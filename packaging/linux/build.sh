@@ -50,7 +50,7 @@ Package: updraft
 Version: $version
 Architecture: $arch
 Maintainer: Updraft developers <updraft@localhost>
-Installed-Size: $(du -sk --exclude=DEBIAN "$root" | cut -f 1)
+Installed-Size: $(du -sk --apparent-size --exclude=DEBIAN "$root" | cut -f 1)
 Depends: libc6 (>= 2.35), libgcc-s1
 Recommends: libgl1, libegl1, libxkbcommon-x11-0, libx11-xcb1, libxcursor1, libxi6, libxrandr2
 Suggests: nsis
