@@ -111,9 +111,8 @@ fn refused_versions() {
     let kinds: [(&str, Make); 5] = [
         ("refused restore", |counter| counter.with(Flaw::RefuseState).build().unwrap()),
         ("failing probe", |counter| counter.with(Flaw::Ill).build().unwrap()),
-        ("wrong world", |_| {
-            wat::parse_str("(component (core module $m) (core instance (instantiate $m)))").unwrap()
-        }),
+        // A component, and an empty one.
+        ("wrong world", |_| b"\0asm\x0d\0\x01\0".to_vec()),
         ("cut-off file", |counter| {
             let mut bytes = counter.build().unwrap();
             bytes.truncate(bytes.len() * 2 / 3);
