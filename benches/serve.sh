@@ -17,7 +17,8 @@ head -c 2000 /dev/urandom > "$place/build/small"
 head -c 40000000 /dev/urandom > "$place/build/large"
 "$updraft" init "$place/repo" --app Bench > /dev/null
 "$updraft" publish "$place/build" --to "$place/repo" --version 1 --fast > /dev/null
-small=$(cd "$place/repo" && find objects -type f -size -8k | head -n 1)
+small=$(cd "$place/repo" && find objects targets metadata -type f -size -8k | head -n 1)
+[ -n "$small" ] || { echo "the repository has no small file"; exit 1; }
 large=$(cd "$place/repo" && find objects -type f -size +20000k | head -n 1)
 
 port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
