@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
@@ -243,7 +244,10 @@ impl Repository {
 
     /// An object as a file of this machine; nothing if it is not there.
     pub(super) fn local_object(&self, digest: &Digest) -> Result<Option<LocalObject>, FsError> {
-        let scratch = self.root.join(WORK).join(format!("{}.copy", digest.hex()));
+        // Several threads may want the same one, and each removes its own.
+        static COPIES: AtomicU64 = AtomicU64::new(0);
+        let number = COPIES.fetch_add(1, Ordering::Relaxed);
+        let scratch = self.root.join(WORK).join(format!("{}-{number}.copy", digest.hex()));
         let found = self.store.bring(&object_name(digest), &scratch)?;
         Ok(found.map(|path| LocalObject { is_copy: path == scratch, path }))
     }
@@ -267,12 +271,12 @@ impl Repository {
             }
         }
         let total = missing.iter().map(|one| one.size).sum();
-        let done = std::sync::atomic::AtomicU64::new(0);
+        let done = AtomicU64::new(0);
         progress(0, total);
         // Few at once: a line is full with that, and each may hold a part in memory.
         super::pool::map(&missing, threads.clamp(2, 4), &|one: &Listed| {
             self.store.send(&one.path, &self.root.join(&one.path))?;
-            let now = done.fetch_add(one.size, std::sync::atomic::Ordering::Relaxed) + one.size;
+            let now = done.fetch_add(one.size, Ordering::Relaxed) + one.size;
             progress(now, total);
             Ok::<_, PublishError>(())
         })?;
