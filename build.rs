@@ -69,7 +69,7 @@ fn pack_languages() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// A third of their size is saved so.
+/// A quarter of their size is saved so.
 fn pack_fonts() -> Result<(), Box<dyn Error>> {
     let folder = Path::new(&var("CARGO_MANIFEST_DIR")?).join("assets/fonts");
     for name in ["latin.ttf", "zh-CN.otf", "zh-TW.otf", "ja.otf"] {
