@@ -42,6 +42,8 @@ fn a_pipeline_takes_its_components_from_a_signed_catalogue_while_it_runs() {
     world.until("that it is missed", |world| world.component("counter").state == RunState::Down);
     let (pid, watches) = (world.service.status().pid, begin(&world));
     world.flows();
+    // It works before it is in the folder, and its line comes last.
+    world.until("its first line", |world| !world.said("catalog.add").is_empty());
     assert_eq!(world.said("catalog.add"), ["add counter.wasm 1.0: done"]);
     assert_eq!(std::fs::read(world.artifact("counter.wasm")).unwrap(), version(1));
     publish(&shop, "2.0", &version(2), true);
@@ -110,6 +112,7 @@ fn a_catalogue_that_is_wrong_removes_nothing_and_one_that_fails_does_not_stop_th
     let failed = world.said("catalog.failed").remove(0);
     assert!(failed.starts_with("update counter.wasm 2.0: failed: "), "{failed}");
     world.until("the second one", |world| world.component("second").messages_in > 0);
+    world.until("its line", |world| !world.said("catalog.add").is_empty());
     assert_eq!(world.said("catalog.add"), ["add second.wasm 1.0: done"]);
 
     let look = |why: &str| {
