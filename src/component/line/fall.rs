@@ -18,6 +18,7 @@ impl Line {
         self.falls += 1;
         let Some(broken) = self.seat.take() else { return };
         let (bad, why) = (broken.version.clone(), error.to_string());
+        self.spend(broken);
         let component = self.name.clone();
         if let Some(mut warm) = self.warm.take() {
             self.stats.probation.store(false, std::sync::atomic::Ordering::Relaxed);
@@ -104,6 +105,9 @@ impl Line {
             Ok(()) => Ok(warm.seat),
             Err(_lost_too) => self.revive(&warm.seat.version),
         };
+        if let Some(broken) = self.seat.take() {
+            self.spend(broken);
+        }
         if let Some(to) = self.sit(back) {
             self.tell(Notice::WentBack { component: self.name.clone(), to });
         }

@@ -22,7 +22,7 @@ use super::config::{ComponentConfig, SwapRules};
 use super::queue::Queue;
 
 pub(super) use journal::{Job, replay};
-pub(super) use orders::{Early, Order, Orders, SwapOrder};
+pub(super) use orders::{Early, MAX_TAIL, Order, Orders, SwapOrder};
 pub(super) use work::{Route, Stats};
 
 use journal::Journal;
@@ -87,6 +87,24 @@ pub(super) enum Notice {
     Down { component: String, why: String },
     /// A message was set aside.
     Rejected { component: String, id: u64, why: String },
+    /// To be freed by who hears of it.
+    Spent(Spent),
+}
+
+/// What a line has no use for any more. Giving back a memory of some megabytes takes milliseconds, in which the line
+/// works on.
+pub(super) struct Spent(Box<dyn Send>);
+
+impl std::fmt::Debug for Spent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Spent")
+    }
+}
+
+impl Spent {
+    pub(super) fn free(self) {
+        drop(self.0);
+    }
 }
 
 /// What a line is made of.
@@ -179,6 +197,17 @@ impl Line {
     fn tell(&self, notice: Notice) {
         // Without a service nobody has to know.
         self.notices.send(notice).ok();
+    }
+
+    /// Has something freed off the line.
+    fn spend(&self, spent: impl Send + 'static) {
+        self.tell(Notice::Spent(Spent(Box::new(spent))));
+    }
+
+    /// Begins the journal anew.
+    fn begin(&mut self, journal: Journal) {
+        let before = std::mem::replace(&mut self.journal, journal);
+        self.spend(before);
     }
 
     /// Shows to others what runs here now.

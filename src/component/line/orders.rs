@@ -6,12 +6,15 @@ use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::journal::{Job, Journal};
+use super::journal::Job;
 use super::{Line, Notice, Route, Seat, Tuning};
 use crate::component::carrier::{CallError, Values};
 use crate::component::gate::Gate;
 use crate::component::message::State;
 use crate::release::Digest;
+
+/// So many jobs are told at once, so that the line does not stand still to copy a long journal.
+pub(in crate::component) const MAX_TAIL: usize = 1024;
 
 /// A version that is ready to take over.
 pub(in crate::component) struct SwapOrder {
@@ -24,7 +27,7 @@ pub(in crate::component) struct SwapOrder {
     pub(in crate::component) report: Sender<Result<Duration, String>>,
 }
 
-/// A state that was taken early, to be restored while the line works on.
+/// The state the journal begins with, to be restored while the line works on.
 pub(in crate::component) struct Early {
     pub(in crate::component) state: Arc<State>,
     pub(in crate::component) values: Values,
@@ -43,9 +46,9 @@ pub(in crate::component) enum Order {
     Retune(Tuning),
     /// Other receivers.
     Route(Vec<Route>),
-    /// A state is wanted now; the journal is kept from here on.
+    /// The state the journal begins with is wanted; the journal is not cut from here on.
     Early(Sender<Result<Early, CallError>>),
-    /// The journal from a place on.
+    /// The journal from a place on, up to [`MAX_TAIL`] jobs.
     Tail { from: usize, reply: Sender<Vec<Job>> },
     /// The journal is not needed any more by others.
     Unfollow,
@@ -107,8 +110,8 @@ impl Line {
                     reply.send(early).ok();
                 }
                 Order::Tail { from, reply } => {
-                    let tail = self.journal.jobs.get(from..).unwrap_or_default().to_vec();
-                    reply.send(tail).ok();
+                    let tail = self.journal.jobs.get(from..).unwrap_or_default();
+                    reply.send(tail.iter().take(MAX_TAIL).cloned().collect()).ok();
                 }
                 Order::Unfollow => self.followed = false,
                 Order::Empty => self.empty(),
@@ -153,32 +156,24 @@ impl Line {
         self.show();
     }
 
-    /// Takes the state now and keeps the journal from here on.
+    /// Gives the state the journal begins with, and keeps every job since. Nothing is asked of the component: the line
+    /// stands still for the copying of a pointer.
     fn early(&mut self) -> Result<Early, CallError> {
         let began = Instant::now();
-        let seat = self.seat.as_mut().ok_or_else(|| CallError::Gone("nothing runs here".to_owned()))?;
-        let state = match seat.instance.snapshot() {
-            Ok(state) => Arc::new(state),
-            Err(error) => {
-                if error.is_fatal() {
-                    self.fall(&error);
-                }
-                return Err(error);
-            }
-        };
-        let values = seat.instance.values();
-        self.journal = Journal::at(Arc::clone(&state), values.clone());
+        if self.seat.is_none() {
+            return Err(CallError::Gone("nothing runs here".to_owned()));
+        }
         self.settle();
         self.followed = true;
-        self.stats.state(state.bytes.len());
+        let (state, values) = (Arc::clone(&self.journal.state), self.journal.values.clone());
         Ok(Early { state, values, pause: began.elapsed() })
     }
 
     /// Ends a probation, because something else begins.
     pub(super) fn settle(&mut self) {
-        if self.warm.take().is_some()
-            && let Some(seat) = &self.seat
-        {
+        let Some(warm) = self.warm.take() else { return };
+        self.spend(warm.seat);
+        if let Some(seat) = &self.seat {
             let (component, digest) = (self.name.clone(), seat.version.digest);
             self.tell(Notice::Kept { component, digest });
         }

@@ -70,7 +70,7 @@ impl Line {
         let from = match given {
             Given::State(journal) => {
                 self.stats.state(journal.state.bytes.len());
-                self.journal = journal;
+                self.begin(journal);
                 0
             }
             Given::Journal => self.journal.jobs.len(),
@@ -81,9 +81,10 @@ impl Line {
         self.falls = 0;
         self.trial = None;
         let rules = self.tuning.rules;
-        let settled = self.warm.take().is_some();
+        let older = self.warm.take();
         if let Some(seat) = old {
-            if settled {
+            if let Some(warm) = older {
+                self.spend(warm.seat);
                 let (component, digest) = (self.name.clone(), seat.version.digest);
                 self.tell(Notice::Kept { component, digest });
             }
@@ -144,7 +145,9 @@ impl Line {
 
     /// The running version has shown itself.
     pub(super) fn keep(&mut self) {
-        self.warm = None;
+        if let Some(warm) = self.warm.take() {
+            self.spend(warm.seat);
+        }
         self.trial = None;
         self.stats.probation.store(false, Ordering::Relaxed);
         let Some(seat) = &self.seat else { return };
@@ -162,7 +165,8 @@ impl Line {
         match seat.instance.snapshot() {
             Ok(state) => {
                 self.stats.state(state.bytes.len());
-                self.journal = Journal::at(Arc::new(state), seat.instance.values());
+                let journal = Journal::at(Arc::new(state), seat.instance.values());
+                self.begin(journal);
                 self.journal.next_cut = Some(Instant::now() + began.elapsed() * SHARE);
             }
             Err(error) if error.is_fatal() => self.fall(&error),

@@ -33,6 +33,7 @@ impl Shared {
                 let text = format!("message {id} was set aside: {why}");
                 self.say(Level::Warn, "message.rejected", &component, text);
             }
+            Notice::Spent(spent) => spent.free(),
         }
     }
 

@@ -9,7 +9,7 @@ use super::{Order, Shared, StartError};
 use crate::component::carrier::{Artifact, CallError};
 use crate::component::config::{ComponentConfig, Kind, Pipeline};
 use crate::component::gate::Gate;
-use crate::component::line::{Early, Orders, Seat, Stats, SwapOrder, replay};
+use crate::component::line::{Early, Job, MAX_TAIL, Orders, Seat, Stats, SwapOrder, replay};
 use crate::component::message::Level;
 use crate::component::queue::Queue;
 use crate::platform;
@@ -234,7 +234,7 @@ impl Shared {
         })
     }
 
-    /// Large states are taken early and restored while the lines work on.
+    /// Large states are restored, and what was done since is done again, while the lines work on.
     fn follow(&self, candidates: &mut [Candidate]) -> Result<(), (String, String)> {
         for at in 0..candidates.len() {
             let candidate = &mut candidates[at];
@@ -361,7 +361,7 @@ impl Shared {
     }
 }
 
-/// Gives the candidate the state, and then what was done meanwhile, until little is left.
+/// Gives the candidate the state the journal begins with, and then what was done since, until little is left.
 fn catch_up(candidate: &mut Candidate) -> Result<(), CallError> {
     let silent = |_| CallError::Gone("the component does not answer".to_owned());
     let (reply, heard) = channel();
@@ -373,15 +373,18 @@ fn catch_up(candidate: &mut Candidate) -> Result<(), CallError> {
         return Err(CallError::Refused(format!("it does not take a state of schema {}", state.schema)));
     }
     instance.set_values(values);
-    instance.restore(&state)?;
-    let mut from = 0;
-    for _ in 0..100 {
+    if state.schema != 0 {
+        instance.restore(&state)?;
+    }
+    let (mut from, end) = (0, Instant::now() + GRACE);
+    // A version that is slower than what comes in never gets there; what is left then is done in the pause.
+    while Instant::now() < end {
         let (reply, heard) = channel();
         candidate.order(Order::Tail { from, reply });
         let tail = heard.recv_timeout(GRACE).map_err(silent)?;
         replay(&mut *candidate.seat.instance, &tail)?;
         from += tail.len();
-        if tail.iter().map(crate::component::line::Job::messages).sum::<usize>() <= FEW {
+        if tail.len() < MAX_TAIL && tail.iter().map(Job::messages).sum::<usize>() <= FEW {
             break;
         }
     }

@@ -66,18 +66,18 @@ fn the_service_shows_what_runs_and_ends_when_it_is_asked_to() {
     let (addr, lines) = admin_of(&mut running);
     copy_over(&dir.path().join("artifacts/counter.wasm"), &version(2));
     let end = Instant::now() + Duration::from_secs(60);
+    // The version is there first; what is counted follows.
+    let once = "updraft_component_swaps_total{component=\"counter\"} 1";
     let status = loop {
-        let status = get(&addr, "/status", "");
-        if status.contains("\"2.0.0\"") {
+        let (metrics, status) = (get(&addr, "/metrics", ""), get(&addr, "/status", ""));
+        if status.contains("\"2.0.0\"") && metrics.contains(once) {
             break status;
         }
-        assert!(Instant::now() < end, "{status}");
+        assert!(Instant::now() < end, "{status}\n{metrics}");
         std::thread::sleep(Duration::from_millis(50));
     };
     assert!(status.contains(&format!("\"pid\":{}", running.0.id())), "{status}");
     assert!(status.contains("\"prepare_ms\"") && status.contains("\"pause_us\""), "{status}");
-    let metrics = get(&addr, "/metrics", "");
-    assert!(metrics.contains("updraft_component_swaps_total{component=\"counter\"} 1"), "{metrics}");
     let page = get(&addr, "/", "</html>");
     assert!(page.contains("content-security-policy: default-src 'none'"), "{page}");
     assert!(!page.contains("https://") && !page.contains("src="), "the page fetches nothing");
