@@ -17,8 +17,13 @@ impl Line {
         let found = Instant::now();
         self.falls += 1;
         let Some(broken) = self.seat.take() else { return };
-        let (bad, why) = (broken.version.clone(), error.to_string());
+        self.recover(&broken.version, error.to_string(), found);
+        // Only now: giving memory back would hold up what serves again.
         self.spend(broken);
+    }
+
+    /// Puts another instance in the place of one of `bad`.
+    fn recover(&mut self, bad: &Version, why: String, found: Instant) {
         let component = self.name.clone();
         if let Some(mut warm) = self.warm.take() {
             self.stats.probation.store(false, std::sync::atomic::Ordering::Relaxed);
@@ -45,7 +50,7 @@ impl Line {
             self.sit(Err(CallError::Gone(format!("{} falls in a row, the last one: {why}", self.falls))));
             return;
         }
-        let again = self.revive(&bad);
+        let again = self.revive(bad);
         let runs = again.is_ok();
         self.sit(again);
         self.stats.restarts.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
