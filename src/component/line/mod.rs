@@ -12,6 +12,7 @@ mod work;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
@@ -26,6 +27,9 @@ pub(super) use orders::{Early, MAX_TAIL, Order, Orders, SwapOrder};
 pub(super) use work::{Route, Stats};
 
 use journal::Journal;
+
+/// From so many bytes on a state is handed over, and what held it freed, while the line works.
+pub(super) const LARGE_STATE: usize = 256 << 10;
 
 /// A version of a component: a program, and what it is called.
 #[derive(Clone)]
@@ -199,9 +203,12 @@ impl Line {
         self.notices.send(notice).ok();
     }
 
-    /// Has something freed off the line.
+    /// Has something freed off the line if its state is large. What is small is freed at once, so that nothing piles up
+    /// when versions come faster than another thread is given time.
     fn spend(&self, spent: impl Send + 'static) {
-        self.tell(Notice::Spent(Spent(Box::new(spent))));
+        if self.stats.state_bytes.load(Ordering::Relaxed) >= LARGE_STATE {
+            self.tell(Notice::Spent(Spent(Box::new(spent))));
+        }
     }
 
     /// Begins the journal anew.

@@ -9,14 +9,12 @@ use super::{Order, Shared, StartError};
 use crate::component::carrier::{Artifact, CallError};
 use crate::component::config::{ComponentConfig, Kind, Pipeline};
 use crate::component::gate::Gate;
-use crate::component::line::{Early, Job, MAX_TAIL, Orders, Seat, Stats, SwapOrder, replay};
+use crate::component::line::{Early, Job, LARGE_STATE, MAX_TAIL, Orders, Seat, Stats, SwapOrder, replay};
 use crate::component::message::Level;
 use crate::component::queue::Queue;
 use crate::platform;
 use crate::release::Digest;
 
-/// From so many bytes on a state is handed over while the line works.
-const LARGE_STATE: usize = 256 << 10;
 /// So many messages are left for the moment of the switch.
 const FEW: usize = 256;
 /// How long a line may take to answer beyond the deadlines it knows of.
