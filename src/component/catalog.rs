@@ -136,6 +136,7 @@ impl Management for Artifacts {
     }
 
     fn take(&self, item: &Item, content: Vec<u8>) -> Result<(), TakeError> {
+        let _one = self.service.one_at_the_folder();
         match self.service.replace(&item.key, content.clone()) {
             // One that nobody runs yet may be there for the next config.
             Ok(_) | Err(SwapError::Same(_) | SwapError::Unknown(_)) => {}
@@ -147,6 +148,7 @@ impl Management for Artifacts {
     }
 
     fn release(&self, key: &str) -> Result<(), TakeError> {
+        let _one = self.service.one_at_the_folder();
         self.service.withdraw(key);
         fsx::remove_file(&self.service.pipeline().artifacts.join(key)).if_present()?;
         Ok(())

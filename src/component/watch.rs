@@ -199,10 +199,12 @@ impl Watcher {
     }
 
     fn look(&mut self) {
-        for (name, path) in artifacts(&self.service.pipeline()) {
+        let service = Arc::clone(&self.service);
+        for (name, path) in artifacts(&service.pipeline()) {
+            let _one = service.one_at_the_folder();
             if let Some(bytes) = self.settled(&path) {
                 // What comes of it is said and shown by the service.
-                drop(self.service.replace(&name, bytes));
+                drop(service.replace(&name, bytes));
             }
         }
         if let Some(config) = self.config.clone()

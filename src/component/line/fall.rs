@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::journal::replay;
-use super::{Line, Notice, Seat, Version};
+use super::{Line, Notice, Seat, Version, Warm};
 use crate::component::carrier::CallError;
 use crate::release::Digest;
 
@@ -25,15 +25,8 @@ impl Line {
     /// Puts another instance in the place of one of `bad`.
     fn recover(&mut self, bad: &Version, why: String, found: Instant) {
         let component = self.name.clone();
-        if let Some(mut warm) = self.warm.take() {
-            self.stats.probation.store(false, std::sync::atomic::Ordering::Relaxed);
-            self.before = None;
-            let jobs = self.journal.jobs.get(warm.from..).unwrap_or_default();
-            let replayed = replay(&mut *warm.seat.instance, jobs);
-            let back = match replayed {
-                Ok(()) => Ok(warm.seat),
-                Err(_lost_too) => self.revive(&warm.seat.version),
-            };
+        if let Some(warm) = self.warm.take() {
+            let back = self.back_to(warm);
             let label = self.sit(back);
             let (digest, took) = (bad.digest, found.elapsed());
             self.tell(Notice::Fell { component, digest, why, probation: true, back: label, took });
@@ -57,6 +50,17 @@ impl Line {
         if runs {
             self.tell(Notice::Restarted { component, why, took: found.elapsed() });
         }
+    }
+
+    /// The version before, where the journal ends.
+    fn back_to(&mut self, mut warm: Warm) -> Result<Seat, CallError> {
+        self.stats.probation.store(false, std::sync::atomic::Ordering::Relaxed);
+        self.before = None;
+        let jobs = self.journal.jobs.get(warm.from..).unwrap_or_default();
+        if !warm.lost && replay(&mut *warm.seat.instance, jobs).is_ok() {
+            return Ok(warm.seat);
+        }
+        self.revive(&warm.seat.version)
     }
 
     /// A new instance of `version` that is where the journal ends.
@@ -102,14 +106,8 @@ impl Line {
     /// A sibling of the same artifact broke in its probation: this one goes back too.
     pub(super) fn go_back(&mut self, digest: Digest) {
         let on_it = self.seat.as_ref().is_some_and(|seat| seat.version.digest == digest);
-        let Some(mut warm) = self.warm.take_if(|_| on_it) else { return };
-        self.stats.probation.store(false, std::sync::atomic::Ordering::Relaxed);
-        self.before = None;
-        let jobs = self.journal.jobs.get(warm.from..).unwrap_or_default();
-        let back = match replay(&mut *warm.seat.instance, jobs) {
-            Ok(()) => Ok(warm.seat),
-            Err(_lost_too) => self.revive(&warm.seat.version),
-        };
+        let Some(warm) = self.warm.take_if(|_| on_it) else { return };
+        let back = self.back_to(warm);
         if let Some(broken) = self.seat.take() {
             self.spend(broken);
         }

@@ -48,8 +48,12 @@ pub(super) struct Seat {
 /// The version before, kept until the new one has shown itself.
 struct Warm {
     seat: Seat,
-    /// The first job of the journal that it has not seen.
+    /// The first job of the journal that it has not done again.
     from: usize,
+    /// The messages of the jobs it has not done again.
+    behind: usize,
+    /// It could not do again what the new one did; a fresh instance has to take its place.
+    lost: bool,
     until: Instant,
     /// Messages until the new one counts as good.
     left: usize,

@@ -17,6 +17,9 @@ const SHARE: u32 = 100;
 /// A journal of so many bytes is cut whatever that costs.
 const MAX_JOURNAL: usize = 64 << 20;
 
+/// The version before is not let further behind than so many messages: some milliseconds of work.
+const FAR: usize = 8192;
+
 /// What the candidate was given.
 enum Given {
     /// A state that was taken now; the journal begins here.
@@ -90,7 +93,8 @@ impl Line {
             }
             self.before = Some(seat.version.clone());
             self.stats.probation.store(true, Ordering::Relaxed);
-            self.warm = Some(Warm { seat, from, until: Instant::now() + rules.time, left: rules.messages });
+            let until = Instant::now() + rules.time;
+            self.warm = Some(Warm { seat, from, behind: 0, lost: false, until, left: rules.messages });
             self.show();
         } else {
             self.show();
@@ -129,6 +133,8 @@ impl Line {
         if let Some(warm) = &self.warm {
             if warm.left == 0 || now >= warm.until || self.journal.bytes > MAX_JOURNAL {
                 self.keep();
+            } else {
+                self.follow();
             }
             return;
         }
@@ -140,6 +146,22 @@ impl Line {
         let due = self.journal.next_cut.is_none_or(|next| now >= next);
         if !self.followed && (long && due || self.journal.bytes > MAX_JOURNAL) {
             self.mark();
+        }
+    }
+
+    /// In a probation the version before does again what was done, when there is nothing better to do or it is far
+    /// behind; so little is left to do when it has to serve again.
+    fn follow(&mut self) {
+        let Some(warm) = self.warm.as_mut().filter(|warm| !warm.lost) else { return };
+        let idle = || self.rest > Duration::ZERO || self.seat.is_none() || self.queue.depth() == 0;
+        while warm.behind > FAR || warm.behind > 0 && idle() && !self.orders.has_some() {
+            let Some(job) = self.journal.jobs.get(warm.from) else { break };
+            warm.from += 1;
+            warm.behind = warm.behind.saturating_sub(job.messages());
+            if replay(&mut *warm.seat.instance, std::slice::from_ref(job)).is_err() {
+                warm.lost = true;
+                break;
+            }
         }
     }
 

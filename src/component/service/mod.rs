@@ -114,6 +114,8 @@ struct Shared {
     board: Mutex<Board>,
     /// Held while something is changed.
     change: Mutex<()>,
+    /// Held while a file of the folder and what runs from it are changed; never taken while `change` is held.
+    folder: Mutex<()>,
     shelf: Mutex<Shelf>,
     events: Events,
     notices: Sender<Notice>,
@@ -210,6 +212,7 @@ impl Service {
                 members: BTreeMap::new(),
             }),
             change: Mutex::new(()),
+            folder: Mutex::new(()),
             events: options.events,
             notices,
             started: Instant::now(),
@@ -237,6 +240,12 @@ impl Service {
     #[must_use]
     pub fn pipeline(&self) -> Pipeline {
         self.shared.board().pipeline.clone()
+    }
+
+    /// Keeps others from the folder of artifacts: a file of it and what runs from it are changed one after the other,
+    /// and who saw only the first would take the second back.
+    pub(in crate::component) fn one_at_the_folder(&self) -> MutexGuard<'_, ()> {
+        self.shared.folder.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Puts other content in the place of an artifact, in every component that runs it, or in none.
