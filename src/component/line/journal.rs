@@ -24,6 +24,14 @@ impl Job {
         }
     }
 
+    /// How many messages doing it again may take.
+    pub(super) fn effort(&self) -> usize {
+        match self {
+            Self::Batch(batch) => batch.len(),
+            Self::Poll { max, .. } => usize::try_from(*max).unwrap_or(usize::MAX),
+        }
+    }
+
     fn bytes(&self) -> usize {
         match self {
             Self::Batch(batch) => {

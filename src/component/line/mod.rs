@@ -50,7 +50,7 @@ struct Warm {
     seat: Seat,
     /// The first job of the journal that it has not done again.
     from: usize,
-    /// The messages of the jobs it has not done again.
+    /// The messages of the jobs it has not done again, at most.
     behind: usize,
     /// It could not do again what the new one did; a fresh instance has to take its place.
     lost: bool,

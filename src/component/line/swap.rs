@@ -157,7 +157,7 @@ impl Line {
         while warm.behind > FAR || warm.behind > 0 && idle() && !self.orders.has_some() {
             let Some(job) = self.journal.jobs.get(warm.from) else { break };
             warm.from += 1;
-            warm.behind = warm.behind.saturating_sub(job.messages());
+            warm.behind = warm.behind.saturating_sub(job.effort());
             if replay(&mut *warm.seat.instance, std::slice::from_ref(job)).is_err() {
                 warm.lost = true;
                 break;

@@ -171,7 +171,7 @@ impl Line {
         }
         if let Some(warm) = &mut self.warm {
             warm.left = warm.left.saturating_sub(handled.max(1));
-            warm.behind += job.messages();
+            warm.behind = warm.behind.saturating_add(job.effort());
         }
         let is_batch = matches!(job, Job::Batch(_));
         self.journal.push(job);
