@@ -19,19 +19,19 @@ diff -r "$work/one" "$work/two" || fail "the same input should give the same byt
 ok "the same bytes each time"
 
 deb=$(ls "$work/one"/*.deb)
-dpkg-deb -x "$deb" "$work/root"
-dpkg-deb -e "$deb" "$work/root/DEBIAN"
-(cd "$work/root" && md5sum -c --quiet DEBIAN/md5sums)
+dpkg-deb -x "$deb" "$work/unpacked"
+dpkg-deb -e "$deb" "$work/unpacked/DEBIAN"
+(cd "$work/unpacked" && md5sum -c --quiet DEBIAN/md5sums)
 if command -v desktop-file-validate > /dev/null; then
-  desktop-file-validate "$work/root"/usr/share/applications/*.desktop
+  desktop-file-validate "$work/unpacked"/usr/share/applications/*.desktop
 fi
 if command -v appstreamcli > /dev/null; then
-  appstreamcli validate --no-net "$work/root"/usr/share/metainfo/*.xml
+  appstreamcli validate --no-net "$work/unpacked"/usr/share/metainfo/*.xml
 fi
 ok "dpkg and the desktop's checkers take it"
 
 # The whole way with what is in it: the updater that is packed is the one beside the program.
-updraft="$work/root/usr/bin/updraft"
+updraft="$work/unpacked/usr/bin/updraft"
 mkdir "$work/build"
 printf '#!/bin/sh\necho hello\n' > "$work/build/hello"
 chmod +x "$work/build/hello"
@@ -40,7 +40,7 @@ chmod +x "$work/build/hello"
 "$updraft" package "$work/build" --repo "$work/www/Hello" --source "$work/www/Hello" --out "$work/dist" \
   --format folder,tar.gz,zip,deb --vendor "ACME Ltd <support@acme.example>" --homepage https://acme.example
 "$work/dist/Hello/updater/updater" check > /dev/null || fail "the packed copy should know its release"
-cmp "$work/root/usr/lib/updraft/updater" "$work/dist/Hello/updater/updater" || fail "the packed updater is another one"
+cmp "$work/unpacked/usr/lib/updraft/updater" "$work/dist/Hello/updater/updater" || fail "the packed updater is another one"
 if command -v desktop-file-validate > /dev/null; then
   dpkg-deb -x "$work/dist"/*.deb "$work/vendor"
   desktop-file-validate "$work/vendor"/usr/share/applications/*.desktop
@@ -50,7 +50,7 @@ ok "it packs a vendor's program with its own updater"
 if [ -n "${2:-}" ]; then
   mkdir -p "$2"
   cp "$work/one"/* "$work/dist"/*.* "$2/"
-  for file in updraft updater libupdraft_c.so; do cp "$work/root/usr/lib/updraft/$file" "$2/"; done
+  for file in updraft updater libupdraft_c.so; do cp "$work/unpacked/usr/lib/updraft/$file" "$2/"; done
 fi
 
 # Installed and removed for good, where that may be done.
