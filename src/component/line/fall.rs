@@ -74,14 +74,7 @@ impl Line {
 
     /// Gives an instance that was started and has its config everything the journal knows.
     pub(super) fn bring_up(&self, seat: &mut Seat) -> Result<(), CallError> {
-        let state = &self.journal.state;
-        if !seat.instance.info().takes(state.schema) {
-            return Err(CallError::Refused(format!("it does not take a state of schema {}", state.schema)));
-        }
-        seat.instance.set_values(self.journal.values.clone());
-        if state.schema != 0 {
-            seat.instance.restore(state)?;
-        }
+        seat.take_over(&self.journal.state, self.journal.values.clone())?;
         replay(&mut *seat.instance, &self.journal.jobs)
     }
 

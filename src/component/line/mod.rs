@@ -18,8 +18,9 @@ use std::time::{Duration, Instant};
 
 use crate::release::Digest;
 
-use super::carrier::{Instance, Limits, Log, Program};
+use super::carrier::{CallError, Instance, Limits, Log, Program, Values};
 use super::config::{ComponentConfig, SwapRules};
+use super::message::State;
 use super::queue::Queue;
 
 pub(super) use journal::{Job, replay};
@@ -43,6 +44,23 @@ pub(super) struct Version {
 pub(super) struct Seat {
     pub(super) instance: Box<dyn Instance>,
     pub(super) version: Version,
+}
+
+impl Seat {
+    /// Takes over what another version knew.
+    ///
+    /// # Errors
+    /// If it does not take such a state, or refuses this one.
+    pub(super) fn take_over(&mut self, state: &Arc<State>, values: Values) -> Result<(), CallError> {
+        if !self.instance.info().takes(state.schema) {
+            return Err(CallError::Refused(format!("it does not take a state of schema {}", state.schema)));
+        }
+        self.instance.set_values(values);
+        if state.schema != 0 {
+            self.instance.restore(state)?;
+        }
+        Ok(())
+    }
 }
 
 /// The version before, kept until the new one has shown itself.
@@ -213,6 +231,11 @@ impl Line {
         if self.stats.state_bytes.load(Ordering::Relaxed) >= LARGE_STATE {
             self.tell(Notice::Spent(Spent(Box::new(spent))));
         }
+    }
+
+    /// Lets go of the version before, if there is one; says whether there was.
+    fn spend_warm(&mut self) -> bool {
+        self.warm.take().map(|warm| self.spend(warm.seat)).is_some()
     }
 
     /// Begins the journal anew.

@@ -171,9 +171,9 @@ impl Line {
 
     /// Ends a probation, because something else begins.
     pub(super) fn settle(&mut self) {
-        let Some(warm) = self.warm.take() else { return };
-        self.spend(warm.seat);
-        if let Some(seat) = &self.seat {
+        if self.spend_warm()
+            && let Some(seat) = &self.seat
+        {
             let (component, digest) = (self.name.clone(), seat.version.digest);
             self.tell(Notice::Kept { component, digest });
         }

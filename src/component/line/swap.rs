@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use super::journal::{Journal, replay};
 use super::orders::SwapOrder;
-use super::{Line, Notice, Seat, Warm};
+use super::{Line, Notice, Warm};
 use crate::component::carrier::CallError;
 use crate::component::config::WhenBusy;
+use crate::component::message::Role;
 
 /// How long a line that is ready waits for its siblings.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -84,10 +85,9 @@ impl Line {
         self.falls = 0;
         self.trial = None;
         let rules = self.tuning.rules;
-        let older = self.warm.take();
+        let settled = self.spend_warm();
         if let Some(seat) = old {
-            if let Some(warm) = older {
-                self.spend(warm.seat);
+            if settled {
                 let (component, digest) = (self.name.clone(), seat.version.digest);
                 self.tell(Notice::Kept { component, digest });
             }
@@ -123,7 +123,7 @@ impl Line {
             }
         };
         let values = seat.instance.values();
-        take_over(candidate, &Journal::at(Arc::clone(&state), values.clone()))?;
+        candidate.take_over(&state, values.clone())?;
         Ok(Given::State(Journal::at(state, values)))
     }
 
@@ -134,7 +134,7 @@ impl Line {
             if warm.left == 0 || now >= warm.until || self.journal.bytes > MAX_JOURNAL {
                 self.keep();
             } else {
-                self.follow();
+                self.replay_warm();
             }
             return;
         }
@@ -151,9 +151,11 @@ impl Line {
 
     /// In a probation the version before does again what was done, when there is nothing better to do or it is far
     /// behind; so little is left to do when it has to serve again.
-    fn follow(&mut self) {
+    fn replay_warm(&mut self) {
         let Some(warm) = self.warm.as_mut().filter(|warm| !warm.lost) else { return };
-        let idle = || self.rest > Duration::ZERO || self.seat.is_none() || self.queue.depth() == 0;
+        // Nothing ever waits for a source; it rests when it has nothing to bring.
+        let is_source = warm.seat.instance.role() == Role::Source;
+        let idle = || if is_source { !self.rest.is_zero() } else { self.queue.depth() == 0 };
         while warm.behind > FAR || warm.behind > 0 && idle() && !self.orders.has_some() {
             let Some(job) = self.journal.jobs.get(warm.from) else { break };
             warm.from += 1;
@@ -167,9 +169,7 @@ impl Line {
 
     /// The running version has shown itself.
     pub(super) fn keep(&mut self) {
-        if let Some(warm) = self.warm.take() {
-            self.spend(warm.seat);
-        }
+        self.spend_warm();
         self.trial = None;
         self.stats.probation.store(false, Ordering::Relaxed);
         let Some(seat) = &self.seat else { return };
@@ -195,17 +195,4 @@ impl Line {
             Err(error) => tracing::warn!(component = %self.name, %error, "the state can't be taken"),
         }
     }
-}
-
-/// Gives an instance a state.
-fn take_over(seat: &mut Seat, journal: &Journal) -> Result<(), CallError> {
-    let schema = journal.state.schema;
-    if !seat.instance.info().takes(schema) {
-        return Err(CallError::Refused(format!("it does not take a state of schema {schema}")));
-    }
-    seat.instance.set_values(journal.values.clone());
-    if schema != 0 {
-        seat.instance.restore(&journal.state)?;
-    }
-    Ok(())
 }

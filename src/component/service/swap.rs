@@ -366,14 +366,7 @@ fn catch_up(candidate: &mut Candidate) -> Result<(), CallError> {
     candidate.order(Order::Early(reply));
     let Early { state, values, pause } = heard.recv_timeout(GRACE).map_err(silent)??;
     candidate.pause = pause;
-    let instance = &mut candidate.seat.instance;
-    if !instance.info().takes(state.schema) {
-        return Err(CallError::Refused(format!("it does not take a state of schema {}", state.schema)));
-    }
-    instance.set_values(values);
-    if state.schema != 0 {
-        instance.restore(&state)?;
-    }
+    candidate.seat.take_over(&state, values)?;
     let (mut from, end) = (0, Instant::now() + GRACE);
     // A version that is slower than what comes in never gets there; what is left then is done in the pause.
     while Instant::now() < end {
