@@ -155,16 +155,13 @@ fn offer(urgency: Urgency) -> Event {
                    (https://example.com/changes), with pictures.";
     let chinese = "## 2.1 的新内容\n\n- 大型项目的启动速度**提高一倍**\n- 文件列表可按大小或日期排序\n- `export` 可输出 \
                    PDF\n\n详见[完整更新记录](https://example.com/changes)。";
-    let older = "## New in 2.0.1\n\n1. A crash on closing is mended\n2. Smaller downloads";
+    let older = "1. A crash on closing is mended\n2. Smaller downloads";
     let by = |pairs: &[(&str, &str)]| {
         pairs.iter().map(|(tag, text)| ((*tag).to_owned(), (*text).to_owned())).collect()
     };
     let notes = [
         (ReleaseNumber(3), by(&[("en", english), ("zh-CN", chinese)])),
-        (
-            ReleaseNumber(2),
-            by(&[("en", older), ("zh-CN", "## 2.0.1 的新内容\n\n1. 修复关闭时的崩溃\n2. 下载更小")]),
-        ),
+        (ReleaseNumber(2), by(&[("en", older), ("zh-CN", "1. 修复关闭时的崩溃\n2. 下载更小")])),
     ];
     Event::Step(Step::Offered(Offer {
         installed: release(1, "2.0"),
@@ -172,6 +169,10 @@ fn offer(urgency: Urgency) -> Event {
         urgency,
         download_bytes: 48_300_000,
         notes: notes.into(),
+        versions: [release(2, "2.0.1"), release(3, "2.1")]
+            .into_iter()
+            .filter_map(|release| Some((release.number, release.version?)))
+            .collect(),
     }))
 }
 

@@ -1,12 +1,13 @@
 //! "Is there something new?": the metadata brought up to date and one release chosen.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use crate::fsx::{self, Absent as _};
 use crate::install::{Install, LockError, Record, is_unwritable, random_name};
 use crate::plan::{self, Choice, Mode, Plan, Seen, choose};
-use crate::release::{Digest, Notes, ReleaseNumber, Stamp, Urgency};
+use crate::release::{Digest, ReleaseNumber, Stamp, Urgency};
 use crate::report::{Control, Event, Fault as _, Offer, ReleaseRef};
 use crate::source::Mirrors;
 use crate::transfer::{Patience, Reader, Said, TransferError};
@@ -194,15 +195,18 @@ pub async fn check(setup: &Setup, control: &Control, events: Events<'_>) -> Resu
         release: ReleaseRef { number: summary.number, version: Some(summary.version) },
         urgency,
         download_bytes: summary.download_bytes,
-        notes: notes_since(&release, installed.number),
+        notes: since(&release.manifest().notes, installed.number),
+        versions: since(&release.manifest().versions, installed.number),
         installed,
     }))
 }
 
-/// The notes of every release after the installed one.
-pub(super) fn notes_since(release: &TrustedRelease, installed: ReleaseNumber) -> Notes {
-    let notes = &release.manifest().notes;
-    notes.iter().filter(|(number, _)| **number > installed).map(|(n, texts)| (*n, texts.clone())).collect()
+/// What is told of every release after the installed one.
+pub(super) fn since<T: Clone>(
+    told: &BTreeMap<ReleaseNumber, T>,
+    installed: ReleaseNumber,
+) -> BTreeMap<ReleaseNumber, T> {
+    told.iter().filter(|(number, _)| **number > installed).map(|(n, what)| (*n, what.clone())).collect()
 }
 
 /// The plan an update would have now; nothing if there is nothing newer. Changes nothing of the program.

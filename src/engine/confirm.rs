@@ -2,7 +2,7 @@
 
 use crate::host;
 use crate::install::{Install, LockError};
-use crate::release::{Notes, Urgency};
+use crate::release::{NoteVersions, Notes, Urgency};
 use crate::report::{Offer, ReleaseRef};
 
 use super::EngineError;
@@ -83,6 +83,7 @@ pub fn count_start(install: &Install) -> Result<Duty, EngineError> {
         urgency: Urgency::Forced,
         download_bytes: 0,
         notes: Notes::new(),
+        versions: NoteVersions::new(),
     });
     Ok(back.map_or(Duty::Nothing, Duty::GoBack))
 }

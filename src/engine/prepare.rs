@@ -11,7 +11,7 @@ use crate::report::{
 use crate::transfer::{Depot, Patience};
 use crate::trust::TrustedRelease;
 
-use super::check::{decide, is_forced, notes_since, open_release, open_store, refresh, releases};
+use super::check::{decide, is_forced, open_release, open_store, refresh, releases, since};
 use super::qualify::qualify;
 use super::run::{Context, Outcome};
 use super::state::{Accepted, Checked, Desk, Fetched, Offered, Opened, Planned, Staged, State};
@@ -82,7 +82,8 @@ impl Checked {
             release: ReleaseRef { number: summary.number, version: Some(summary.version.clone()) },
             urgency,
             download_bytes: self.estimate(&release, &summary),
-            notes: notes_since(&release, self.desk.record.receipt.number),
+            notes: since(&release.manifest().notes, self.desk.record.receipt.number),
+            versions: since(&release.manifest().versions, self.desk.record.receipt.number),
         };
         Ok(State::Offered(Box::new(Offered { desk: self.desk, release, offer })))
     }

@@ -9,30 +9,40 @@ use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 
 use super::texts::nearest;
 use super::theme::{BODY, Palette, SMALL};
-use crate::release::Notes;
+use crate::release::Version;
+use crate::report::Offer;
 
-/// The notes of every release in the language nearest to `language`, newest first.
-pub(super) fn chosen<'a>(notes: &'a Notes, language: &str) -> Vec<&'a str> {
+/// The notes of every release in the language nearest to `language`, newest first, with its version.
+pub(super) fn chosen<'a>(offer: &'a Offer, language: &str) -> Vec<(Option<&'a Version>, &'a str)> {
+    let notes = offer.notes.iter().rev();
     notes
-        .values()
-        .rev()
-        .filter_map(|by_language| {
+        .filter_map(|(number, by_language)| {
             let tag = nearest(language, by_language.keys())?;
-            by_language.get(tag).map(|text| text.trim()).filter(|text| !text.is_empty())
+            let text = by_language.get(tag).map(|text| text.trim()).filter(|text| !text.is_empty())?;
+            Some((offer.versions.get(number), text))
         })
         .collect()
 }
 
-/// Draws `notes` with a line between them.
-pub(super) fn show(ui: &mut Ui, notes: &[&str]) {
-    for (at, note) in notes.iter().enumerate() {
+/// Draws `notes` with a line between them. Where there are several, each says its version, unless its first line does.
+pub(super) fn show(ui: &mut Ui, notes: &[(Option<&Version>, &str)]) {
+    for (at, (version, note)) in notes.iter().enumerate() {
         if at > 0 {
             ui.separator();
+        }
+        if let Some(name) = version.filter(|_| notes.len() > 1).and_then(|version| heading(version, note)) {
+            ui.add(Label::new(RichText::new(name).weak().small()).wrap());
         }
         for block in blocks(note) {
             draw(ui, &block);
         }
     }
+}
+
+/// The name of a version over its note; none if the note begins with it.
+fn heading<'a>(version: &'a Version, note: &str) -> Option<&'a str> {
+    let first = note.lines().next().unwrap_or_default();
+    (!first.contains(version.as_str())).then(|| version.as_str())
 }
 
 /// A part of a paragraph in one look.
@@ -254,6 +264,8 @@ fn job(runs: &[Run], size: f32, heading: bool, palette: &Palette) -> LayoutJob {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::release::{ReleaseNumber, Urgency};
+    use crate::report::ReleaseRef;
 
     fn plain(blocks: &[Block]) -> Vec<(Kind, String)> {
         let text = |block: &Block| block.runs.iter().map(|run| run.text.as_str()).collect();
@@ -296,13 +308,24 @@ mod tests {
         let by = |pairs: &[(&str, &str)]| {
             pairs.iter().map(|(tag, text)| ((*tag).to_owned(), (*text).to_owned())).collect()
         };
-        let notes: Notes = [
-            (crate::release::ReleaseNumber(2), by(&[("en", "two")])),
-            (crate::release::ReleaseNumber(3), by(&[("en", "three"), ("zh-CN", "\u{4e09}")])),
-            (crate::release::ReleaseNumber(4), by(&[("en", " \n")])),
-        ]
-        .into();
-        assert_eq!(chosen(&notes, "zh-CN"), ["\u{4e09}", "two"]);
-        assert_eq!(chosen(&notes, "en"), ["three", "two"]);
+        let release = |number| ReleaseRef { number: ReleaseNumber(number), version: None };
+        let version: Version = "1.2".parse().unwrap();
+        let offer = Offer {
+            installed: release(1),
+            release: release(4),
+            urgency: Urgency::Optional,
+            download_bytes: 0,
+            notes: [
+                (ReleaseNumber(2), by(&[("en", "two")])),
+                (ReleaseNumber(3), by(&[("en", "three"), ("zh-CN", "\u{4e09}")])),
+                (ReleaseNumber(4), by(&[("en", " \n")])),
+            ]
+            .into(),
+            versions: [(ReleaseNumber(2), version.clone())].into(),
+        };
+        assert_eq!(chosen(&offer, "zh-CN"), [(None, "\u{4e09}"), (Some(&version), "two")]);
+        assert_eq!(chosen(&offer, "en"), [(None, "three"), (Some(&version), "two")]);
+        assert_eq!(heading(&version, "Two\n## 1.2"), Some("1.2"));
+        assert_eq!(heading(&version, "## New in 1.2\nTwo"), None);
     }
 }

@@ -39,6 +39,8 @@ pub(super) fn draft(
     let before = newest.map_or_else(Health::default, |newest| newest.health);
     let mut own = notes::read(&order.notes)?;
     own.extend(order.texts.clone());
+    let notes = notes::carry(newest.map(|newest| &newest.notes), number, own);
+    let versions = notes::versions(&notes, (number, &order.version), newest);
     Ok(Manifest {
         app,
         channel: order.channel.clone(),
@@ -59,7 +61,8 @@ pub(super) fn draft(
         packs: Vec::new(),
         deltas: Vec::new(),
         downloads: BTreeMap::new(),
-        notes: notes::carry(newest.map(|newest| &newest.notes), number, own),
+        notes,
+        versions,
     })
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::fsx;
-use crate::release::{Notes, ReleaseNumber};
+use crate::release::{Manifest, NoteVersions, Notes, ReleaseNumber, Version};
 
 use super::PublishError;
 
@@ -48,6 +48,19 @@ pub(super) fn carry(earlier: Option<&Notes>, number: ReleaseNumber, own: BTreeMa
         kept.insert(number, notes);
     }
     kept
+}
+
+/// The versions of a new release's notes: its own, and what the release before knew.
+pub(super) fn versions(
+    notes: &Notes,
+    (number, version): (ReleaseNumber, &Version),
+    before: Option<&Manifest>,
+) -> NoteVersions {
+    let mut known = before.map(|before| before.versions.clone()).unwrap_or_default();
+    known.extend(before.map(|before| (before.number, before.version.clone())));
+    known.insert(number, version.clone());
+    known.retain(|number, _| notes.contains_key(number));
+    known
 }
 
 fn language_of(file: &Path) -> String {

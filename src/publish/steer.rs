@@ -281,13 +281,15 @@ pub fn promote(request: &Request, promotion: &Promotion) -> Result<Steered, Publ
         } else {
             own.clone()
         };
+        let notes = notes::carry(before.as_ref().map(|before| &before.notes), number, own);
         let mut manifest = Manifest {
             channel: promotion.to.clone(),
             number,
             published: request.now,
             urgency: promotion.urgency.unwrap_or(source.urgency),
             minimum: same_version(&opened.state, release, &promotion.to, source.minimum),
-            notes: notes::carry(before.as_ref().map(|before| &before.notes), number, own),
+            versions: notes::versions(&notes, (number, &source.version), before.as_ref()),
+            notes,
             ..source.clone()
         };
         let mut known = Known::read(&opened.repository, &opened.state)?;
@@ -325,11 +327,13 @@ pub fn downgrade(request: &Request, back: &Return) -> Result<Steered, PublishErr
         let source = opened.repository.manifest(release)?;
         let before = opened.repository.manifest(last)?;
         let number = last.summary.number.next();
+        let notes = notes::carry(Some(&notes_up_to(&source, &before)), number, own.clone());
         let manifest = Manifest {
             number,
             published: request.now,
             urgency: if back.forced { Urgency::Forced } else { Urgency::Optional },
-            notes: notes::carry(Some(&notes_up_to(&source, &before)), number, own.clone()),
+            versions: notes::versions(&notes, (number, &source.version), Some(&before)),
+            notes,
             ..source
         };
         // Whoever was led back before stands for the release that was meant then.

@@ -51,10 +51,15 @@ pub struct Manifest {
     pub downloads: BTreeMap<ReleaseNumber, u64>,
     /// Release notes of this and earlier releases.
     pub notes: Notes,
+    /// The versions whose notes they are, as far as they are known.
+    pub versions: NoteVersions,
 }
 
 /// Release notes in Markdown, by release and by language (BCP 47).
 pub type Notes = BTreeMap<ReleaseNumber, BTreeMap<String, String>>;
+
+/// The version of each release whose notes are told.
+pub type NoteVersions = BTreeMap<ReleaseNumber, Version>;
 
 /// The program to start.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

@@ -19,7 +19,7 @@ pub use digest::{Digest, Hasher, InvalidDigest};
 pub use ids::{App, Channel, InvalidName, Platform, ReleaseNumber, Urgency, Version, is_package_name};
 pub use manifest::{
     Content, Delta, Entry, FileEntry, Health, LinkEntry, MAX_FILES, MAX_MANIFEST_BYTES, Manifest,
-    ManifestError, Notes, PIECE, Pack, Policy, Start,
+    ManifestError, NoteVersions, Notes, PIECE, Pack, Policy, Start,
 };
 pub use path::{InvalidPath, RelPath};
 pub use rollout::{Curve, Rollout};

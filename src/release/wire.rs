@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::manifest::{
-    Content, Delta, Entry, FileEntry, Health, LinkEntry, Manifest, ManifestError, Notes, Pack, Policy, Start,
+    Content, Delta, Entry, FileEntry, Health, LinkEntry, Manifest, ManifestError, NoteVersions, Notes, Pack,
+    Policy, Start,
 };
 use super::{App, Channel, Codec, Digest, Platform, RelPath, ReleaseNumber, Stamp, Urgency, Version};
 
@@ -49,6 +50,8 @@ struct WireManifest {
     downloads: BTreeMap<ReleaseNumber, u64>,
     #[serde(default, skip_serializing_if = "Notes::is_empty")]
     notes: Notes,
+    #[serde(default, skip_serializing_if = "NoteVersions::is_empty")]
+    versions: NoteVersions,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -157,6 +160,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Manifest, ManifestError> {
         deltas: wire.deltas.into_iter().map(read_delta).collect(),
         downloads: wire.downloads,
         notes: wire.notes,
+        versions: wire.versions,
     })
 }
 
@@ -211,6 +215,7 @@ pub(super) fn write(manifest: &Manifest) -> Result<Vec<u8>, ManifestError> {
         deltas: m.deltas.into_iter().map(write_delta).collect(),
         downloads: m.downloads,
         notes: m.notes,
+        versions: m.versions,
     };
     Ok(serde_json::to_vec(&wire)?)
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::release::{Notes, RelPath, ReleaseNumber, Urgency, Version};
+use crate::release::{NoteVersions, Notes, RelPath, ReleaseNumber, Urgency, Version};
 
 use super::{Failure, Holder, Remedy};
 
@@ -41,6 +41,9 @@ pub struct Offer {
     /// Notes of the releases between, by release and language.
     #[serde(default, skip_serializing_if = "Notes::is_empty")]
     pub notes: Notes,
+    /// The versions whose notes they are.
+    #[serde(default, skip_serializing_if = "NoteVersions::is_empty")]
+    pub versions: NoteVersions,
 }
 
 /// What a plan comes to.

@@ -58,6 +58,7 @@ mod tests {
             urgency: Urgency::Forced,
             download_bytes: 5,
             notes: [(ReleaseNumber(3), note)].into(),
+            versions: [(ReleaseNumber(3), "2.1".parse().unwrap())].into(),
         }));
         let mut out = Vec::new();
         JsonLines::new(&mut out).report(&offer);

@@ -140,6 +140,7 @@ pub fn release(tree: &Tree, number: u64) -> (Manifest, Digest) {
         deltas: Vec::new(),
         downloads: BTreeMap::new(),
         notes: Notes::new(),
+        versions: std::collections::BTreeMap::new(),
     };
     let digest = Digest::of(&manifest.to_bytes().expect("manifest"));
     (manifest, digest)

@@ -153,6 +153,8 @@ fn urgency_minimum_and_notes_are_signed() {
     assert_eq!(manifest.notes[&ReleaseNumber(2)]["en"], "# Two\n");
     assert_eq!(manifest.notes[&ReleaseNumber(3)]["en"], "# Three\n");
     assert_eq!(manifest.notes[&ReleaseNumber(3)]["zh-CN"], "# \u{4e09}\n");
+    let versions: Vec<_> = manifest.versions.iter().map(|(number, name)| (number.0, name.as_str())).collect();
+    assert_eq!(versions, [(2, "2.0"), (3, "3.0")]);
     vendor.put("a", "4");
     let ran = vendor.run_publish("4.0", &["--minimum", "2.5"]);
     assert_eq!(ran.code, 64);

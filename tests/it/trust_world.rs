@@ -191,6 +191,7 @@ pub(crate) fn manifest(number: u64) -> Manifest {
         deltas: Vec::new(),
         downloads: BTreeMap::new(),
         notes: BTreeMap::new(),
+        versions: BTreeMap::new(),
     }
 }
 

@@ -50,7 +50,7 @@ fn body(ui: &mut Ui, view: &View<'_>) -> Option<Command> {
     if offer.urgency == Urgency::Forced {
         widgets::quiet(ui, &facts(view));
     }
-    let found = notes::chosen(&offer.notes, view.texts.language());
+    let found = notes::chosen(offer, view.texts.language());
     if !found.is_empty() {
         widgets::sheet(ui, &view.text("offer-notes"), |ui| notes::show(ui, &found));
     }

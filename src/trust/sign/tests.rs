@@ -58,6 +58,7 @@ fn release(number: u64) -> (Vec<u8>, Summary) {
         deltas: Vec::new(),
         downloads: BTreeMap::new(),
         notes: BTreeMap::new(),
+        versions: BTreeMap::new(),
     };
     (manifest.to_bytes().unwrap(), summary)
 }

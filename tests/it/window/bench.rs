@@ -211,6 +211,9 @@ pub(super) fn offer(urgency: Urgency) -> Step {
             (ReleaseNumber(3), by(&[("en", "## Fresh news"), ("zh-CN", "\u{66f4}\u{65b0}")])),
         ]
         .into(),
+        versions: [(2, "2.0.1"), (3, "2.1")]
+            .map(|(n, text)| (ReleaseNumber(n), text.parse().unwrap()))
+            .into(),
     })
 }
 
