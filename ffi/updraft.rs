@@ -38,7 +38,7 @@ pub extern "C" fn updraft_abi_version() -> u32 {
 ///
 /// Returns UPDRAFT_OK, UPDRAFT_AVAILABLE, UPDRAFT_REQUIRED or UPDRAFT_FAILED. `by_hand`: a person wants to know now.
 /// If `offer` is not NULL and there is a new version, it gets the offer as JSON: `installed` and `release` (each
-/// `number` and `version`), `urgency`, `download_bytes`, `notes`; to be given to updraft_free.
+/// `number` and `version`), `urgency`, `download_bytes`, `notes`, `versions`; to be given to updraft_free.
 ///
 /// # Safety
 /// `offer` is NULL or can be written to.

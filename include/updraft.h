@@ -48,7 +48,7 @@ uint32_t updraft_abi_version(void);
 
  Returns UPDRAFT_OK, UPDRAFT_AVAILABLE, UPDRAFT_REQUIRED or UPDRAFT_FAILED. `by_hand`: a person wants to know now.
  If `offer` is not NULL and there is a new version, it gets the offer as JSON: `installed` and `release` (each
- `number` and `version`), `urgency`, `download_bytes`, `notes`; to be given to updraft_free.
+ `number` and `version`), `urgency`, `download_bytes`, `notes`, `versions`; to be given to updraft_free.
 
  # Safety
  `offer` is NULL or can be written to.
