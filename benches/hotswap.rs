@@ -1,5 +1,6 @@
 //! What replacing a component costs: how long the line stands still, what a call costs beside a native one, what
-//! bad versions cost, what memory swaps leave. `cargo bench --features components --bench hotswap -- 6000000 6000`
+//! bad versions cost, what memory swaps leave.
+//! `cargo bench --profile service --no-default-features --features components --bench hotswap -- 6000000 6000 10000`
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a measurement for a person")]
 
 mod pipeline;
