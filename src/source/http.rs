@@ -1,7 +1,7 @@
 //! A repository on a web server: HTTP/1.1 with ranges, never decompressed, redirected with care.
 
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
 use futures_util::future::BoxFuture;
@@ -109,8 +109,26 @@ pub(super) struct Web(Arc<RwLock<Line>>);
 /// The client in use and its way.
 #[derive(Clone)]
 struct Line {
-    client: Client,
+    client: Arc<OnceLock<Client>>,
+    options: Arc<NetOptions>,
     route: Arc<Route>,
+}
+
+impl Line {
+    /// The client, made when it is first needed: to read the system's certificates takes longer than all else before
+    /// the window is there, and where all sources are plain http they may never be asked for.
+    fn client(&self) -> Result<Client, NetError> {
+        if let Some(client) = self.client.get() {
+            return Ok(client.clone());
+        }
+        install_provider();
+        let client = match builder(&self.options, &self.route)?.build() {
+            Ok(client) => client,
+            // A machine without any CA certificate still reaches plain http.
+            Err(_) => builder(&self.options, &self.route)?.tls_certs_only(std::iter::empty()).build()?,
+        };
+        Ok(self.client.get_or_init(|| client).clone())
+    }
 }
 
 impl Web {
@@ -148,17 +166,15 @@ pub(super) fn client(options: &NetOptions, need_tls: bool) -> Result<Web, NetErr
 }
 
 fn line(options: &NetOptions, need_tls: bool) -> Result<Line, NetError> {
-    install_provider();
     let route = Arc::new(Route::of(&options.proxy, options.no_proxy.as_deref()));
-    let client = match builder(options, &route)?.build() {
-        Ok(client) => client,
-        // A machine without any CA certificate still reaches plain http.
-        Err(_) if !need_tls && options.ca.is_none() => {
-            builder(options, &route)?.tls_certs_only(std::iter::empty()).build()?
-        }
-        Err(error) => return Err(error.into()),
+    let client = if need_tls || options.ca.is_some() {
+        // What is wrong with certificates that are sure to be needed is told at once.
+        install_provider();
+        OnceLock::from(builder(options, &route)?.build()?)
+    } else {
+        OnceLock::new()
     };
-    Ok(Line { client, route })
+    Ok(Line { client: Arc::new(client), options: Arc::new(options.clone()), route })
 }
 
 /// Makes ring the provider of this process's TLS, unless the program has chosen one already.
@@ -222,7 +238,8 @@ impl Http {
         }
         let line = self.web.line();
         let via = line.route.via(&url);
-        let mut request = line.client.get(url).header(header::ACCEPT_ENCODING, "identity");
+        let client = line.client().map_err(|error| SourceError::unusable(error.to_string()))?;
+        let mut request = client.get(url).header(header::ACCEPT_ENCODING, "identity");
         if let Some(range) = &range {
             let last = range.end.map(|end| end.saturating_sub(1).to_string()).unwrap_or_default();
             request = request.header(header::RANGE, format!("bytes={}-{last}", range.offset));
