@@ -23,6 +23,7 @@ mod docs;
 mod fleet;
 mod forced;
 #[cfg(unix)]
+mod glyphs;
 mod health;
 #[cfg(target_os = "linux")]
 mod holders;
