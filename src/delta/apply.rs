@@ -8,7 +8,7 @@ use std::ops::Deref;
 
 use crate::platform::Mapped;
 
-use super::code::{Answer, Image, Layout, Map, PIECE, Predictor, Refs, Seen, Span, Teller, turn};
+use super::code::{Answer, Image, Layout, Map, PIECE, Predictor, Refs, Sealing, Seen, Span, Teller, turn};
 use super::head::{Delta, Group, Unit};
 use super::ops::{Control, Corrections, MAX_SPANS, Mending, Ops};
 use super::streams::{Flow, Kind, Streams};
@@ -249,10 +249,11 @@ impl Making<'_, '_> {
     fn code(&mut self, old: &[u8], out: &mut Output<'_>) -> Result<(), ApplyError> {
         let image =
             Image::read(old).ok_or(ApplyError::Damaged("an old file is not the program it was made from"))?;
-        let layout = Layout::parse(&mut self.layouts)?;
+        let layout = image.layout().parse(&mut self.layouts)?;
         let map = Map::new(self.spans()?, old.len());
         let refs = Refs::find(&image);
         let mut predictor = Predictor::new(&image, &refs, &layout, &map);
+        let mut sealing = Sealing::new(layout.seal);
         let mut at = 0;
         while let Some(op) = self.ops.next()? {
             let mut done = 0;
@@ -261,11 +262,12 @@ impl Making<'_, '_> {
                 let mut told = Told { corrections: &mut self.corrections, mending: &mut self.mending };
                 let count = predictor.make(span, &mut self.chunk, &mut told)?;
                 check(self.stop)?;
+                sealing.pass(&mut self.chunk[..count]);
                 out.write(&self.chunk[..count])?;
                 done += count;
             }
             at += op.add as usize;
-            self.copy(op.copy, Some((&layout, at as u64)), out)?;
+            self.copy(op.copy, Some((&layout, at as u64, &mut sealing)), out)?;
             at += op.copy as usize;
         }
         out.close()
@@ -291,16 +293,17 @@ impl Making<'_, '_> {
     fn copy(
         &mut self,
         mut left: u64,
-        mut code: Option<(&Layout, u64)>,
+        mut code: Option<(&Layout, u64, &mut Sealing)>,
         out: &mut Output<'_>,
     ) -> Result<(), ApplyError> {
         while left > 0 {
             let count = left.min(CHUNK as u64) as usize;
             let chunk = &mut self.chunk[..count];
             self.extra.fill(chunk)?;
-            if let Some((layout, new)) = &mut code {
+            if let Some((layout, new, sealing)) = &mut code {
                 turn(layout, *new, chunk, true);
                 *new += count as u64;
+                sealing.pass(chunk);
             }
             check(self.stop)?;
             out.write(chunk)?;

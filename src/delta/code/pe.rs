@@ -1,6 +1,6 @@
 //! PE32+ for x86-64 (Microsoft PE format specification): headers, sections, directories.
 
-use super::image::{Image, Layout, Part, Role, Section, word};
+use super::image::{Form, Image, Layout, Part, Role, Section, word};
 
 const EXECUTE: u32 = 1 << 29;
 const WRITE: u32 = 1 << 31;
@@ -20,7 +20,11 @@ pub(super) fn read(data: &[u8]) -> Option<Image<'_>> {
         return None;
     }
     let size = u64::from(int(optional + 60)?).min(data.len() as u64);
-    let mut layout = Layout { base: word(data, optional + 24).map(u64::from_le_bytes)?, ..Layout::default() };
+    let mut layout = Layout {
+        base: word(data, optional + 24).map(u64::from_le_bytes)?,
+        form: Form::Pe,
+        ..Layout::default()
+    };
     layout.parts.push(Part { offset: 0, address: 0, length: size });
     let table = optional + usize::from(half(header + 20)?);
     let mut sections = Vec::new();
@@ -51,5 +55,5 @@ pub(super) fn read(data: &[u8]) -> Option<Image<'_>> {
     }
     let has_code = sections.iter().any(|section| section.role == Role::Code);
     let range = (0, u64::from(int(optional + 56)?));
-    has_code.then_some(Image { data, layout, sections, fixed: false, pe: true, range })
+    has_code.then_some(Image { data, layout, sections, fixed: false, holes: Vec::new(), range })
 }

@@ -1,4 +1,8 @@
-//! Programs made up for tests: functions that call each other and use data, linked as ELF and as PE for x86-64.
+//! Programs made up for tests: functions that call each other and use data, linked as ELF and Mach-O for x86-64 and
+//! aarch64, and as PE for x86-64.
+
+mod arm;
+mod macho;
 
 /// Random numbers that are the same everywhere (SplitMix64).
 pub(crate) struct Random(pub(crate) u64);
@@ -56,6 +60,13 @@ impl Program {
         }
         program.pointers = (0..functions * 2).map(|_| program.some_function(random)).collect();
         program
+    }
+
+    /// The program with more data.
+    pub(crate) fn with_data(mut self, bytes: Vec<u8>) -> Self {
+        self.names += 1;
+        self.data.push((self.names, bytes));
+        self
     }
 
     fn some_function(&self, random: &mut Random) -> u64 {
@@ -131,12 +142,28 @@ impl Program {
     }
 
     pub(crate) fn elf(&self) -> Vec<u8> {
-        Linked::new(self, 0x1000, 0).elf()
+        Linked::new(self, 0, Machine::X86).elf()
+    }
+
+    pub(crate) fn arm_elf(&self) -> Vec<u8> {
+        Linked::new(self, 0, Machine::Arm).elf()
     }
 
     pub(crate) fn pe(&self) -> Vec<u8> {
-        Linked::new(self, 0x1000, 0x1_4000_0000).pe()
+        Linked::new(self, 0x1_4000_0000, Machine::X86).pe()
     }
+
+    /// With pointers as they are or in chains.
+    pub(crate) fn macho(&self, machine: Machine, chained: bool) -> Vec<u8> {
+        Linked::new(self, macho::BASE, machine).macho(chained)
+    }
+}
+
+/// What instructions a program has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Machine {
+    X86,
+    Arm,
 }
 
 /// A program with addresses.
@@ -148,6 +175,7 @@ struct Linked {
     at: [u64; 3],
     starts: Vec<(u64, u64)>,
     pointers: usize,
+    machine: Machine,
 }
 
 fn page(length: usize) -> u64 {
@@ -155,8 +183,10 @@ fn page(length: usize) -> u64 {
 }
 
 impl Linked {
-    fn new(program: &Program, first: u64, base: u64) -> Self {
+    fn new(program: &Program, base: u64, machine: Machine) -> Self {
+        let first = 0x1000;
         let size = |step: &Step| match step {
+            _ if machine == Machine::Arm => arm::size(step),
             Step::Plain(bytes) => bytes.len(),
             Step::Call(_) => 5,
             Step::Load(_) | Step::Switch(_) => 7,
@@ -165,7 +195,8 @@ impl Linked {
         let mut addresses = std::collections::HashMap::new();
         let (mut at, mut starts) = (first, Vec::new());
         for (name, body) in &program.functions {
-            let length = body.iter().map(size).sum::<usize>() as u64 + 1;
+            let end = if machine == Machine::Arm { 4 } else { 1 };
+            let length = body.iter().map(size).sum::<usize>() as u64 + end;
             addresses.insert(*name, at);
             starts.push((at, length));
             at = (at + length).next_multiple_of(16);
@@ -183,6 +214,7 @@ impl Linked {
             at: [first, constants_at, 0],
             starts,
             pointers: program.pointers.len(),
+            machine,
         };
         for (_, bytes) in &program.data {
             linked.constants.extend_from_slice(bytes);
@@ -190,12 +222,17 @@ impl Linked {
         }
         for (_, body) in &program.functions {
             for step in body {
-                linked.step(step, &addresses);
+                match machine {
+                    Machine::X86 => linked.step(step, &addresses),
+                    Machine::Arm => linked.arm_step(step, &addresses),
+                }
             }
-            linked.text.push(0xc3);
+            let end: &[u8] = if machine == Machine::Arm { &arm::RETURN } else { &[0xc3] };
+            linked.text.extend_from_slice(end);
             linked.text.resize(linked.text.len().next_multiple_of(16), 0xcc);
         }
-        linked.at[2] = constants_at + page(linked.constants.len() + 0x8000);
+        // What else a form needs lies between constants and data.
+        linked.at[2] = constants_at + page(linked.constants.len() + 0x1_0000);
         let pointers = program.pointers.iter().flat_map(|name| (addresses[name] + base).to_le_bytes());
         linked.data = pointers.collect();
         linked
@@ -229,13 +266,19 @@ impl Linked {
                 let table = self.at[1] + self.constants.len() as u64;
                 let bytes = near(&self.text, table, 0);
                 self.text.extend(bytes);
-                for name in names {
-                    let entry = addresses[name].wrapping_sub(table) as u32;
-                    self.constants.extend(entry.to_le_bytes());
-                }
-                self.constants.resize(self.constants.len().next_multiple_of(8), 0);
+                self.table(names, addresses);
             }
         }
+    }
+
+    /// Adds a table of places relative to itself.
+    fn table(&mut self, names: &[u64], addresses: &std::collections::HashMap<u64, u64>) {
+        let table = self.at[1] + self.constants.len() as u64;
+        for name in names {
+            let entry = addresses[name].wrapping_sub(table) as u32;
+            self.constants.extend(entry.to_le_bytes());
+        }
+        self.constants.resize(self.constants.len().next_multiple_of(8), 0);
     }
 
     /// Unwind tables as ELF has them: `.eh_frame` and `.eh_frame_hdr`, to lie at `at` and behind it.
@@ -315,7 +358,8 @@ impl Linked {
         }
         let mut head = b"\x7fELF\x02\x01\x01".to_vec();
         head.resize(16, 0);
-        head.extend([3, 0, 62, 0, 1, 0, 0, 0]);
+        let machine = if self.machine == Machine::Arm { 183 } else { 62 };
+        head.extend([3, 0, machine, 0, 1, 0, 0, 0]);
         [self.at[0], 64, headers].iter().for_each(|field: &u64| head.extend(field.to_le_bytes()));
         head.extend([0, 0, 0, 0, 64, 0, 56, 0, 1, 0, 64, 0, 9, 0, 8, 0]);
         head.extend([1, 0, 0, 0, 7, 0, 0, 0]);
