@@ -95,7 +95,7 @@ impl Kind {
     }
 
     /// Whether another place says the rest of the target.
-    #[inline]
+    #[cfg(feature = "vendor")]
     pub(in crate::delta) fn has_partner(self) -> bool {
         matches!(self, Self::Page | Self::Low)
     }

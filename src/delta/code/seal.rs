@@ -6,6 +6,7 @@ use crate::release::Hasher;
 use super::super::wire::{Numbers, Short};
 
 /// Bytes of a hash.
+#[cfg(any(feature = "vendor", test))]
 const HASH: usize = 32;
 /// Most hashes.
 const MOST: u64 = 1 << 16;
