@@ -66,6 +66,15 @@ impl Finder<'_, '_> {
             Role::Unwind => self.unwind(section),
             Role::Fixups => self.fixups(section),
             Role::DataInCode => self.data_in_code(section),
+            Role::Functions if self.image.layout.machine == Machine::Arm => {
+                self.every(section, 8, |finder, at| {
+                    finder.put(at, Kind::Relative);
+                    // Otherwise it says how to unwind instead of where that is said.
+                    if finder.image.u32(at + 4) & 3 == 0 {
+                        finder.put(at + 4, Kind::Relative);
+                    }
+                });
+            }
             Role::Functions => self.every(section, 12, |finder, at| {
                 finder.put(at, Kind::Relative);
                 finder.put(at + 4, Kind::End);

@@ -20,10 +20,11 @@ use program::{Machine, Program};
 type Files = Vec<(String, Vec<u8>)>;
 
 /// The forms in which programs are linked.
-const FORMS: [fn(&Program) -> Vec<u8>; 7] = [
+const FORMS: [fn(&Program) -> Vec<u8>; 8] = [
     Program::elf,
     Program::pe,
     Program::arm_elf,
+    Program::arm_pe,
     |program| program.macho(Machine::Arm, false),
     |program| program.macho(Machine::Arm, true),
     |program| program.macho(Machine::X86, false),

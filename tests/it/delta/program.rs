@@ -1,5 +1,5 @@
-//! Programs made up for tests: functions that call each other and use data, linked as ELF and Mach-O for x86-64 and
-//! aarch64, and as PE for x86-64.
+//! Programs made up for tests: functions that call each other and use data, linked as ELF, PE and Mach-O for x86-64
+//! and aarch64.
 
 mod arm;
 mod macho;
@@ -151,6 +151,10 @@ impl Program {
 
     pub(crate) fn pe(&self) -> Vec<u8> {
         Linked::new(self, 0x1_4000_0000, Machine::X86).pe()
+    }
+
+    pub(crate) fn arm_pe(&self) -> Vec<u8> {
+        Linked::new(self, 0x1_4000_0000, Machine::Arm).pe()
     }
 
     /// With pointers as they are or in chains.
@@ -369,12 +373,15 @@ impl Linked {
     }
 
     fn pe(&self) -> Vec<u8> {
-        let functions: Vec<u8> = self
-            .starts
-            .iter()
-            .flat_map(|&(start, length)| [start as u32, (start + length) as u32, self.at[1] as u32])
-            .flat_map(u32::to_le_bytes)
-            .collect();
+        let arm = self.machine == Machine::Arm;
+        let mut functions: Vec<u8> = Vec::new();
+        for &(start, length) in &self.starts {
+            functions.extend((start as u32).to_le_bytes());
+            if !arm {
+                functions.extend(((start + length) as u32).to_le_bytes());
+            }
+            functions.extend((self.at[1] as u32).to_le_bytes());
+        }
         let functions_at = self.at[2] + page(self.data.len());
         let mut relocations = Vec::new();
         for (number, block) in (0..self.pointers).collect::<Vec<_>>().chunks(0x200).enumerate() {
@@ -396,6 +403,9 @@ impl Linked {
         out[..2].copy_from_slice(b"MZ");
         out[0x3c] = 0x80;
         out[0x80..0x86].copy_from_slice(b"PE\0\0\x64\x86");
+        if arm {
+            out[0x85] = 0xaa;
+        }
         (out[0x86], out[0x94]) = (5, 0xf0);
         out[0x98..0x9a].copy_from_slice(&[0x0b, 2]);
         out[0xb0..0xb8].copy_from_slice(&0x1_4000_0000u64.to_le_bytes());
