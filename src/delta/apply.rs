@@ -167,7 +167,7 @@ fn apply_group(
             Some(joined) => joined,
             None => Joined::open(unit, old)?,
         };
-        making.unit(unit, joined.bytes(), &mut Output { unit, next: 0, left: 0, new: &mut *new })?;
+        making.unit(unit, joined.bytes(), &mut Output::new(unit, new))?;
     }
     let all = making.ops.is_empty() && making.mending.is_empty() && making.extra.is_empty();
     if all && making.layouts.is_empty() && making.corrections.is_empty() {
@@ -253,7 +253,7 @@ impl Making<'_, '_> {
         let map = Map::new(self.spans()?, old.len());
         let refs = Refs::find(&image);
         let mut predictor = Predictor::new(&image, &refs, &layout, &map);
-        let mut sealing = Sealing::new(layout.seal);
+        out.sealing = layout.seal.map(Sealing::new);
         let mut at = 0;
         while let Some(op) = self.ops.next()? {
             let mut done = 0;
@@ -262,12 +262,11 @@ impl Making<'_, '_> {
                 let mut told = Told { corrections: &mut self.corrections, mending: &mut self.mending };
                 let count = predictor.make(span, &mut self.chunk, &mut told)?;
                 check(self.stop)?;
-                sealing.pass(&mut self.chunk[..count]);
                 out.write(&self.chunk[..count])?;
                 done += count;
             }
             at += op.add as usize;
-            self.copy(op.copy, Some((&layout, at as u64, &mut sealing)), out)?;
+            self.copy(op.copy, Some((&layout, at as u64)), out)?;
             at += op.copy as usize;
         }
         out.close()
@@ -293,17 +292,16 @@ impl Making<'_, '_> {
     fn copy(
         &mut self,
         mut left: u64,
-        mut code: Option<(&Layout, u64, &mut Sealing)>,
+        mut code: Option<(&Layout, u64)>,
         out: &mut Output<'_>,
     ) -> Result<(), ApplyError> {
         while left > 0 {
             let count = left.min(CHUNK as u64) as usize;
             let chunk = &mut self.chunk[..count];
             self.extra.fill(chunk)?;
-            if let Some((layout, new, sealing)) = &mut code {
+            if let Some((layout, new)) = &mut code {
                 turn(layout, *new, chunk, true);
                 *new += count as u64;
-                sealing.pass(chunk);
             }
             check(self.stop)?;
             out.write(chunk)?;
@@ -340,11 +338,28 @@ struct Output<'a> {
     unit: &'a Unit,
     next: usize,
     left: u64,
+    /// Writes the hashes of a signature.
+    sealing: Option<Sealing>,
     new: &'a mut dyn NewFiles,
 }
 
-impl Output<'_> {
+impl<'a> Output<'a> {
+    fn new(unit: &'a Unit, new: &'a mut dyn NewFiles) -> Self {
+        Self { unit, next: 0, left: 0, sealing: None, new }
+    }
+
     fn write(&mut self, mut bytes: &[u8]) -> Result<(), ApplyError> {
+        let Some(mut sealing) = self.sealing.take() else { return self.pass(bytes) };
+        while !bytes.is_empty() {
+            let written = sealing.next(bytes);
+            bytes = &bytes[written.len()..];
+            self.pass(written)?;
+        }
+        self.sealing = Some(sealing);
+        Ok(())
+    }
+
+    fn pass(&mut self, mut bytes: &[u8]) -> Result<(), ApplyError> {
         while !bytes.is_empty() {
             if self.left == 0 {
                 self.turn()?;

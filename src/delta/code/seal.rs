@@ -39,46 +39,45 @@ impl Seal {
     }
 }
 
-/// Writes the hashes of pages over the bytes in their places, as a file goes by.
+/// Gives the hashes of pages in place of the bytes in their places, as a file goes by.
 pub(in crate::delta) struct Sealing {
-    seal: Option<Seal>,
+    seal: Seal,
     at: u64,
     page: Hasher,
     hashes: Vec<u8>,
 }
 
 impl Sealing {
-    pub(in crate::delta) fn new(seal: Option<Seal>) -> Self {
+    pub(in crate::delta) fn new(seal: Seal) -> Self {
         Self { seal, at: 0, page: Hasher::new(), hashes: Vec::new() }
     }
 
-    /// Takes the next bytes of the file.
-    pub(in crate::delta) fn pass(&mut self, mut bytes: &mut [u8]) {
-        let Some(seal) = self.seal else { return };
-        while !bytes.is_empty() {
-            let left = bytes.len() as u64;
-            let place = self.at.saturating_sub(seal.slots) as usize;
-            let count = if self.at < seal.limit {
-                let rest = (((self.at >> seal.page) + 1) << seal.page).min(seal.limit) - self.at;
-                let count = rest.min(left);
-                self.page.update(&bytes[..count as usize]);
-                if count == rest {
-                    let done = std::mem::take(&mut self.page).finish();
-                    self.hashes.extend_from_slice(done.as_bytes());
-                }
-                count
-            } else if self.at < seal.slots {
-                (seal.slots - self.at).min(left)
-            } else if let Some(hashes) = self.hashes.get(place..).filter(|hashes| !hashes.is_empty()) {
-                let count = hashes.len().min(bytes.len());
-                bytes[..count].copy_from_slice(&hashes[..count]);
-                count as u64
-            } else {
-                return;
-            };
-            self.at += count;
-            bytes = &mut bytes[count as usize..];
+    /// Takes some of the next bytes of the file, at least one if there are any: what is to be written in their stead,
+    /// as long as what was taken.
+    pub(in crate::delta) fn next<'b>(&'b mut self, bytes: &'b [u8]) -> &'b [u8] {
+        let (seal, at) = (self.seal, self.at);
+        let place = at.saturating_sub(seal.slots) as usize;
+        let rest = if at < seal.limit {
+            (((at >> seal.page) + 1) << seal.page).min(seal.limit) - at
+        } else if at < seal.slots {
+            seal.slots - at
+        } else if place < self.hashes.len() {
+            (self.hashes.len() - place) as u64
+        } else {
+            u64::MAX
+        };
+        let count = rest.min(bytes.len() as u64);
+        let taken = &bytes[..count as usize];
+        self.at += count;
+        if at < seal.limit {
+            self.page.update(taken);
+            if count == rest {
+                let done = std::mem::take(&mut self.page).finish();
+                self.hashes.extend_from_slice(done.as_bytes());
+            }
+            return taken;
         }
+        if at < seal.slots { taken } else { self.hashes.get(place..place + taken.len()).unwrap_or(taken) }
     }
 }
 
@@ -128,9 +127,15 @@ mod finding {
         let slots = seal.slots as usize;
         let mut bare = data.to_vec();
         bare.get_mut(slots..slots.checked_add(seal.length())?)?.fill(0);
-        let mut sealed = bare.clone();
-        Sealing::new(Some(seal)).pass(&mut sealed);
-        (sealed == data).then_some((seal, bare))
+        let (mut sealing, mut at) = (Sealing::new(seal), 0);
+        while at < data.len() {
+            let written = sealing.next(&bare[at..]);
+            if data[at..at + written.len()] != *written {
+                return None;
+            }
+            at += written.len();
+        }
+        Some((seal, bare))
     }
 
     /// A code directory with hashes of SHA-256 over the file from its beginning on.
@@ -152,10 +157,20 @@ mod tests {
 
     #[test]
     fn hashes_are_written_over_their_places_however_the_file_comes() {
-        let mut whole: Vec<u8> = (0..5000u32).map(|at| ((at * at) >> 3) as u8).collect();
-        let seal = Seal { limit: 2500, slots: 3000, page: 10 };
-        let plain = whole.clone();
-        Sealing::new(Some(seal)).pass(&mut whole);
+        let plain: Vec<u8> = (0..5000u32).map(|at| ((at * at) >> 3) as u8).collect();
+        let sealed = |size: usize| {
+            let mut sealing = Sealing::new(Seal { limit: 2500, slots: 3000, page: 10 });
+            let mut written = Vec::new();
+            for mut piece in plain.chunks(size) {
+                while !piece.is_empty() {
+                    let next = sealing.next(piece);
+                    written.extend_from_slice(next);
+                    piece = &piece[next.len()..];
+                }
+            }
+            written
+        };
+        let whole = sealed(5000);
         for (page, bytes) in plain[..2500].chunks(1024).enumerate() {
             let mut hasher = Hasher::new();
             hasher.update(bytes);
@@ -163,13 +178,8 @@ mod tests {
         }
         assert_eq!((&whole[..3000], &whole[3096..]), (&plain[..3000], &plain[3096..]));
         for size in [1, 7, 1000, 1024, 3001] {
-            let (mut pieces, mut sealing) = (plain.clone(), Sealing::new(Some(seal)));
-            pieces.chunks_mut(size).for_each(|piece| sealing.pass(piece));
-            assert!(pieces == whole, "{size}");
+            assert!(sealed(size) == whole, "{size}");
         }
-        let mut same = plain.clone();
-        Sealing::new(None).pass(&mut same);
-        assert!(same == plain);
     }
 
     #[test]
