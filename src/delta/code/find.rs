@@ -116,7 +116,8 @@ impl Finder<'_, '_> {
     /// Instructions of aarch64, all of four bytes.
     fn arm(&mut self, section: &Section) {
         let code = &self.image.data[section.offset..][..section.length];
-        let mut pages = arm::Pages::new();
+        // For each register, which of the references said its page last.
+        let (mut pages, mut said) = (arm::Pages::new(), [0; 32]);
         for (index, word) in code.chunks_exact(4).enumerate() {
             let word = u32::from_le_bytes([word[0], word[1], word[2], word[3]]);
             let kind = arm::kind(word);
@@ -124,10 +125,13 @@ impl Finder<'_, '_> {
             let Some(kind) = kind else { continue };
             let (at, here) = (section.offset + index * 4, section.address.wrapping_add(index as u64 * 4));
             match kind {
-                Kind::Page => {}
+                Kind::Page => {
+                    said[(word & 31) as usize] = self.found.refs.len();
+                    self.put(at, kind);
+                }
                 Kind::Low => {
                     if let Some(back) = back {
-                        self.pair(at, here, back, word);
+                        self.pair((at, here), back, word, said[(word >> 5 & 31) as usize]);
                     }
                 }
                 _ => {
@@ -145,8 +149,8 @@ impl Finder<'_, '_> {
         }
     }
 
-    /// The place in a page that stands at `at`, and the page itself, which was said `back` instructions before.
-    fn pair(&mut self, at: usize, here: u64, back: u8, word: u32) {
+    /// The place in a page that stands at `at`; the page was said `back` instructions before, by the reference `said`.
+    fn pair(&mut self, (at, here): (usize, u64), back: u8, word: u32, said: usize) {
         let between = usize::from(back) * 4;
         let page = arm::number(Kind::Page, self.image.u32(at - between));
         let page = arm::page(here.wrapping_sub(between as u64)).wrapping_add(page);
@@ -156,7 +160,9 @@ impl Finder<'_, '_> {
         }
         self.found.refs.push((at as u32, Kind::Low, back));
         // The first that uses the page tells which of its addresses is meant.
-        self.found.refs.push(((at - between) as u32, Kind::Page, back));
+        if let Some(page) = self.found.refs.get_mut(said).filter(|page| page.2 == 0) {
+            page.2 = back;
+        }
         if arm::adds(word) {
             self.leas.push(target);
         }

@@ -47,12 +47,17 @@ impl Refs {
     pub(in crate::delta) fn find(image: &Image<'_>) -> Self {
         let super::find::Found { mut refs, mut tables, frame_table } = super::find::find(image);
         tables.sort_unstable();
-        refs.sort_unstable();
+        // By place, then kind: most lie in order already.
+        refs.sort_by_key(|&(place, kind, reach)| {
+            (u64::from(place) << 16) | (u64::from(kind as u8) << 8) | u64::from(reach)
+        });
         let mut kept = Self { tables, frame_table, ..Self::default() };
         let mut end = 0;
         kept.places.reserve_exact(refs.len());
         kept.kinds.reserve_exact(refs.len());
-        for (place, kind, reach) in refs {
+        // A page of which nobody says a place tells no address.
+        let told = |of: &(u32, Kind, u8)| of.1 != Kind::Page || of.2 > 0;
+        for (place, kind, reach) in refs.into_iter().filter(told) {
             // Of two that overlap, the first counts.
             if place as usize >= end && place as usize + kind.width() <= image.data.len() {
                 end = place as usize + kind.width();
