@@ -16,6 +16,12 @@ LINUX = ["--platform", "manylinux2014_x86_64", "--platform", "manylinux_2_28_x86
 PAIRS = {
     "ruff": ("pip", "ruff", LINUX, [("0.17.4", "2cd025509b2e15721b426fc70fd946d71f43b3db3b08e946dfec2d696d911690"), ("0.17.5", "40ca8afaac309b41a5b2e09e4e7beb1f824826b93c25697c4d74f573324fba4e")]),
     "ruff-windows": ("pip", "ruff", ["--platform", "win_amd64"], [("0.17.4", "67c5a894fc054cf41f75f7afa24815de5a74329d97634126c2a1015740ff4e8c"), ("0.17.5", "aa415d57c244299279901d776607fee3df7831c2a7435433fbfacde8632c6550")]),
+    "ruff-aarch64": ("pip", "ruff", ["--platform", "manylinux2014_aarch64"], [("0.17.4", "8ea6e0017c785f7282092b11e46338e4ebed1b9e575ebf2e55a8a1eda968241a"), ("0.17.5", "6f6a7b138edf9cc402ca736a59d9525e6d766e5395760b72e7e146e6251ac963")]),
+    "ruff-macos": ("pip", "ruff", ["--platform", "macosx_11_0_arm64"], [("0.17.4", "7ed2f416349944f908f9574215994602242b0836844eba48eec61473033afca0"), ("0.17.5", "6f0db748508f04a04e3fbebcc636a5c8b3bd76274f8ed28f497c44d75c2ea2d7")]),
+    "ruff-macos-x86-64": ("pip", "ruff", ["--platform", "macosx_10_12_x86_64"], [("0.17.4", "13e781c3c5f663e7fba737eaaeb70dd943dd55171daf316afb25cd5268cfe0c7"), ("0.17.5", "b72fbc232e328bdbb9cdddf4f1aedcd61bd1aa64d75fc012114b4add0bd7f26b")]),
+    "ruff-windows-aarch64": ("pip", "ruff", ["--platform", "win_arm64"], [("0.17.4", "181ae38a9a8fb94925bf7d0794327b48d7fd7f4b50cfd84c0e999cc09ef8d131"), ("0.17.5", "64a6fd668a336df959c522991de33e9e3c8be463afc0c9ac8f029f9d19ef756e")]),
+    "uv-aarch64": ("pip", "uv", ["--platform", "manylinux_2_28_aarch64"], [("0.13.7", "08f16fd463926786b702b497473511deae4b3e17a2fa6d22180950d6059a120d"), ("0.13.8", "5337c30bb893b4f9ce0ceb921ba2da0d13f649da644f40ad3bef84083bef0203")]),
+    "uv-macos": ("pip", "uv", ["--platform", "macosx_11_0_arm64"], [("0.13.7", "f91a229093163eefca89ea1b220a221d64c3beade05d03519a6584d1797a5a5f"), ("0.13.8", "62b6943c7fd64fac6854f780bea6e0359e5a5bc3241f83ee357bb38276afac49")]),
     "uv": ("pip", "uv", LINUX, [("0.13.7", "2c9bdc4a872b60a93c5f26c0791089ea11585a4f9d3b3c017d78eb8487505e25"), ("0.13.8", "e18a57b8b352eb7c8feb317b9f6f533c8f0ad9673fd6cf34bbe3cf1a9f6a8984")]),
     "jupyterlab": ("pip", "jupyterlab", [], [("4.6.5", "cb96fc3d59d20b6f17d0cc1afe6e0508a61d881ab39be89236c55b01fa0e2b99"), ("4.6.6", "4261910ccf1ecad6e0b3ca0debe96d4fde9735bfc9707509c125aab850e06b81")]),
     "pyside": ("pip", "pyside6-essentials", LINUX, [("6.11.2", "aaf9f25f0f324874085fa5b26a610318db8a8e243cf85bb3e5400595191c7778"), ("6.11.3", "c6a5c3b58bf55aef6e09a7de690ff6133335014ab81a7f22f56363ea08e8f6a3")]),

@@ -8,7 +8,7 @@ use std::ops::Deref;
 
 use crate::platform::Mapped;
 
-use super::code::{Answer, Image, Layout, Map, PIECE, Predictor, Refs, Seen, Span, Teller, turn};
+use super::code::{Answer, Image, Layout, Map, PIECE, Predictor, Refs, Sealing, Seen, Span, Teller, turn};
 use super::head::{Delta, Group, Unit};
 use super::ops::{Control, Corrections, MAX_SPANS, Mending, Ops};
 use super::streams::{Flow, Kind, Streams};
@@ -167,7 +167,7 @@ fn apply_group(
             Some(joined) => joined,
             None => Joined::open(unit, old)?,
         };
-        making.unit(unit, joined.bytes(), &mut Output { unit, next: 0, left: 0, new: &mut *new })?;
+        making.unit(unit, joined.bytes(), &mut Output::new(unit, new))?;
     }
     let all = making.ops.is_empty() && making.mending.is_empty() && making.extra.is_empty();
     if all && making.layouts.is_empty() && making.corrections.is_empty() {
@@ -249,10 +249,11 @@ impl Making<'_, '_> {
     fn code(&mut self, old: &[u8], out: &mut Output<'_>) -> Result<(), ApplyError> {
         let image =
             Image::read(old).ok_or(ApplyError::Damaged("an old file is not the program it was made from"))?;
-        let layout = Layout::parse(&mut self.layouts)?;
+        let layout = image.layout().parse(&mut self.layouts)?;
         let map = Map::new(self.spans()?, old.len());
         let refs = Refs::find(&image);
         let mut predictor = Predictor::new(&image, &refs, &layout, &map);
+        out.sealing = layout.seal.map(Sealing::new);
         let mut at = 0;
         while let Some(op) = self.ops.next()? {
             let mut done = 0;
@@ -337,11 +338,28 @@ struct Output<'a> {
     unit: &'a Unit,
     next: usize,
     left: u64,
+    /// Writes the hashes of a signature.
+    sealing: Option<Sealing>,
     new: &'a mut dyn NewFiles,
 }
 
-impl Output<'_> {
+impl<'a> Output<'a> {
+    fn new(unit: &'a Unit, new: &'a mut dyn NewFiles) -> Self {
+        Self { unit, next: 0, left: 0, sealing: None, new }
+    }
+
     fn write(&mut self, mut bytes: &[u8]) -> Result<(), ApplyError> {
+        let Some(mut sealing) = self.sealing.take() else { return self.pass(bytes) };
+        while !bytes.is_empty() {
+            let written = sealing.next(bytes);
+            bytes = &bytes[written.len()..];
+            self.pass(written)?;
+        }
+        self.sealing = Some(sealing);
+        Ok(())
+    }
+
+    fn pass(&mut self, mut bytes: &[u8]) -> Result<(), ApplyError> {
         while !bytes.is_empty() {
             if self.left == 0 {
                 self.turn()?;

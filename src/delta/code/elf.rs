@@ -1,6 +1,6 @@
-//! ELF for x86-64: program and section headers (System V gABI, chapters 4 and 5).
+//! ELF for x86-64 and aarch64: program and section headers (System V gABI, chapters 4 and 5).
 
-use super::image::{Blank, Image, Layout, Part, Role, Section, name_hash, word};
+use super::image::{Blank, Form, Image, Layout, Machine, Part, Role, Section, name_hash, word};
 
 const LOAD: u32 = 1;
 const PROGBITS: u32 = 1;
@@ -22,12 +22,17 @@ struct Header<'a> {
 
 pub(super) fn read(data: &[u8]) -> Option<Image<'_>> {
     let half = |at| word(data, at).map(u16::from_le_bytes);
-    // 64-bit, little-endian, x86-64.
-    if data.get(..4)? != b"\x7fELF" || data.get(4..6)? != [2, 1] || half(18)? != 62 {
+    // 64-bit, little-endian.
+    if data.get(..4)? != b"\x7fELF" || data.get(4..6)? != [2, 1] {
         return None;
     }
+    let machine = match half(18)? {
+        62 => Machine::X86,
+        183 => Machine::Arm,
+        _ => return None,
+    };
     let fixed = half(16)? == 2;
-    let mut layout = Layout { parts: parts(data)?, ..Layout::default() };
+    let mut layout = Layout { machine, form: Form::Elf, parts: parts(data)?, ..Layout::default() };
     let low = layout.parts.iter().map(|part| part.address).min()?;
     let mut high = layout.parts.iter().map(|part| part.address.saturating_add(part.length)).max()?;
     let mut sections = Vec::new();
@@ -54,7 +59,7 @@ pub(super) fn read(data: &[u8]) -> Option<Image<'_>> {
         }
     }
     let has_code = sections.iter().any(|section| section.role == Role::Code);
-    has_code.then_some(Image { data, layout, sections, fixed, pe: false, range: (low, high) })
+    has_code.then_some(Image { data, layout, sections, fixed, holes: Vec::new(), range: (low, high) })
 }
 
 fn parts(data: &[u8]) -> Option<Vec<Part>> {

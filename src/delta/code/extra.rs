@@ -1,7 +1,9 @@
 //! Extra bytes of programs, as they are packed: in place of the way to its target, an instruction has the target's
 //! address. Calls of one function are the same bytes then wherever they lie.
 
-use super::image::Layout;
+use super::arm;
+use super::image::{Layout, Machine};
+use super::kind::Kind;
 use super::x86::{Field, instruction};
 
 /// Most bytes turned at once: instructions that reach from one piece into the next stay as they are.
@@ -11,6 +13,33 @@ pub(in crate::delta) const PIECE: usize = 64 * 1024;
 /// of instructions change, not where instructions begin, so each way undoes the other.
 pub(in crate::delta) fn turn(layout: &Layout, new: u64, piece: &mut [u8], back: bool) {
     let Some(address) = layout.address(new).filter(|_| layout.is_code(new)) else { return };
+    match layout.machine {
+        Machine::X86 => turn_x86(address, piece, back),
+        Machine::Arm => turn_arm(address, piece, back),
+    }
+}
+
+/// Calls, and pages of addresses: instructions lie at multiples of four.
+fn turn_arm(address: u64, piece: &mut [u8], back: bool) {
+    let first = address.wrapping_neg() as usize & 3;
+    let words = piece.get_mut(first..).unwrap_or_default().chunks_exact_mut(4);
+    for (index, bytes) in words.enumerate() {
+        let here = address.wrapping_add((first + index * 4) as u64);
+        let word = u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+        let (kind, here) = match arm::kind(word) {
+            // Branches without a link stay in their function, mostly, and move with it.
+            Some(kind @ Kind::Branch26) if word >> 31 == 1 => (kind, here),
+            Some(kind @ Kind::Page) => (kind, arm::page(here)),
+            _ => continue,
+        };
+        let said = arm::number(kind, word);
+        let number = if back { said.wrapping_sub(here) } else { said.wrapping_add(here) };
+        let kept = word & !(kind.bits().unwrap_or(0) as u32);
+        bytes.copy_from_slice(&(kept | arm::bits(kind, number, word)).to_le_bytes());
+    }
+}
+
+fn turn_x86(address: u64, piece: &mut [u8], back: bool) {
     let mut at = 0;
     while at < piece.len() {
         let Some(found) = instruction(&piece[at..piece.len().min(at + 16)]) else {
@@ -60,6 +89,21 @@ mod tests {
     }
 
     #[test]
+    fn calls_of_aarch64_are_alike_and_come_back() {
+        // A number, two calls of 0x401000 and a page, from the second byte of an instruction on.
+        let words = [0x5280_0020, 0x9400_033e, 0x9400_033d, 0x9000_0008u32];
+        let code: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).skip(2).collect();
+        let layout = Layout { machine: Machine::Arm, ..layout() };
+        let mut piece = code.clone();
+        turn(&layout, 0x306, &mut piece, false);
+        assert_eq!(piece[2..6], 0x9410_0400u32.to_le_bytes());
+        assert_eq!(piece[2..6], piece[6..10]);
+        assert_eq!(piece[10..], 0x9000_2008u32.to_le_bytes());
+        turn(&layout, 0x306, &mut piece, true);
+        assert_eq!(piece, code);
+    }
+
+    #[test]
     fn any_bytes_come_back() {
         let mut state = 7u64;
         let mut byte = || {
@@ -69,10 +113,13 @@ mod tests {
         for length in 0..400 {
             // Opcodes that have addresses are frequent.
             let bytes: Vec<u8> = (0..length).map(|_| if byte() < 60 { 0xe8 } else { byte() }).collect();
-            let mut piece = bytes.clone();
-            turn(&layout(), 0x1234, &mut piece, false);
-            turn(&layout(), 0x1234, &mut piece, true);
-            assert_eq!(piece, bytes);
+            for machine in [Machine::X86, Machine::Arm] {
+                let layout = Layout { machine, ..layout() };
+                let mut piece = bytes.clone();
+                turn(&layout, 0x1234 + length, &mut piece, false);
+                turn(&layout, 0x1234 + length, &mut piece, true);
+                assert_eq!(piece, bytes);
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! An executable as far as its references need it: which bytes of the file lie at which address.
 
 use super::super::wire::{Numbers, Short};
+use super::seal::Seal;
 
 /// Most stretches of a file that lie at addresses.
 const MAX_PARTS: u64 = 256;
@@ -24,17 +25,39 @@ pub(in crate::delta) struct Blank {
     pub(super) length: u64,
 }
 
+/// How a program is put together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Form {
+    #[default]
+    Elf,
+    Pe,
+    MachO,
+}
+
+/// What instructions a program is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(in crate::delta) enum Machine {
+    #[default]
+    X86,
+    Arm,
+}
+
 /// What must be known of a file to tell what a reference at some place of it says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(in crate::delta) struct Layout {
+    /// The same in both files, so it is not told; neither is the form.
+    pub(super) machine: Machine,
+    pub(super) form: Form,
     pub(super) parts: Vec<Part>,
     pub(super) blanks: Vec<Blank>,
-    /// What absolute pointers count from: the image base of PE, 0 elsewhere.
+    /// What absolute pointers count from: the image base of PE and Mach-O, 0 in ELF.
     pub(super) base: u64,
     /// Where `.strtab` and `.dynstr` begin in the file.
     pub(super) names: [u64; 2],
     /// The stretch of the file from the first section of code to the end of the last: where it begins and its length.
     pub(super) code: [u64; 2],
+    /// The hashes of pages that are computed, in Mach-O.
+    pub(in crate::delta) seal: Option<Seal>,
 }
 
 /// A run of bytes with one meaning.
@@ -67,6 +90,16 @@ pub(super) enum Role {
     Frames,
     /// `.eh_frame_hdr`.
     FrameTable,
+    /// `__eh_frame` of Mach-O.
+    WideFrames,
+    /// Symbols of Mach-O.
+    ShortSymbols,
+    /// `__unwind_info` of Mach-O.
+    Unwind,
+    /// The chained pointers of Mach-O.
+    Fixups,
+    /// What in the code of Mach-O is data.
+    DataInCode,
     /// Base relocations of PE.
     BaseRelocations,
     /// The function table of PE.
@@ -83,8 +116,8 @@ pub(in crate::delta) struct Image<'a> {
     pub(super) sections: Vec<Section>,
     /// Whether instructions may hold absolute addresses of four bytes.
     pub(super) fixed: bool,
-    /// Whether it is PE.
-    pub(super) pe: bool,
+    /// What in code is data: places and lengths, in order.
+    pub(super) holes: Vec<(usize, usize)>,
     /// The lowest and the highest address.
     pub(super) range: (u64, u64),
 }
@@ -94,7 +127,8 @@ impl<'a> Image<'a> {
     pub(in crate::delta) fn read(data: &'a [u8]) -> Option<Self> {
         // References are kept as 32-bit positions.
         u32::try_from(data.len()).ok()?;
-        let mut image = super::elf::read(data).or_else(|| super::pe::read(data))?;
+        let mut image =
+            super::elf::read(data).or_else(|| super::pe::read(data)).or_else(|| super::macho::read(data))?;
         let code = image.sections.iter().filter(|section| section.role == Role::Code);
         let (start, end) = code.fold((usize::MAX, 0), |(start, end), section| {
             (start.min(section.offset), end.max(section.offset + section.length))
@@ -103,9 +137,20 @@ impl<'a> Image<'a> {
         Some(image)
     }
 
-    #[cfg(feature = "vendor")]
     pub(in crate::delta) fn layout(&self) -> &Layout {
         &self.layout
+    }
+
+    /// Tells which hashes are left out.
+    #[cfg(feature = "vendor")]
+    pub(in crate::delta) fn seal(&mut self, seal: Option<Seal>) {
+        self.layout.seal = seal;
+    }
+
+    /// Whether both are programs of one kind.
+    #[cfg(feature = "vendor")]
+    pub(in crate::delta) fn is_like(&self, other: &Self) -> bool {
+        self.layout.machine == other.layout.machine && self.layout.form == other.layout.form
     }
 
     pub(super) fn holds(&self, address: u64) -> bool {
@@ -160,10 +205,14 @@ impl Layout {
         [self.base, self.names[0], self.names[1], self.code[0], self.code[1]]
             .iter()
             .for_each(|&number| put(number, out));
+        if self.form == Form::MachO {
+            Seal::write(self.seal.as_ref(), out);
+        }
     }
 
-    pub(in crate::delta) fn parse(read: &mut Numbers<'_>) -> Result<Self, Short> {
-        let mut layout = Self::default();
+    /// Reads the layout of what becomes of this one.
+    pub(in crate::delta) fn parse(&self, read: &mut Numbers<'_>) -> Result<Self, Short> {
+        let mut layout = Self { machine: self.machine, form: self.form, ..Self::default() };
         for _ in 0..read.count(MAX_PARTS)? {
             let (offset, address, length) = (read.u64()?, read.u64()?, read.u64()?);
             layout.parts.push(Part { offset, address, length });
@@ -175,6 +224,9 @@ impl Layout {
         layout.base = read.u64()?;
         layout.names = [read.u64()?, read.u64()?];
         layout.code = [read.u64()?, read.u64()?];
+        if layout.form == Form::MachO {
+            layout.seal = Seal::parse(read)?;
+        }
         Ok(layout)
     }
 }

@@ -1,6 +1,6 @@
-//! PE32+ for x86-64 (Microsoft PE format specification): headers, sections, directories.
+//! PE32+ for x86-64 and aarch64 (Microsoft PE format specification): headers, sections, directories.
 
-use super::image::{Image, Layout, Part, Role, Section, word};
+use super::image::{Form, Image, Layout, Machine, Part, Role, Section, word};
 
 const EXECUTE: u32 = 1 << 29;
 const WRITE: u32 = 1 << 31;
@@ -16,11 +16,21 @@ pub(super) fn read(data: &[u8]) -> Option<Image<'_>> {
     }
     let header = int(0x3c)? as usize;
     let optional = header.checked_add(24)?;
-    if data.get(header..header + 4)? != b"PE\0\0" || half(header + 4)? != 0x8664 || half(optional)? != 0x20b {
+    if data.get(header..header + 4)? != b"PE\0\0" || half(optional)? != 0x20b {
         return None;
     }
+    let machine = match half(header + 4)? {
+        0x8664 => Machine::X86,
+        0xaa64 => Machine::Arm,
+        _ => return None,
+    };
     let size = u64::from(int(optional + 60)?).min(data.len() as u64);
-    let mut layout = Layout { base: word(data, optional + 24).map(u64::from_le_bytes)?, ..Layout::default() };
+    let mut layout = Layout {
+        base: word(data, optional + 24).map(u64::from_le_bytes)?,
+        machine,
+        form: Form::Pe,
+        ..Layout::default()
+    };
     layout.parts.push(Part { offset: 0, address: 0, length: size });
     let table = optional + usize::from(half(header + 20)?);
     let mut sections = Vec::new();
@@ -51,5 +61,5 @@ pub(super) fn read(data: &[u8]) -> Option<Image<'_>> {
     }
     let has_code = sections.iter().any(|section| section.role == Role::Code);
     let range = (0, u64::from(int(optional + 56)?));
-    has_code.then_some(Image { data, layout, sections, fixed: false, pe: true, range })
+    has_code.then_some(Image { data, layout, sections, fixed: false, holes: Vec::new(), range })
 }

@@ -1,9 +1,11 @@
 //! Predicts new bytes from old ones: references are made to point where their targets have gone.
 
 use super::super::wire::Short;
+use super::arm;
 use super::image::{Image, Layout};
+use super::kind::{IN_FILE, Kind};
 use super::map::Map;
-use super::refs::{IN_FILE, Kind, Refs};
+use super::refs::{Ref, Refs};
 
 /// Most targets that are remembered.
 const MOST_LEARNED: usize = 1 << 19;
@@ -37,6 +39,8 @@ pub(in crate::delta) struct Seen<'p> {
     here: u64,
     /// What relative ones are relative to.
     origin: u64,
+    /// The old bytes, as far as they may not all say the target.
+    word: u64,
     layout: &'p Layout,
 }
 
@@ -57,21 +61,45 @@ impl Seen<'_> {
             Kind::Back => self.here.wrapping_sub(target),
             Kind::Name => (target & !IN_FILE).wrapping_sub(self.layout.names[0]),
             Kind::DynamicName => (target & !IN_FILE).wrapping_sub(self.layout.names[1]),
+            Kind::Branch26 | Kind::Branch19 | Kind::Branch14 | Kind::Adr => self.instruction(after(0)),
+            Kind::Page => self.instruction(arm::page(target).wrapping_sub(arm::page(self.here))),
+            Kind::Low => self.instruction(target),
+            Kind::FarHere => after(0),
+            Kind::FarLength => target.wrapping_sub(self.origin),
+            Kind::Frame | Kind::Entry => self.keep(target.wrapping_sub(self.origin)),
+            Kind::Fixup => self.keep(target),
+            Kind::FixupAt => self.keep(target.wrapping_add(self.layout.base)),
         }
+    }
+
+    /// The old instruction with another number.
+    fn instruction(&self, number: u64) -> u64 {
+        self.keep(u64::from(arm::bits(self.kind, number, self.word as u32)))
+    }
+
+    /// The old bytes with other bits where the target is said.
+    fn keep(&self, bits: u64) -> u64 {
+        let told = self.kind.bits().unwrap_or(u64::MAX);
+        self.word & !told | bits & told
     }
 
     /// Whether these bytes say `target` here.
     #[cfg(feature = "vendor")]
     pub(in crate::delta) fn says(&self, target: u64, bytes: &[u8]) -> bool {
-        self.value(target).to_le_bytes()[..bytes.len()] == *bytes
+        let all = u64::MAX >> (64 - 8 * bytes.len());
+        (self.value(target) ^ number(bytes)) & self.kind.bits().unwrap_or(all) == 0
+    }
+
+    /// Whether the bytes here say the same as the old ones did, where both have other bits beside.
+    #[cfg(feature = "vendor")]
+    pub(in crate::delta) fn stays(&self, bytes: &[u8]) -> bool {
+        self.kind.bits().is_some_and(|bits| (number(bytes) ^ self.word) & bits == 0)
     }
 
     /// What the bytes here point to, the other way round.
     #[cfg(feature = "vendor")]
     pub(in crate::delta) fn points(&self, bytes: &[u8]) -> u64 {
-        let mut word = [0; 8];
-        word[..bytes.len()].copy_from_slice(bytes);
-        let value = u64::from_le_bytes(word);
+        let value = number(bytes);
         let near = i64::from((value as u32).cast_signed()).cast_unsigned();
         match self.kind {
             Kind::Pointer => value.wrapping_sub(self.layout.base),
@@ -86,8 +114,24 @@ impl Seen<'_> {
             Kind::Near2 => self.here.wrapping_add(6).wrapping_add(near),
             Kind::Near4 => self.here.wrapping_add(8).wrapping_add(near),
             Kind::Here => self.here.wrapping_add(near),
+            Kind::Branch26 | Kind::Branch19 | Kind::Branch14 | Kind::Adr => {
+                self.here.wrapping_add(arm::number(self.kind, value as u32))
+            }
+            Kind::Page | Kind::Low => value,
+            Kind::FarHere => self.here.wrapping_add(value),
+            Kind::FarLength => self.origin.wrapping_add(value),
+            Kind::Frame | Kind::Entry => self.origin.wrapping_add(value & 0x00ff_ffff),
+            Kind::Fixup => value & 0x000f_ffff_ffff,
+            Kind::FixupAt => (value & 0x000f_ffff_ffff).wrapping_sub(self.layout.base),
         }
     }
+}
+
+/// A number of up to eight bytes.
+fn number(bytes: &[u8]) -> u64 {
+    let mut word = [0; 8];
+    word[..bytes.len()].copy_from_slice(bytes);
+    u64::from_le_bytes(word)
 }
 
 /// Predicts one file from another.
@@ -137,9 +181,10 @@ impl<'a> Predictor<'a> {
 
     fn origin(&self, place: usize, kind: Kind) -> Option<u64> {
         let old = match kind {
-            Kind::FrameTable => self.refs.frame_table,
-            Kind::Table => self.image.layout.address(self.refs.table(place)? as u64)?,
-            Kind::Length => self.refs.target(self.image, place.checked_sub(4)?, Kind::Here)?,
+            Kind::FrameTable | Kind::Frame => self.refs.frame_table,
+            Kind::Table | Kind::Entry => self.refs.origin(place)?,
+            Kind::Length => self.refs.function(self.image, place)?,
+            Kind::FarLength => self.refs.far_function(self.image, place)?,
             _ => return Some(0),
         };
         self.follow(old).map(|origin| origin.0)
@@ -156,11 +201,11 @@ impl<'a> Predictor<'a> {
         let mut count = left.min(out.len());
         let first = self.refs.from(old);
         let mut next = first;
-        while let Some((place, kind)) = self.refs.get(next).filter(|found| found.0 < old + count) {
-            if place + kind.width() > old + count {
+        while let Some(of) = self.refs.get(next).filter(|of| of.place < old + count) {
+            if of.end() > old + count {
                 // Cut before a reference, unless the stretch itself cuts it.
-                if count < left && place > old {
-                    count = place - old;
+                if count < left && of.place > old {
+                    count = of.place - old;
                 }
                 break;
             }
@@ -170,9 +215,9 @@ impl<'a> Predictor<'a> {
         out.copy_from_slice(&self.image.data[old..old + count]);
         let mut done = 0;
         for index in first..next {
-            let Some((place, kind)) = self.refs.get(index) else { break };
-            let (at, width) = (place - old, kind.width());
-            let Some((target, seen, sure, label)) = self.predict(place, kind, new + at) else { continue };
+            let Some(of) = self.refs.get(index) else { break };
+            let (at, width) = (of.place - old, of.kind.width());
+            let Some((target, seen, sure, label)) = self.predict(of, new + at) else { continue };
             let answer = teller.reference(&seen, target)?;
             let target = match answer {
                 Answer::Right => target,
@@ -185,6 +230,11 @@ impl<'a> Predictor<'a> {
                 Answer::None => continue,
             };
             let value = seen.value(target).to_le_bytes();
+            if of.kind.bits().is_some() {
+                // What else these bytes say is mended with all others.
+                out[at..at + width].copy_from_slice(&value[..width]);
+                continue;
+            }
             teller.bytes(new + done, &mut out[done..at])?;
             out[at..at + width].copy_from_slice(&value[..width]);
             done = at + width;
@@ -194,17 +244,27 @@ impl<'a> Predictor<'a> {
     }
 
     #[inline]
-    fn predict(&self, place: usize, kind: Kind, new: usize) -> Option<(u64, Seen<'a>, bool, Option<u64>)> {
-        let old_target = self.refs.target(self.image, place, kind)?;
+    fn predict(&self, of: Ref, new: usize) -> Option<(u64, Seen<'a>, bool, Option<u64>)> {
+        let Ref { place, kind, .. } = of;
+        let old_target = self.refs.target(self.image, of)?;
         let here = match kind {
             Kind::Pointer | Kind::Short | Kind::Relative | Kind::End | Kind::Name | Kind::DynamicName => 0,
+            Kind::Low | Kind::Frame | Kind::Entry | Kind::Fixup | Kind::FixupAt => 0,
             _ => self.new.address(new as u64)?,
         };
         let origin = self.origin(place, kind)?;
         let (target, sure) =
             if kind.is_label() { self.follow(old_target)? } else { self.follow_end(old_target)? };
         let label = kind.is_label().then_some(old_target);
-        Some((target, Seen { kind, new, here, origin, layout: self.new }, sure, label))
+        let seen = Seen {
+            kind,
+            new,
+            here,
+            origin,
+            word: number(&self.image.data[place..of.end()]),
+            layout: self.new,
+        };
+        Some((target, seen, sure, label))
     }
 }
 

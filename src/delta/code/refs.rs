@@ -1,97 +1,71 @@
 //! Every reference in an image: where it lies and how it says what it points to.
 
-use super::image::{Image, Role, Section};
-use super::x86::{Field, instruction};
+use super::arm;
+use super::image::Image;
+use super::kind::{IN_FILE, Kind};
 
-/// How a reference says its target.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[repr(u8)]
-pub(in crate::delta) enum Kind {
-    /// Four bytes relative to their end.
-    Near = 0,
-    /// Four bytes relative to the place one byte after their end: an instruction with a value of one byte.
-    Near1 = 1,
-    /// The same with a value of two bytes.
-    Near2 = 2,
-    /// The same with a value of four bytes.
-    Near4 = 3,
-    /// Eight bytes: the address, plus the image base in PE.
-    Pointer = 4,
-    /// Four bytes: the address.
-    Short = 5,
-    /// Four bytes: the address relative to the image.
-    Relative = 6,
-    /// Four bytes relative to their own place.
-    Here = 7,
-    /// Four bytes relative to the beginning of `.eh_frame_hdr`.
-    FrameTable = 8,
-    /// Four bytes relative to the beginning of their table.
-    Table = 9,
-    /// Four bytes: the length of the function to which the four bytes before point (kind `Here`).
-    Length = 10,
-    /// Four bytes: how far before their own place the target lies.
-    Back = 11,
-    /// Four bytes: the address after the last byte of something, relative to the image.
-    End = 12,
-    /// Four bytes: a place in `.strtab`.
-    Name = 13,
-    /// Four bytes: a place in `.dynstr`.
-    DynamicName = 14,
+/// A reference that was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::delta) struct Ref {
+    /// Where it lies in the file.
+    pub(in crate::delta) place: usize,
+    pub(in crate::delta) kind: Kind,
+    /// How many instructions lie between it and its partner, which comes after a page and before a place in it.
+    pub(super) reach: u8,
 }
 
-/// Targets that are places in the file, not addresses, have this bit.
-pub(super) const IN_FILE: u64 = 1 << 63;
-
-impl Kind {
-    /// Bytes of the reference.
+impl Ref {
+    /// The place after its last byte.
     #[inline]
-    pub(in crate::delta) fn width(self) -> usize {
-        if self == Self::Pointer { 8 } else { 4 }
+    pub(in crate::delta) fn end(&self) -> usize {
+        self.place + self.kind.width()
     }
+}
 
-    /// Whether the same target seen elsewhere is the same thing: false where the target is made up.
-    #[inline]
-    pub(super) fn is_label(self) -> bool {
-        !matches!(self, Self::Length | Self::End)
-    }
+/// References that say how far their targets are from a common origin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Table {
+    /// The places of the first and the last.
+    pub(super) first: u32,
+    pub(super) last: u32,
+    /// The address they count from.
+    pub(super) origin: u64,
 }
 
 /// The references of an image, by place.
 #[derive(Debug, Default)]
 pub(in crate::delta) struct Refs {
     places: Vec<u32>,
-    kinds: Vec<Kind>,
-    /// First and last place of each table of relative addresses.
-    tables: Vec<(u32, u32)>,
-    /// The address of `.eh_frame_hdr`.
+    kinds: Vec<(Kind, u8)>,
+    tables: Vec<Table>,
+    /// The address of `.eh_frame_hdr`, in Mach-O of `__eh_frame`.
     pub(super) frame_table: u64,
 }
 
 impl Refs {
     /// Finds the references of an image.
     pub(in crate::delta) fn find(image: &Image<'_>) -> Self {
-        let mut finder =
-            Finder { image, found: Vec::new(), leas: Vec::new(), tables: Vec::new(), frame_table: 0 };
-        for section in &image.sections {
-            finder.section(section);
-        }
-        finder.jump_tables();
-        let Finder { mut found, mut tables, frame_table, .. } = finder;
+        let super::find::Found { mut refs, mut tables, frame_table } = super::find::find(image);
         tables.sort_unstable();
-        found.sort_unstable_by_key(|found| (found.0, found.1));
-        let mut refs = Self { tables, frame_table, ..Self::default() };
+        // By place, then kind: most lie in order already.
+        refs.sort_by_key(|&(place, kind, reach)| {
+            (u64::from(place) << 16) | (u64::from(kind as u8) << 8) | u64::from(reach)
+        });
+        let mut kept = Self { tables, frame_table, ..Self::default() };
         let mut end = 0;
-        refs.places.reserve_exact(found.len());
-        refs.kinds.reserve_exact(found.len());
-        for (place, kind) in found {
+        kept.places.reserve_exact(refs.len());
+        kept.kinds.reserve_exact(refs.len());
+        // A page of which nobody says a place tells no address.
+        let told = |of: &(u32, Kind, u8)| of.1 != Kind::Page || of.2 > 0;
+        for (place, kind, reach) in refs.into_iter().filter(told) {
             // Of two that overlap, the first counts.
             if place as usize >= end && place as usize + kind.width() <= image.data.len() {
                 end = place as usize + kind.width();
-                refs.places.push(place);
-                refs.kinds.push(kind);
+                kept.places.push(place);
+                kept.kinds.push((kind, reach));
             }
         }
-        refs
+        kept
     }
 
     /// How many there are.
@@ -100,10 +74,11 @@ impl Refs {
         self.places.len()
     }
 
-    /// The place and kind of one.
+    /// One of them.
     #[inline]
-    pub(in crate::delta) fn get(&self, index: usize) -> Option<(usize, Kind)> {
-        Some((*self.places.get(index)? as usize, self.kinds[index]))
+    pub(in crate::delta) fn get(&self, index: usize) -> Option<Ref> {
+        let (kind, reach) = *self.kinds.get(index)?;
+        Some(Ref { place: self.places[index] as usize, kind, reach })
     }
 
     /// The first reference at `place` or after it.
@@ -111,18 +86,20 @@ impl Refs {
         self.places.partition_point(|&at| (at as usize) < place)
     }
 
-    /// The beginning of the table a place lies in.
-    pub(super) fn table(&self, place: usize) -> Option<usize> {
-        let after = self.tables.partition_point(|table| table.0 as usize <= place);
+    /// What the references of the table around a place count from.
+    pub(super) fn origin(&self, place: usize) -> Option<u64> {
+        let after = self.tables.partition_point(|table| table.first as usize <= place);
         let table = self.tables.get(after.checked_sub(1)?)?;
-        (place <= table.1 as usize).then_some(table.0 as usize)
+        (place <= table.last as usize).then_some(table.origin)
     }
 
-    /// What a reference points to: an address, relative to the image in PE, or a place in the file.
+    /// What a reference points to: an address, relative to the image in PE and Mach-O, or a place in the file.
     #[inline]
-    pub(in crate::delta) fn target(&self, image: &Image<'_>, place: usize, kind: Kind) -> Option<u64> {
-        let long = u64::from(image.u32(place));
-        let near = i64::from(image.u32(place).cast_signed());
+    pub(in crate::delta) fn target(&self, image: &Image<'_>, of: Ref) -> Option<u64> {
+        let Ref { place, kind, reach } = of;
+        let word = image.u32(place);
+        let long = u64::from(word);
+        let near = i64::from(word.cast_signed());
         let here = || image.layout.address(place as u64);
         let after = |bytes: u64| Some(here()?.wrapping_add(bytes).wrapping_add_signed(near));
         match kind {
@@ -134,266 +111,41 @@ impl Refs {
             Kind::Pointer => Some(image.u64(place).wrapping_sub(image.layout.base)),
             Kind::Short | Kind::Relative | Kind::End => Some(long),
             Kind::FrameTable => Some(self.frame_table.wrapping_add_signed(near)),
-            Kind::Table => Some(image.layout.address(self.table(place)? as u64)?.wrapping_add_signed(near)),
-            Kind::Length => Some(self.target(image, place.checked_sub(4)?, Kind::Here)?.wrapping_add(long)),
+            Kind::Table => Some(self.origin(place)?.wrapping_add_signed(near)),
+            Kind::Length => Some(self.function(image, place)?.wrapping_add(long)),
             Kind::Back => Some(here()?.wrapping_sub(long)),
             Kind::Name => Some(IN_FILE | image.layout.names[0].wrapping_add(long)),
             Kind::DynamicName => Some(IN_FILE | image.layout.names[1].wrapping_add(long)),
-        }
-    }
-}
-
-struct Finder<'i, 'a> {
-    image: &'i Image<'a>,
-    found: Vec<(u32, Kind)>,
-    /// Where addresses of data are loaded: jump tables begin there.
-    leas: Vec<u64>,
-    tables: Vec<(u32, u32)>,
-    frame_table: u64,
-}
-
-impl Finder<'_, '_> {
-    fn section(&mut self, section: &Section) {
-        match section.role {
-            Role::Code => self.code(section),
-            Role::Pointers => self.every(section, 8, |finder, at| finder.pointer(at)),
-            Role::Relocations => self.every(section, 24, |finder, at| {
-                finder.pointer(at);
-                finder.pointer(at + 16);
-            }),
-            Role::PackedRelocations => self.every(section, 8, |finder, at| {
-                if finder.image.u64(at) & 1 == 0 {
-                    finder.pointer(at);
-                }
-            }),
-            Role::Symbols => self.symbols(section, Kind::Name),
-            Role::DynamicSymbols => self.symbols(section, Kind::DynamicName),
-            Role::FrameTable => self.frame_table(section),
-            Role::Frames => self.frames(section),
-            Role::Functions => self.every(section, 12, |finder, at| {
-                finder.put(at, Kind::Relative);
-                finder.put(at + 4, Kind::End);
-                finder.put(at + 8, Kind::Relative);
-            }),
-            Role::Relative => self.every(section, 4, |finder, at| {
-                let target = u64::from(finder.image.u32(at));
-                if target >= 0x1000 && finder.image.layout.offset(target).is_some() {
-                    finder.put(at, Kind::Relative);
-                }
-            }),
-            Role::BaseRelocations => self.base_relocations(section),
-            Role::Constants => {}
-        }
-    }
-
-    fn put(&mut self, place: usize, kind: Kind) {
-        self.found.push((place as u32, kind));
-    }
-
-    fn every(&mut self, section: &Section, step: usize, take: impl Fn(&mut Self, usize)) {
-        let start = if step == 8 { section.offset.next_multiple_of(8) } else { section.offset };
-        let end = section.offset + section.length;
-        let mut at = start;
-        while at + step <= end {
-            take(self, at);
-            at += step;
-        }
-    }
-
-    fn pointer(&mut self, at: usize) {
-        let target = self.image.u64(at);
-        // The first page holds headers; small numbers are numbers.
-        if self.image.holds(target) && target >= self.image.range.0.saturating_add(0x100) {
-            self.put(at, Kind::Pointer);
-        }
-    }
-
-    fn code(&mut self, section: &Section) {
-        let end = section.offset + section.length;
-        let code = &self.image.data[..end];
-        let mut at = section.offset;
-        while at < end {
-            let Some(found) = instruction(&code[at..end.min(at + 16)]) else {
-                at += 1;
-                continue;
-            };
-            let next = at + usize::from(found.length);
-            for field in found.fields.into_iter().flatten() {
-                self.field(section, at, next, field);
+            Kind::FarHere => Some(here()?.wrapping_add(image.u64(place))),
+            Kind::FarLength => Some(self.far_function(image, place)?.wrapping_add(image.u64(place))),
+            Kind::Frame => Some(self.frame_table.wrapping_add(long & 0x00ff_ffff)),
+            Kind::Entry => Some(self.origin(place)?.wrapping_add(long & 0x00ff_ffff)),
+            Kind::Fixup => Some(image.u64(place) & 0x000f_ffff_ffff),
+            Kind::FixupAt => Some((image.u64(place) & 0x000f_ffff_ffff).wrapping_sub(image.layout.base)),
+            Kind::Branch26 | Kind::Branch19 | Kind::Branch14 | Kind::Adr => {
+                Some(here()?.wrapping_add(arm::number(kind, word)))
             }
-            at = next;
-        }
-    }
-
-    #[inline]
-    fn field(&mut self, section: &Section, at: usize, next: usize, field: Field) {
-        let (Field::Branch(inside)
-        | Field::Memory(inside)
-        | Field::Displacement(inside)
-        | Field::Value(inside)) = field;
-        let place = at + usize::from(inside);
-        let value = self.image.u32(place);
-        let relative = |end: usize| {
-            let end = section.address.wrapping_add((end - section.offset) as u64);
-            end.wrapping_add_signed(i64::from(value.cast_signed()))
-        };
-        match field {
-            Field::Branch(_) => {
-                let target = relative(next);
-                if target.wrapping_sub(section.address) < section.length as u64 || self.in_code(target) {
-                    self.put(place, Kind::Near);
-                }
-            }
-            Field::Memory(_) => {
-                let target = relative(next);
-                let kind = match next - place {
-                    4 => Kind::Near,
-                    5 => Kind::Near1,
-                    6 => Kind::Near2,
-                    8 => Kind::Near4,
-                    _ => return,
+            Kind::Page | Kind::Low => {
+                let between = usize::from(reach) * 4;
+                let (page, low) = if kind == Kind::Page {
+                    (place, place.checked_add(between)?)
+                } else {
+                    (place.checked_sub(between)?, place)
                 };
-                if self.image.holds(target) {
-                    self.put(place, kind);
-                    if self.image.data[place - 2] == 0x8d {
-                        self.leas.push(target);
-                    }
-                }
-            }
-            Field::Displacement(_) if self.image.pe => {
-                let target = u64::from(value);
-                if target >= 0x1000 && self.image.layout.offset(target).is_some() {
-                    self.put(place, Kind::Relative);
-                }
-            }
-            Field::Displacement(_) | Field::Value(_) if self.image.fixed => {
-                let target = u64::from(value);
-                if target >= self.image.range.0.saturating_add(0x1000) && self.image.holds(target) {
-                    self.put(place, Kind::Short);
-                    self.leas.push(target);
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn in_code(&self, address: u64) -> bool {
-        let within = |section: &&Section| address.wrapping_sub(section.address) < section.length as u64;
-        self.image
-            .sections
-            .iter()
-            .filter(|section| section.role == Role::Code)
-            .any(|section| within(&section))
-    }
-
-    fn symbols(&mut self, section: &Section, name: Kind) {
-        self.every(section, 24, |finder, at| {
-            if finder.image.u32(at) > 0 {
-                finder.put(at, name);
-            }
-            finder.pointer(at + 8);
-        });
-    }
-
-    /// `.eh_frame_hdr` (LSB, chapter 10.6.2) as all linkers write it: a table of pairs, sorted by function.
-    fn frame_table(&mut self, section: &Section) {
-        let bytes = &self.image.data[section.offset..][..section.length];
-        if !bytes.starts_with(&[1, 0x1b, 3, 0x3b]) {
-            return;
-        }
-        self.frame_table = section.address;
-        self.put(section.offset + 4, Kind::Here);
-        for at in (section.offset + 12..section.offset + section.length - 3).step_by(4) {
-            self.put(at, Kind::FrameTable);
-        }
-    }
-
-    /// `.eh_frame` (LSB, chapter 10.6.1) with relative addresses of four bytes.
-    fn frames(&mut self, section: &Section) {
-        let end = section.offset + section.length;
-        let (mut at, mut with_data) = (section.offset, (0, false));
-        while at + 8 <= end {
-            let length = self.image.u32(at) as usize;
-            if length == 0 || length > end - at - 4 {
-                return;
-            }
-            let next = at + 4 + length;
-            let about = self.image.u32(at + 4) as usize;
-            if about == 0 {
-                with_data = (at, self.names_data(at + 9, next));
-            } else if at + 16 <= next {
-                self.put(at + 4, Kind::Back);
-                self.put(at + 8, Kind::Here);
-                self.put(at + 12, Kind::Length);
-                let header = (at + 4).wrapping_sub(about);
-                if header != with_data.0 && header < at && header >= section.offset {
-                    with_data = (header, self.names_data(header + 9, next));
-                }
-                if header == with_data.0 && with_data.1 && at + 21 <= next && self.image.u32(at + 17) != 0 {
-                    self.put(at + 17, Kind::Here);
-                }
-            }
-            at = next;
-        }
-    }
-
-    /// Whether the augmentation of a common information entry says that entries point to data of the language.
-    fn names_data(&self, at: usize, end: usize) -> bool {
-        let text = self.image.data.get(at..end.min(at + 8)).unwrap_or_default();
-        text.iter().take_while(|&&byte| byte != 0).any(|&byte| byte == b'L')
-    }
-
-    fn base_relocations(&mut self, section: &Section) {
-        let end = section.offset + section.length;
-        let mut at = section.offset;
-        while at + 8 <= end {
-            let (page, length) = (u64::from(self.image.u32(at)), self.image.u32(at + 4) as usize);
-            if length < 8 || length > end - at {
-                return;
-            }
-            for entry in (at + 8..at + length - 1).step_by(2) {
-                let told = self.image.u32(entry) & 0xffff;
-                // Ten is an address of eight bytes.
-                let place =
-                    self.image.layout.offset(page + u64::from(told & 0xfff)).filter(|_| told >> 12 == 10);
-                let Some(place) = place.map(|place| place as usize) else { continue };
-                let target = self.image.u64(place).wrapping_sub(self.image.layout.base);
-                if self.image.holds(target) {
-                    self.put(place, Kind::Pointer);
-                }
-            }
-            at += length;
-        }
-    }
-
-    /// Tables of addresses relative to their own beginning, as compilers make for `switch`: they begin where an
-    /// address is loaded and go on as long as they point into code.
-    fn jump_tables(&mut self) {
-        self.leas.sort_unstable();
-        self.leas.dedup();
-        let image = self.image;
-        let constants =
-            |section: &&Section| matches!(section.role, Role::Constants | Role::Relative | Role::Pointers);
-        let constants: Vec<&Section> = image.sections.iter().filter(constants).collect();
-        for index in 0..self.leas.len() {
-            let start = self.leas[index];
-            let within = |section: &&&Section| start.wrapping_sub(section.address) < section.length as u64;
-            let Some(section) = constants.iter().find(within).filter(|_| start.is_multiple_of(4)) else {
-                continue;
-            };
-            let end = self.leas.get(index + 1).copied().unwrap_or(u64::MAX);
-            let end = end.min(section.address.saturating_add(section.length as u64));
-            let offset = section.offset + (start - section.address) as usize;
-            let leads_to_code = |at: &usize| {
-                let value = image.u32(*at);
-                value != 0 && self.in_code(start.wrapping_add_signed(i64::from(value.cast_signed())))
-            };
-            let places = (offset..).step_by(4).take(((end - start) / 4) as usize);
-            let places: Vec<usize> = places.take_while(leads_to_code).collect();
-            if let [first, .., last] = places.as_slice() {
-                self.tables.push((*first as u32, *last as u32));
-                places.iter().for_each(|&place| self.put(place, Kind::Table));
+                let beginning = arm::page(image.layout.address(page as u64)?);
+                let page = beginning.wrapping_add(arm::number(Kind::Page, image.u32(page)));
+                Some(page.wrapping_add(arm::number(Kind::Low, image.u32(low))))
             }
         }
+    }
+
+    /// The beginning of the function whose length stands at `place`.
+    pub(super) fn function(&self, image: &Image<'_>, place: usize) -> Option<u64> {
+        self.target(image, Ref { place: place.checked_sub(4)?, kind: Kind::Here, reach: 0 })
+    }
+
+    /// The same with addresses of eight bytes.
+    pub(super) fn far_function(&self, image: &Image<'_>, place: usize) -> Option<u64> {
+        self.target(image, Ref { place: place.checked_sub(8)?, kind: Kind::FarHere, reach: 0 })
     }
 }

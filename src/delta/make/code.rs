@@ -7,7 +7,7 @@ use super::align::{Stretch, align_within, prune};
 use super::draft::Draft;
 use super::{Effort, MakeOptions};
 use crate::delta::code::{
-    Answer, Image, Kind, Layout, Map, PIECE, Predictor, Refs, Seen, Span, Teller, turn,
+    Answer, Image, Kind, Layout, Map, PIECE, Predictor, Refs, Seal, Seen, Span, Teller, turn,
 };
 use crate::delta::ops::MAX_SPANS;
 use crate::delta::streams::Kind as Stream;
@@ -29,16 +29,29 @@ impl<'a> Program<'a> {
         Some(Self { image, refs })
     }
 
+    /// The same with hashes that are computed when it is made.
+    pub(super) fn sealed(mut self, seal: Option<Seal>) -> Self {
+        self.image.seal(seal);
+        self
+    }
+
+    /// Whether the other can be predicted from this one.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        self.image.is_like(&other.image)
+    }
+
     /// The bytes with every reference replaced by what stands for its target.
-    fn tokens(&self, bytes: &[u8], token: impl Fn(usize, Kind, u64) -> Option<u32>) -> Vec<u8> {
+    fn tokens(&self, bytes: &[u8], token: impl Fn(Kind, u64) -> Option<u32>) -> Vec<u8> {
         let mut out = bytes.to_vec();
-        for (place, kind) in (0..self.refs.len()).filter_map(|index| self.refs.get(index)) {
-            let Some(target) = self.refs.target(&self.image, place, kind) else { continue };
-            let Some(token) = token(place, kind, target) else { continue };
-            out[place..place + 4].copy_from_slice(&token.to_le_bytes());
-            if kind == Kind::Pointer {
-                out[place + 4..place + 8].fill(0);
-            }
+        for of in (0..self.refs.len()).filter_map(|index| self.refs.get(index)) {
+            let Some(target) = self.refs.target(&self.image, of) else { continue };
+            let Some(token) = token(of.kind, target) else { continue };
+            let here = &mut out[of.place..of.end()];
+            let mut word = [0; 8];
+            word[..here.len()].copy_from_slice(here);
+            let bits = of.kind.bits().unwrap_or(u64::MAX);
+            let word = u64::from_le_bytes(word) & !bits | u64::from(token) & bits;
+            here.copy_from_slice(&word.to_le_bytes()[..here.len()]);
         }
         out
     }
@@ -75,20 +88,20 @@ pub(super) fn align_programs(
     let left = memory.saturating_sub((old_bytes.len() + new_bytes.len()) as u64);
     let quick = options.effort == Effort::Fast;
     // First without addresses in code: what has the same form lies side by side.
-    let mask = |_place: usize, kind: Kind, _target: u64| (kind != Kind::Pointer).then_some(MADE_UP);
+    let mask = |kind: Kind, _target: u64| (kind != Kind::Pointer).then_some(MADE_UP);
     let mut stretches = {
         let (from, to) = (old.tokens(old_bytes, mask), new.tokens(new_bytes, mask));
         align_within(&from, &to, threads, left, quick)?
     };
     let to =
-        new.tokens(new_bytes, |_, kind, target| Some(if is_label(kind) { token(target) } else { MADE_UP }));
+        new.tokens(new_bytes, |kind, target| Some(if kind.is_label() { token(target) } else { MADE_UP }));
     let passes = if quick { 1 } else { 3 };
     for _ in 0..passes {
         let Some(map) = map(&stretches, old_bytes.len()) else { return Ok(stretches) };
         let gone = votes(old, new, &stretches);
         let predictor = Predictor::new(&old.image, &old.refs, new.image.layout(), &map);
-        let follow = |_place: usize, kind: Kind, target: u64| {
-            if !is_label(kind) {
+        let follow = |kind: Kind, target: u64| {
+            if !kind.is_label() {
                 return Some(MADE_UP);
             }
             let went = gone.get(&target).copied().or_else(|| predictor.guess(target).map(|guess| guess.0));
@@ -100,10 +113,6 @@ pub(super) fn align_programs(
     Ok(stretches)
 }
 
-fn is_label(kind: Kind) -> bool {
-    !matches!(kind, Kind::Length | Kind::End)
-}
-
 /// Where most references of the aligned code say that a target has gone.
 fn votes(old: &Program<'_>, new: &Program<'_>, stretches: &[Stretch]) -> HashMap<u64, u64> {
     let mut pairs: Vec<(u64, u64)> = Vec::new();
@@ -111,15 +120,13 @@ fn votes(old: &Program<'_>, new: &Program<'_>, stretches: &[Stretch]) -> HashMap
         let (mut at, mut other) = (old.refs.from(stretch.old), new.refs.from(stretch.new));
         let end = stretch.old + stretch.length;
         while let (Some(left), Some(right)) = (old.refs.get(at), new.refs.get(other)) {
-            let (from, to) = (left.0 - stretch.old.min(left.0), right.0 - stretch.new.min(right.0));
-            if left.0 + left.1.width() > end {
+            let from = left.place - stretch.old.min(left.place);
+            let to = right.place - stretch.new.min(right.place);
+            if left.end() > end {
                 break;
             }
-            if from == to && left.1 == right.1 && is_label(left.1) {
-                let targets = (
-                    old.refs.target(&old.image, left.0, left.1),
-                    new.refs.target(&new.image, right.0, right.1),
-                );
+            if from == to && left.kind == right.kind && left.kind.is_label() {
+                let targets = (old.refs.target(&old.image, left), new.refs.target(&new.image, right));
                 if let (Some(from), Some(to)) = targets {
                     pairs.push((from, to));
                 }
@@ -152,7 +159,7 @@ pub(super) fn write(
     draft.ops(new_bytes, stretches);
     let mut predictor = Predictor::new(&old.image, &old.refs, layout, map);
     turn_extra(draft, before, layout, (stretches, new_bytes.len()));
-    let mut telling = Telling { draft, new_refs: &new.refs, next: 0, new: new_bytes };
+    let mut telling = Telling { draft, program: new, next: 0, new: new_bytes };
     let mut chunk = vec![0; CHUNK];
     for stretch in stretches {
         let mut done = 0;
@@ -179,11 +186,28 @@ fn turn_extra(draft: &mut Draft, mut at: usize, layout: &Layout, (stretches, len
     }
 }
 
+/// Tells what the new program really says.
 struct Telling<'a> {
     draft: &'a mut Draft,
-    new_refs: &'a Refs,
+    program: &'a Program<'a>,
     next: usize,
     new: &'a [u8],
+}
+
+impl Telling<'_> {
+    /// What the new program has at the place of a reference, if it is one of the same kind.
+    fn points(&mut self, seen: &Seen<'_>, real: &[u8]) -> Option<u64> {
+        let refs = &self.program.refs;
+        while refs.get(self.next).is_some_and(|of| of.place < seen.new) {
+            self.next += 1;
+        }
+        let of = refs.get(self.next).filter(|of| of.place == seen.new && of.kind == seen.kind)?;
+        if !of.kind.has_partner() && seen.stays(real) {
+            // A branch whose surroundings moved with it: the old bytes are right, which says so in fewest bytes.
+            return None;
+        }
+        if of.kind.has_partner() { refs.target(&self.program.image, of) } else { Some(seen.points(real)) }
+    }
 }
 
 impl Teller for Telling<'_> {
@@ -196,18 +220,10 @@ impl Teller for Telling<'_> {
         }
         let right = std::mem::take(&mut self.draft.right);
         put(right, self.draft.stream(Stream::Right));
-        while self.new_refs.get(self.next).is_some_and(|found| found.0 < seen.new) {
-            self.next += 1;
-        }
+        let other = self.points(seen, real).filter(|&other| other != target);
         let wrong = self.draft.stream(Stream::Wrong);
-        if self.new_refs.get(self.next) == Some((seen.new, seen.kind)) {
-            let other = seen.points(real);
-            put_signed(other.wrapping_sub(target).cast_signed(), wrong);
-            Ok(Answer::Points(other))
-        } else {
-            put_signed(0, wrong);
-            Ok(Answer::None)
-        }
+        put_signed(other.map_or(0, |other| other.wrapping_sub(target).cast_signed()), wrong);
+        Ok(other.map_or(Answer::None, Answer::Points))
     }
 
     fn bytes(&mut self, new: usize, predicted: &mut [u8]) -> Result<(), Short> {

@@ -7,6 +7,7 @@ use super::align::{Stretch, align_within};
 use super::draft::Draft;
 use super::plan::{Job, Plan};
 use super::{Bytes, MakeError, MakeOptions, MakeProgress, NewFile, OldFile, code, pack};
+use crate::delta::code::{Seal, unseal};
 use crate::delta::streams::{Kind, MAX_AGAINST_OLD};
 
 /// A unit as it was made.
@@ -128,9 +129,20 @@ pub(super) fn run(
 }
 
 /// Old and new file of a job, if both are programs whose code can be predicted.
-fn programs<'a>(job: &Job, from: &'a [u8], to: &'a [u8]) -> Option<(code::Program<'a>, code::Program<'a>)> {
+fn programs<'a>(
+    job: &Job,
+    from: &'a [u8],
+    (to, seal): (&'a [u8], Option<Seal>),
+) -> Option<(code::Program<'a>, code::Program<'a>)> {
     let ([_], [_]) = (job.bases.as_slice(), job.news.as_slice()) else { return None };
-    code::Program::read(from).zip(code::Program::read(to))
+    let (from, to) = code::Program::read(from).zip(code::Program::read(to))?;
+    from.is_like(&to).then(|| (from, to.sealed(seal)))
+}
+
+/// The new file of a job without hashes that the decoder computes, if there are any.
+fn bare(job: &Job, to: &[u8]) -> (Option<Seal>, Option<Vec<u8>>) {
+    let ([_], [_]) = (job.bases.as_slice(), job.news.as_slice()) else { return (None, None) };
+    unseal(to).unzip()
 }
 
 fn group(
@@ -150,8 +162,10 @@ fn group(
         // What a job may take does not depend on how many run at once: the result is always the same.
         let cost = (from.len() as u64 * 5 + to.len() as u64 + (64 << 20)).min(options.memory);
         let _held = room.take(cost);
-        if let Some((left, right)) = programs(job, from, to) {
-            return code::align_programs((&left, from), (&right, to), options, (inner, options.memory));
+        let (seal, bare) = bare(job, to);
+        let code = bare.as_deref().unwrap_or(to);
+        if let Some((left, right)) = programs(job, from, (code, seal)) {
+            return code::align_programs((&left, from), (&right, code), options, (inner, options.memory));
         }
         align_within(from, to, inner, options.memory, false)
     });
@@ -160,11 +174,13 @@ fn group(
     for (job, stretches) in jobs.iter().zip(aligned) {
         let (from, to) = (join(old, &job.bases)?, join(new, &job.news)?);
         let (from, to, stretches) = (from.bytes(), to.bytes(), stretches?);
-        let code = programs(job, from, to).zip(code::map(&stretches, from.len()));
-        let predicted = code.is_some();
-        match code {
+        let (seal, bare) = bare(job, to);
+        let code = bare.as_deref().unwrap_or(to);
+        let both = programs(job, from, (code, seal)).zip(code::map(&stretches, from.len()));
+        let predicted = both.is_some();
+        match both {
             Some(((left, right), map)) => {
-                code::write(&mut draft, &left, (&right, to), &stretches, &map);
+                code::write(&mut draft, &left, (&right, code), &stretches, &map);
             }
             None => draft.plain(from, to, &stretches),
         }

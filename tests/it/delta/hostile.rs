@@ -2,8 +2,8 @@
 
 use updraft::delta::{ApplyError, Delta, DeltaError, Effort, apply};
 
-use super::program::{Program, Random};
-use super::{Collected, Files, Memory, delta_of, one};
+use super::program::{Machine, Program, Random};
+use super::{Collected, FORMS, Files, Memory, delta_of, one, round_trip};
 
 /// Tries a delta that may be anything; bytes written beyond the limit end it as a full disk would.
 fn attempt(bytes: &[u8], old: &Files) -> Option<Result<(), ApplyError>> {
@@ -26,6 +26,7 @@ fn pair() -> (Files, Files) {
                 format!("these are the notes {note} of the release").repeat(20).into_bytes(),
             ),
             ("program".to_owned(), [program.elf(), vec![0; 140_000]].concat()),
+            ("signed".to_owned(), program.clone().with_data(vec![7; 140_000]).macho(Machine::Arm, true)),
         ]
     };
     (with(&before, "one"), with(&after, "two"))
@@ -73,9 +74,14 @@ fn what_is_no_delta_is_said_to_be_none() {
 #[test]
 fn random_instructions_do_no_harm() {
     let mut random = Random(13);
-    let old = one(Program::new(&mut random, 40).elf());
-    for round in 0..300u32 {
+    let program = Program::new(&mut random, 40);
+    let sound: Vec<Files> = FORMS.iter().map(|link| one(link(&program))).collect();
+    for round in 0..600u32 {
         let (code, size) = (u8::from(round % 2 == 1), 1 + random.below(100_000));
+        let mut old = sound[round as usize / 2 % FORMS.len()].clone();
+        if round % 3 == 0 {
+            damage(&mut old[0].1, &mut random);
+        }
         let mut body = Vec::new();
         let mut streams = Vec::new();
         for stream in 0..10 {
@@ -101,6 +107,33 @@ fn random_instructions_do_no_harm() {
         bytes.extend(head);
         bytes.extend(body);
         assert!(attempt(&bytes, &old).is_some(), "the head is right");
+    }
+}
+
+/// Turns some numbers of a program into others: the headers most of all.
+fn damage(program: &mut [u8], random: &mut Random) {
+    for _ in 0..1 + random.below(20) {
+        let most = if random.below(2) == 0 { 0x600 } else { program.len() - 8 };
+        let at = random.below(most);
+        let told = [0, 1, 0xff, 0x7fff_fff8, u64::MAX, program.len() as u64, random.next()][random.below(7)];
+        let count = [1, 2, 4, 8][random.below(4)];
+        program[at..at + count].copy_from_slice(&told.to_le_bytes()[..count]);
+    }
+}
+
+/// Deltas between damaged programs lead where they should.
+#[test]
+fn damaged_programs_round_trip() {
+    let mut random = Random(17);
+    let before = Program::new(&mut random, 40);
+    let after = before.edited(&mut random, 5);
+    for link in FORMS {
+        for _ in 0..8 {
+            let (mut old, mut new) = (link(&before), link(&after));
+            damage(&mut old, &mut random);
+            damage(&mut new, &mut random);
+            round_trip(&one(old), &one(new), Effort::Fast);
+        }
     }
 }
 

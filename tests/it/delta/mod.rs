@@ -3,6 +3,7 @@
 
 mod hostile;
 mod program;
+mod signed;
 mod trees;
 
 use std::io;
@@ -13,8 +14,22 @@ use updraft::delta::{
 };
 use updraft::release::Digest;
 
+use program::{Machine, Program};
+
 /// Files by path, sorted.
 type Files = Vec<(String, Vec<u8>)>;
+
+/// The forms in which programs are linked.
+const FORMS: [fn(&Program) -> Vec<u8>; 8] = [
+    Program::elf,
+    Program::pe,
+    Program::arm_elf,
+    Program::arm_pe,
+    |program| program.macho(Machine::Arm, false),
+    |program| program.macho(Machine::Arm, true),
+    |program| program.macho(Machine::X86, false),
+    |program| program.macho(Machine::X86, true),
+];
 
 struct Memory<'a>(&'a Files);
 

@@ -1,4 +1,9 @@
-//! Programs made up for tests: functions that call each other and use data, linked as ELF and as PE for x86-64.
+//! Programs made up for tests: functions that call each other and use data, linked as ELF, PE and Mach-O for x86-64
+//! and aarch64.
+
+mod arm;
+mod macho;
+mod pe;
 
 /// Random numbers that are the same everywhere (SplitMix64).
 pub(crate) struct Random(pub(crate) u64);
@@ -56,6 +61,13 @@ impl Program {
         }
         program.pointers = (0..functions * 2).map(|_| program.some_function(random)).collect();
         program
+    }
+
+    /// The program with more data.
+    pub(crate) fn with_data(mut self, bytes: Vec<u8>) -> Self {
+        self.names += 1;
+        self.data.push((self.names, bytes));
+        self
     }
 
     fn some_function(&self, random: &mut Random) -> u64 {
@@ -131,12 +143,32 @@ impl Program {
     }
 
     pub(crate) fn elf(&self) -> Vec<u8> {
-        Linked::new(self, 0x1000, 0).elf()
+        Linked::new(self, 0, Machine::X86).elf()
+    }
+
+    pub(crate) fn arm_elf(&self) -> Vec<u8> {
+        Linked::new(self, 0, Machine::Arm).elf()
     }
 
     pub(crate) fn pe(&self) -> Vec<u8> {
-        Linked::new(self, 0x1000, 0x1_4000_0000).pe()
+        Linked::new(self, 0x1_4000_0000, Machine::X86).pe()
     }
+
+    pub(crate) fn arm_pe(&self) -> Vec<u8> {
+        Linked::new(self, 0x1_4000_0000, Machine::Arm).pe()
+    }
+
+    /// With pointers as they are or in chains.
+    pub(crate) fn macho(&self, machine: Machine, chained: bool) -> Vec<u8> {
+        Linked::new(self, macho::BASE, machine).macho(chained)
+    }
+}
+
+/// What instructions a program has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Machine {
+    X86,
+    Arm,
 }
 
 /// A program with addresses.
@@ -148,6 +180,7 @@ struct Linked {
     at: [u64; 3],
     starts: Vec<(u64, u64)>,
     pointers: usize,
+    machine: Machine,
 }
 
 fn page(length: usize) -> u64 {
@@ -155,8 +188,10 @@ fn page(length: usize) -> u64 {
 }
 
 impl Linked {
-    fn new(program: &Program, first: u64, base: u64) -> Self {
+    fn new(program: &Program, base: u64, machine: Machine) -> Self {
+        let first = 0x1000;
         let size = |step: &Step| match step {
+            _ if machine == Machine::Arm => arm::size(step),
             Step::Plain(bytes) => bytes.len(),
             Step::Call(_) => 5,
             Step::Load(_) | Step::Switch(_) => 7,
@@ -165,7 +200,8 @@ impl Linked {
         let mut addresses = std::collections::HashMap::new();
         let (mut at, mut starts) = (first, Vec::new());
         for (name, body) in &program.functions {
-            let length = body.iter().map(size).sum::<usize>() as u64 + 1;
+            let end = if machine == Machine::Arm { 4 } else { 1 };
+            let length = body.iter().map(size).sum::<usize>() as u64 + end;
             addresses.insert(*name, at);
             starts.push((at, length));
             at = (at + length).next_multiple_of(16);
@@ -183,6 +219,7 @@ impl Linked {
             at: [first, constants_at, 0],
             starts,
             pointers: program.pointers.len(),
+            machine,
         };
         for (_, bytes) in &program.data {
             linked.constants.extend_from_slice(bytes);
@@ -190,12 +227,17 @@ impl Linked {
         }
         for (_, body) in &program.functions {
             for step in body {
-                linked.step(step, &addresses);
+                match machine {
+                    Machine::X86 => linked.step(step, &addresses),
+                    Machine::Arm => linked.arm_step(step, &addresses),
+                }
             }
-            linked.text.push(0xc3);
+            let end: &[u8] = if machine == Machine::Arm { &arm::RETURN } else { &[0xc3] };
+            linked.text.extend_from_slice(end);
             linked.text.resize(linked.text.len().next_multiple_of(16), 0xcc);
         }
-        linked.at[2] = constants_at + page(linked.constants.len() + 0x8000);
+        // What else a form needs lies between constants and data.
+        linked.at[2] = constants_at + page(linked.constants.len() + 0x1_0000);
         let pointers = program.pointers.iter().flat_map(|name| (addresses[name] + base).to_le_bytes());
         linked.data = pointers.collect();
         linked
@@ -229,13 +271,19 @@ impl Linked {
                 let table = self.at[1] + self.constants.len() as u64;
                 let bytes = near(&self.text, table, 0);
                 self.text.extend(bytes);
-                for name in names {
-                    let entry = addresses[name].wrapping_sub(table) as u32;
-                    self.constants.extend(entry.to_le_bytes());
-                }
-                self.constants.resize(self.constants.len().next_multiple_of(8), 0);
+                self.table(names, addresses);
             }
         }
+    }
+
+    /// Adds a table of places relative to itself.
+    fn table(&mut self, names: &[u64], addresses: &std::collections::HashMap<u64, u64>) {
+        let table = self.at[1] + self.constants.len() as u64;
+        for name in names {
+            let entry = addresses[name].wrapping_sub(table) as u32;
+            self.constants.extend(entry.to_le_bytes());
+        }
+        self.constants.resize(self.constants.len().next_multiple_of(8), 0);
     }
 
     /// Unwind tables as ELF has them: `.eh_frame` and `.eh_frame_hdr`, to lie at `at` and behind it.
@@ -315,66 +363,13 @@ impl Linked {
         }
         let mut head = b"\x7fELF\x02\x01\x01".to_vec();
         head.resize(16, 0);
-        head.extend([3, 0, 62, 0, 1, 0, 0, 0]);
+        let machine = if self.machine == Machine::Arm { 183 } else { 62 };
+        head.extend([3, 0, machine, 0, 1, 0, 0, 0]);
         [self.at[0], 64, headers].iter().for_each(|field: &u64| head.extend(field.to_le_bytes()));
         head.extend([0, 0, 0, 0, 64, 0, 56, 0, 1, 0, 64, 0, 9, 0, 8, 0]);
         head.extend([1, 0, 0, 0, 7, 0, 0, 0]);
         [0, 0, 0, end, end + 0x4000, 0x1000].iter().for_each(|field: &u64| head.extend(field.to_le_bytes()));
         out[..head.len()].copy_from_slice(&head);
-        out
-    }
-
-    fn pe(&self) -> Vec<u8> {
-        let functions: Vec<u8> = self
-            .starts
-            .iter()
-            .flat_map(|&(start, length)| [start as u32, (start + length) as u32, self.at[1] as u32])
-            .flat_map(u32::to_le_bytes)
-            .collect();
-        let functions_at = self.at[2] + page(self.data.len());
-        let mut relocations = Vec::new();
-        for (number, block) in (0..self.pointers).collect::<Vec<_>>().chunks(0x200).enumerate() {
-            relocations.extend((self.at[2] as u32 + number as u32 * 0x1000).to_le_bytes());
-            relocations.extend((8 + block.len() as u32 * 2).to_le_bytes());
-            block
-                .iter()
-                .for_each(|at| relocations.extend((0xa000 | ((at % 0x200) as u16 * 8)).to_le_bytes()));
-        }
-        let relocations_at = functions_at + page(functions.len());
-        let sections: [(&[u8; 8], u64, &[u8], u32); 5] = [
-            (b".text\0\0\0", self.at[0], &self.text, 0x6000_0020),
-            (b".rdata\0\0", self.at[1], &self.constants, 0x4000_0040),
-            (b".data\0\0\0", self.at[2], &self.data, 0xc000_0040),
-            (b".pdata\0\0", functions_at, &functions, 0x4000_0040),
-            (b".reloc\0\0", relocations_at, &relocations, 0x4200_0040),
-        ];
-        let mut out = vec![0; 0x400];
-        out[..2].copy_from_slice(b"MZ");
-        out[0x3c] = 0x80;
-        out[0x80..0x86].copy_from_slice(b"PE\0\0\x64\x86");
-        (out[0x86], out[0x94]) = (5, 0xf0);
-        out[0x98..0x9a].copy_from_slice(&[0x0b, 2]);
-        out[0xb0..0xb8].copy_from_slice(&0x1_4000_0000u64.to_le_bytes());
-        let size = relocations_at + page(relocations.len());
-        out[0xd0..0xd4].copy_from_slice(&(size as u32).to_le_bytes());
-        out[0xd4..0xd8].copy_from_slice(&0x400u32.to_le_bytes());
-        for (directory, at, length) in
-            [(3, functions_at, functions.len()), (5, relocations_at, relocations.len())]
-        {
-            let place = 0x98 + 112 + directory * 8;
-            out[place..place + 4].copy_from_slice(&(at as u32).to_le_bytes());
-            out[place + 4..place + 8].copy_from_slice(&(length as u32).to_le_bytes());
-        }
-        for (number, (name, at, bytes, flags)) in sections.into_iter().enumerate() {
-            let stored = bytes.len().next_multiple_of(0x200);
-            let mut header = name.to_vec();
-            let fields = [bytes.len() as u32, at as u32, stored as u32, out.len() as u32, 0, 0, 0, flags];
-            fields.iter().for_each(|field| header.extend(field.to_le_bytes()));
-            let place = 0x98 + 0xf0 + number * 40;
-            out[place..place + 40].copy_from_slice(&header);
-            out.extend_from_slice(bytes);
-            out.resize(out.len().next_multiple_of(0x200), 0);
-        }
         out
     }
 }

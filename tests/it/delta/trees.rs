@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use updraft::delta::{Action, Delta, Effort};
 
 use super::program::{Program, Random};
-use super::{Files, delta_of, one, round_trip};
+use super::{FORMS, Files, delta_of, one, round_trip};
 
 fn text(random: &mut Random, lines: usize) -> Vec<u8> {
     let words = ["let", "function", "return", "value", "index", "(", ")", "=>", "window", "const", "module"];
@@ -135,14 +135,14 @@ fn a_renamed_and_edited_bundle_finds_its_predecessor() {
     assert!(bytes.len() < 300 && made.patched == 1, "{} {made:?}", bytes.len());
 }
 
-/// Edits of programs come out byte for byte, as ELF and as PE, and cost far less than where every address counts.
+/// Edits of programs come out byte for byte, in every form and for every machine, and cost far less than where every address counts.
 #[test]
 fn edits_of_programs_round_trip_and_cost_what_was_edited() {
     for seed in 0..2 {
         let mut random = Random(seed);
         let before = Program::new(&mut random, 500);
         let after = before.edited(&mut random, 4);
-        for link in [Program::elf, Program::pe] {
+        for link in FORMS {
             let (old, new) = (one(link(&before)), one(link(&after)));
             let (bytes, _) = round_trip(&old, &new, Effort::Fast);
             let delta = Delta::parse(&bytes).unwrap();

@@ -1,0 +1,291 @@
+//! Looks through an image for references.
+
+use super::arm;
+use super::image::{Form, Image, Machine, Role, Section};
+use super::kind::Kind;
+use super::refs::Table;
+use super::x86::{Field, instruction};
+
+/// What was found in an image.
+#[derive(Default)]
+pub(super) struct Found {
+    /// Place, kind, and the distance to the partner.
+    pub(super) refs: Vec<(u32, Kind, u8)>,
+    pub(super) tables: Vec<Table>,
+    pub(super) frame_table: u64,
+}
+
+/// Finds the references of an image, in any order.
+pub(super) fn find(image: &Image<'_>) -> Found {
+    let mut finder = Finder { image, found: Found::default(), leas: Vec::new() };
+    // Sections of a sound file do not overlap.
+    let mut left = image.data.len() * 2;
+    for section in &image.sections {
+        if section.length <= left {
+            left -= section.length;
+            finder.section(section);
+        }
+    }
+    finder.jump_tables();
+    finder.found
+}
+
+pub(super) struct Finder<'i, 'a> {
+    pub(super) image: &'i Image<'a>,
+    pub(super) found: Found,
+    /// Where addresses of data are loaded: jump tables begin there.
+    pub(super) leas: Vec<u64>,
+}
+
+impl Finder<'_, '_> {
+    fn section(&mut self, section: &Section) {
+        match section.role {
+            Role::Code if self.image.layout.machine == Machine::Arm => self.arm(section),
+            Role::Code => self.code(section),
+            Role::Pointers => self.every(section, 8, |finder, at| finder.pointer(at)),
+            Role::Relocations => self.every(section, 24, |finder, at| {
+                finder.pointer(at);
+                finder.pointer(at + 16);
+            }),
+            Role::PackedRelocations => self.every(section, 8, |finder, at| {
+                if finder.image.u64(at) & 1 == 0 {
+                    finder.pointer(at);
+                }
+            }),
+            Role::Symbols => self.symbols(section, Kind::Name),
+            Role::DynamicSymbols => self.symbols(section, Kind::DynamicName),
+            Role::ShortSymbols => self.every(section, 16, |finder, at| {
+                if finder.image.u32(at) > 0 {
+                    finder.put(at, Kind::Name);
+                }
+                finder.pointer(at + 8);
+            }),
+            Role::FrameTable => self.frame_table(section),
+            Role::Frames => self.frames(section),
+            Role::WideFrames => self.wide_frames(section),
+            Role::Unwind => self.unwind(section),
+            Role::Fixups => self.fixups(section),
+            Role::DataInCode => self.data_in_code(section),
+            Role::Functions if self.image.layout.machine == Machine::Arm => {
+                self.every(section, 8, |finder, at| {
+                    finder.put(at, Kind::Relative);
+                    // Otherwise it says how to unwind instead of where that is said.
+                    if finder.image.u32(at + 4) & 3 == 0 {
+                        finder.put(at + 4, Kind::Relative);
+                    }
+                });
+            }
+            Role::Functions => self.every(section, 12, |finder, at| {
+                finder.put(at, Kind::Relative);
+                finder.put(at + 4, Kind::End);
+                finder.put(at + 8, Kind::Relative);
+            }),
+            Role::Relative => self.every(section, 4, |finder, at| {
+                let target = u64::from(finder.image.u32(at));
+                if target >= 0x1000 && finder.image.layout.offset(target).is_some() {
+                    finder.put(at, Kind::Relative);
+                }
+            }),
+            Role::BaseRelocations => self.base_relocations(section),
+            Role::Constants => {}
+        }
+    }
+
+    pub(super) fn put(&mut self, place: usize, kind: Kind) {
+        self.found.refs.push((place as u32, kind, 0));
+    }
+
+    pub(super) fn every(&mut self, section: &Section, step: usize, mut take: impl FnMut(&mut Self, usize)) {
+        let start = if step == 8 { section.offset.next_multiple_of(8) } else { section.offset };
+        let end = section.offset + section.length;
+        let mut at = start;
+        while at + step <= end {
+            take(self, at);
+            at += step;
+        }
+    }
+
+    fn pointer(&mut self, at: usize) {
+        let target = self.image.u64(at).wrapping_sub(self.image.layout.base);
+        // The first page holds headers; small numbers are numbers.
+        if self.image.holds(target) && target >= self.image.range.0.saturating_add(0x100) {
+            self.put(at, Kind::Pointer);
+        }
+    }
+
+    /// Instructions of aarch64, all of four bytes.
+    fn arm(&mut self, section: &Section) {
+        let code = &self.image.data[section.offset..][..section.length];
+        // For each register, which of the references said its page last.
+        let (mut pages, mut said) = (arm::Pages::new(), [0; 32]);
+        for (index, word) in code.chunks_exact(4).enumerate() {
+            let word = u32::from_le_bytes([word[0], word[1], word[2], word[3]]);
+            let kind = arm::kind(word);
+            let back = pages.take(index, word, kind);
+            let Some(kind) = kind else { continue };
+            let (at, here) = (section.offset + index * 4, section.address.wrapping_add(index as u64 * 4));
+            match kind {
+                Kind::Page => {
+                    said[(word & 31) as usize] = self.found.refs.len();
+                    self.put(at, kind);
+                }
+                Kind::Low => {
+                    if let Some(back) = back {
+                        self.pair((at, here), back, word, said[(word >> 5 & 31) as usize]);
+                    }
+                }
+                _ => {
+                    let target = here.wrapping_add(arm::number(kind, word));
+                    let branch = kind != Kind::Adr && !arm::loads(word);
+                    let near = target.wrapping_sub(section.address) < section.length as u64;
+                    if near || (branch && self.in_code(target)) || (!branch && self.image.holds(target)) {
+                        self.put(at, kind);
+                    }
+                    if kind == Kind::Adr && !near {
+                        self.leas.push(target);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The place in a page that stands at `at`; the page was said `back` instructions before, by the reference `said`.
+    fn pair(&mut self, (at, here): (usize, u64), back: u8, word: u32, said: usize) {
+        let between = usize::from(back) * 4;
+        let page = arm::number(Kind::Page, self.image.u32(at - between));
+        let page = arm::page(here.wrapping_sub(between as u64)).wrapping_add(page);
+        let target = page.wrapping_add(arm::number(Kind::Low, word));
+        if !self.image.holds(target) {
+            return;
+        }
+        self.found.refs.push((at as u32, Kind::Low, back));
+        // The first that uses the page tells which of its addresses is meant.
+        if let Some(page) = self.found.refs.get_mut(said).filter(|page| page.2 == 0) {
+            page.2 = back;
+        }
+        if arm::adds(word) {
+            self.leas.push(target);
+        }
+    }
+
+    /// Instructions of x86-64, but for what in code is known to be data.
+    fn code(&mut self, section: &Section) {
+        let end = section.offset + section.length;
+        let mut at = section.offset;
+        for &(start, length) in &self.image.holes {
+            if start >= at && start < end {
+                self.run(section, at, start);
+                at = start.saturating_add(length).min(end);
+            }
+        }
+        self.run(section, at, end);
+    }
+
+    fn run(&mut self, section: &Section, mut at: usize, end: usize) {
+        let code = &self.image.data[..end];
+        while at < end {
+            let Some(found) = instruction(&code[at..end.min(at + 16)]) else {
+                at += 1;
+                continue;
+            };
+            let next = at + usize::from(found.length);
+            for field in found.fields.into_iter().flatten() {
+                self.field(section, at, next, field);
+            }
+            at = next;
+        }
+    }
+
+    #[inline]
+    fn field(&mut self, section: &Section, at: usize, next: usize, field: Field) {
+        let (Field::Branch(inside)
+        | Field::Memory(inside)
+        | Field::Displacement(inside)
+        | Field::Value(inside)) = field;
+        let place = at + usize::from(inside);
+        let value = self.image.u32(place);
+        let relative = |end: usize| {
+            let end = section.address.wrapping_add((end - section.offset) as u64);
+            end.wrapping_add_signed(i64::from(value.cast_signed()))
+        };
+        match field {
+            Field::Branch(_) => {
+                let target = relative(next);
+                if target.wrapping_sub(section.address) < section.length as u64 || self.in_code(target) {
+                    self.put(place, Kind::Near);
+                }
+            }
+            Field::Memory(_) => {
+                let target = relative(next);
+                let kind = match next - place {
+                    4 => Kind::Near,
+                    5 => Kind::Near1,
+                    6 => Kind::Near2,
+                    8 => Kind::Near4,
+                    _ => return,
+                };
+                if self.image.holds(target) {
+                    self.put(place, kind);
+                    if self.image.data[place - 2] == 0x8d {
+                        self.leas.push(target);
+                    }
+                }
+            }
+            Field::Displacement(_) if self.image.layout.form == Form::Pe => {
+                let target = u64::from(value);
+                if target >= 0x1000 && self.image.layout.offset(target).is_some() {
+                    self.put(place, Kind::Relative);
+                }
+            }
+            Field::Displacement(_) | Field::Value(_) if self.image.fixed => {
+                let target = u64::from(value);
+                if target >= self.image.range.0.saturating_add(0x1000) && self.image.holds(target) {
+                    self.put(place, Kind::Short);
+                    self.leas.push(target);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn in_code(&self, address: u64) -> bool {
+        let within = |section: &&Section| address.wrapping_sub(section.address) < section.length as u64;
+        self.image
+            .sections
+            .iter()
+            .filter(|section| section.role == Role::Code)
+            .any(|section| within(&section))
+    }
+
+    fn symbols(&mut self, section: &Section, name: Kind) {
+        self.every(section, 24, |finder, at| {
+            if finder.image.u32(at) > 0 {
+                finder.put(at, name);
+            }
+            finder.pointer(at + 8);
+        });
+    }
+
+    fn base_relocations(&mut self, section: &Section) {
+        let end = section.offset + section.length;
+        let mut at = section.offset;
+        while at + 8 <= end {
+            let (page, length) = (u64::from(self.image.u32(at)), self.image.u32(at + 4) as usize);
+            if length < 8 || length > end - at {
+                return;
+            }
+            for entry in (at + 8..at + length - 1).step_by(2) {
+                let told = self.image.u32(entry) & 0xffff;
+                // Ten is an address of eight bytes.
+                let place =
+                    self.image.layout.offset(page + u64::from(told & 0xfff)).filter(|_| told >> 12 == 10);
+                let Some(place) = place.map(|place| place as usize) else { continue };
+                let target = self.image.u64(place).wrapping_sub(self.image.layout.base);
+                if self.image.holds(target) {
+                    self.put(place, Kind::Pointer);
+                }
+            }
+            at += length;
+        }
+    }
+}

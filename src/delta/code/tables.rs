@@ -1,0 +1,97 @@
+//! Tables of references: of functions to unwind, and of places to jump to.
+
+use super::find::Finder;
+use super::image::{Role, Section};
+use super::kind::Kind;
+use super::refs::Table;
+
+impl Finder<'_, '_> {
+    /// `.eh_frame_hdr` (LSB, chapter 10.6.2) as all linkers write it: a table of pairs, sorted by function.
+    pub(super) fn frame_table(&mut self, section: &Section) {
+        let bytes = &self.image.data[section.offset..][..section.length];
+        if !bytes.starts_with(&[1, 0x1b, 3, 0x3b]) {
+            return;
+        }
+        self.found.frame_table = section.address;
+        self.put(section.offset + 4, Kind::Here);
+        for at in (section.offset + 12..section.offset + section.length - 3).step_by(4) {
+            self.put(at, Kind::FrameTable);
+        }
+    }
+
+    /// `.eh_frame` (LSB, chapter 10.6.1) with relative addresses of four bytes.
+    pub(super) fn frames(&mut self, section: &Section) {
+        self.each_frame(section, |finder, at, next, with_data| {
+            if at + 16 <= next {
+                finder.put(at + 4, Kind::Back);
+                finder.put(at + 8, Kind::Here);
+                finder.put(at + 12, Kind::Length);
+                if with_data && at + 21 <= next && finder.image.u32(at + 17) != 0 {
+                    finder.put(at + 17, Kind::Here);
+                }
+            }
+        });
+    }
+
+    /// Gives each entry of a function: where it begins and ends, and whether it has data of the language.
+    pub(super) fn each_frame(&mut self, section: &Section, take: impl Fn(&mut Self, usize, usize, bool)) {
+        let end = section.offset + section.length;
+        let (mut at, mut with_data) = (section.offset, (0, false));
+        while at + 8 <= end {
+            let length = self.image.u32(at) as usize;
+            if length == 0 || length > end - at - 4 {
+                return;
+            }
+            let next = at + 4 + length;
+            let about = self.image.u32(at + 4) as usize;
+            if about == 0 {
+                with_data = (at, self.names_data(at + 9, next));
+            } else {
+                let header = (at + 4).wrapping_sub(about);
+                if header != with_data.0 && header < at && header >= section.offset {
+                    with_data = (header, self.names_data(header + 9, next));
+                }
+                take(self, at, next, header == with_data.0 && with_data.1);
+            }
+            at = next;
+        }
+    }
+
+    /// Whether the augmentation of a common information entry says that entries point to data of the language.
+    fn names_data(&self, at: usize, end: usize) -> bool {
+        let text = self.image.data.get(at..end.min(at + 8)).unwrap_or_default();
+        text.iter().take_while(|&&byte| byte != 0).any(|&byte| byte == b'L')
+    }
+
+    /// Tables of addresses relative to their own beginning, as compilers make for `switch`: they begin where an
+    /// address is loaded and go on as long as they point into code.
+    pub(super) fn jump_tables(&mut self) {
+        self.leas.sort_unstable();
+        self.leas.dedup();
+        let image = self.image;
+        let constants =
+            |section: &&Section| matches!(section.role, Role::Constants | Role::Relative | Role::Pointers);
+        let constants: Vec<&Section> = image.sections.iter().filter(constants).collect();
+        for index in 0..self.leas.len() {
+            let start = self.leas[index];
+            let within = |section: &&&Section| start.wrapping_sub(section.address) < section.length as u64;
+            let Some(section) = constants.iter().find(within).filter(|_| start.is_multiple_of(4)) else {
+                continue;
+            };
+            let end = self.leas.get(index + 1).copied().unwrap_or(u64::MAX);
+            let end = end.min(section.address.saturating_add(section.length as u64));
+            let offset = section.offset + (start - section.address) as usize;
+            let leads_to_code = |at: &usize| {
+                let value = image.u32(*at);
+                value != 0 && self.in_code(start.wrapping_add_signed(i64::from(value.cast_signed())))
+            };
+            let places = (offset..).step_by(4).take(((end - start) / 4) as usize);
+            let places: Vec<usize> = places.take_while(leads_to_code).collect();
+            if let [first, .., last] = places.as_slice() {
+                let (first, last) = (*first as u32, *last as u32);
+                self.found.tables.push(Table { first, last, origin: start });
+                places.iter().for_each(|&place| self.put(place, Kind::Table));
+            }
+        }
+    }
+}
