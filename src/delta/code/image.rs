@@ -135,7 +135,7 @@ impl Layout {
     }
 
     /// Whether a byte of the file is code.
-    pub(super) fn is_code(&self, offset: u64) -> bool {
+    pub(in crate::delta) fn is_code(&self, offset: u64) -> bool {
         offset.wrapping_sub(self.code[0]) < self.code[1]
     }
 

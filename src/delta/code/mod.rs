@@ -8,6 +8,7 @@ mod map;
 mod pe;
 mod predict;
 mod refs;
+mod step;
 mod x86;
 
 pub(super) use extra::{PIECE, turn};
@@ -17,3 +18,4 @@ pub(super) use predict::{Answer, Predictor, Seen, Teller};
 #[cfg(feature = "vendor")]
 pub(super) use refs::Kind;
 pub(super) use refs::Refs;
+pub(super) use step::Step;

@@ -5,6 +5,7 @@
 mod align;
 mod code;
 mod draft;
+mod mixed;
 mod pack;
 mod plan;
 mod work;
