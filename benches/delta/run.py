@@ -313,7 +313,7 @@ def main():
         rows = [(peer, size, f"{wall:.1f}, {cpu:.1f}, {memory}", "") for peer, (size, wall, cpu, memory) in known.items()]
         best = min((row[1] for row in rows), default=0)
         store = min((row[1] for row in rows if row[0] in STORES[1:]), default=0)
-        ours = [] if args.peers else [(updraft, effort) for effort in (["fast"] if args.fast else ["fast", "best"])]
+        ours = [] if args.peers else [(updraft, effort) for effort in (["fast"] if args.fast else ["fast", "best", "smallest"])]
         if ours and not args.fast:
             ours += [(wire, "best"), (wire, "none")]
         for method, effort in ours:

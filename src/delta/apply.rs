@@ -8,14 +8,12 @@ use std::ops::Deref;
 
 use crate::platform::Mapped;
 
-use super::code::{Answer, Image, Layout, Map, PIECE, Predictor, Refs, Sealing, Seen, Span, Teller, turn};
 use super::head::{Delta, Group, Unit};
-use super::ops::{Control, Corrections, MAX_SPANS, Mending, Ops};
-use super::streams::{Flow, Kind, Streams};
-use super::wire::{Numbers, Short};
+use super::making::Making;
+use super::ops::Control;
+use super::streams::Streams;
+use super::wire::Short;
 
-/// Bytes made at once.
-const CHUNK: usize = PIECE;
 /// Most bytes of several old files that are put one after the other in memory.
 pub(super) const MAX_JOINT: u64 = 24 << 20;
 
@@ -153,28 +151,15 @@ fn apply_group(
         return Err(Short.into());
     }
     let bytes = first.as_ref().map_or(&[][..], Joined::bytes);
-    let mut making = Making {
-        ops: Ops::new(&control),
-        layouts: control.numbers(Kind::Layout),
-        corrections: Corrections::new(&control)?,
-        mending: Mending::new(&control, streams.flow(Kind::Literals, bytes)?),
-        extra: streams.flow(Kind::Extra, bytes)?,
-        chunk: vec![0; CHUNK],
-        stop,
-    };
+    let mut making = Making::new(&control, streams.literals()?, streams.extra(bytes)?, stop)?;
     for unit in &group.units {
         let joined = match first.take() {
             Some(joined) => joined,
             None => Joined::open(unit, old)?,
         };
-        making.unit(unit, joined.bytes(), &mut Output::new(unit, new))?;
+        making.unit(unit, joined.bytes(), new)?;
     }
-    let all = making.ops.is_empty() && making.mending.is_empty() && making.extra.is_empty();
-    if all && making.layouts.is_empty() && making.corrections.is_empty() {
-        Ok(())
-    } else {
-        Err(ApplyError::Damaged("something is left of it at the end"))
-    }
+    if making.is_empty() { Ok(()) } else { Err(ApplyError::Damaged("something is left of it at the end")) }
 }
 
 /// The old files of a unit as one sequence of bytes.
@@ -209,191 +194,5 @@ impl Joined {
             Self::One(bytes) => bytes,
             Self::Many(bytes) => bytes,
         }
-    }
-}
-
-/// What goes on from unit to unit of a group.
-struct Making<'a, 'f> {
-    ops: Ops<'a>,
-    layouts: Numbers<'a>,
-    corrections: Corrections<'a>,
-    mending: Mending<'a, 'f>,
-    extra: Flow<'f>,
-    chunk: Vec<u8>,
-    stop: &'a dyn Fn() -> bool,
-}
-
-impl Making<'_, '_> {
-    fn unit(&mut self, unit: &Unit, old: &[u8], out: &mut Output<'_>) -> Result<(), ApplyError> {
-        self.ops.begin(old.len() as u64, unit.new_bytes());
-        if unit.code {
-            return self.code(old, out);
-        }
-        while let Some(op) = self.ops.next()? {
-            let mut rest = if op.add > 0 { &old[op.old as usize..][..op.add as usize] } else { &[] };
-            while !rest.is_empty() {
-                let (now, later) = rest.split_at(rest.len().min(CHUNK));
-                let chunk = &mut self.chunk[..now.len()];
-                chunk.copy_from_slice(now);
-                self.mending.mend(chunk)?;
-                check(self.stop)?;
-                out.write(chunk)?;
-                rest = later;
-            }
-            self.copy(op.copy, None, out)?;
-        }
-        out.close()
-    }
-
-    /// A unit whose code is predicted.
-    fn code(&mut self, old: &[u8], out: &mut Output<'_>) -> Result<(), ApplyError> {
-        let image =
-            Image::read(old).ok_or(ApplyError::Damaged("an old file is not the program it was made from"))?;
-        let layout = image.layout().parse(&mut self.layouts)?;
-        let map = Map::new(self.spans()?, old.len());
-        let refs = Refs::find(&image);
-        let mut predictor = Predictor::new(&image, &refs, &layout, &map);
-        out.sealing = layout.seal.map(Sealing::new);
-        let mut at = 0;
-        while let Some(op) = self.ops.next()? {
-            let mut done = 0;
-            while done < op.add as usize {
-                let span = (op.old as usize + done, at + done, op.add as usize - done);
-                let mut told = Told { corrections: &mut self.corrections, mending: &mut self.mending };
-                let count = predictor.make(span, &mut self.chunk, &mut told)?;
-                check(self.stop)?;
-                out.write(&self.chunk[..count])?;
-                done += count;
-            }
-            at += op.add as usize;
-            self.copy(op.copy, Some((&layout, at as u64)), out)?;
-            at += op.copy as usize;
-        }
-        out.close()
-    }
-
-    /// The stretches of the unit that comes next, read ahead.
-    fn spans(&self) -> Result<Vec<Span>, ApplyError> {
-        let (mut ops, mut spans, mut new) = (self.ops.clone(), Vec::new(), 0u64);
-        while let Some(op) = ops.next()? {
-            let end = u32::try_from(new + op.add + op.copy).map_err(|_long| Short)?;
-            if spans.len() as u64 == MAX_SPANS {
-                return Err(Short.into());
-            }
-            if op.add > 0 {
-                spans.push(Span { old: op.old as u32, new: new as u32, length: op.add as u32 });
-            }
-            new = u64::from(end);
-        }
-        Ok(spans)
-    }
-
-    /// Takes extra bytes. Those of a program are turned, by their place.
-    fn copy(
-        &mut self,
-        mut left: u64,
-        mut code: Option<(&Layout, u64)>,
-        out: &mut Output<'_>,
-    ) -> Result<(), ApplyError> {
-        while left > 0 {
-            let count = left.min(CHUNK as u64) as usize;
-            let chunk = &mut self.chunk[..count];
-            self.extra.fill(chunk)?;
-            if let Some((layout, new)) = &mut code {
-                turn(layout, *new, chunk, true);
-                *new += count as u64;
-            }
-            check(self.stop)?;
-            out.write(chunk)?;
-            left -= count as u64;
-        }
-        Ok(())
-    }
-}
-
-/// The delta tells what the prediction got wrong.
-struct Told<'m, 'a, 'f> {
-    corrections: &'m mut Corrections<'a>,
-    mending: &'m mut Mending<'a, 'f>,
-}
-
-impl Teller for Told<'_, '_, '_> {
-    #[inline]
-    fn reference(&mut self, _seen: &Seen<'_>, target: u64) -> Result<Answer, Short> {
-        self.corrections.next(target)
-    }
-
-    #[inline]
-    fn bytes(&mut self, _new: usize, predicted: &mut [u8]) -> Result<(), Short> {
-        self.mending.mend(predicted)
-    }
-}
-
-fn check(stop: &dyn Fn() -> bool) -> Result<(), ApplyError> {
-    if stop() { Err(ApplyError::Stopped) } else { Ok(()) }
-}
-
-/// Cuts the bytes of a unit into its files.
-struct Output<'a> {
-    unit: &'a Unit,
-    next: usize,
-    left: u64,
-    /// Writes the hashes of a signature.
-    sealing: Option<Sealing>,
-    new: &'a mut dyn NewFiles,
-}
-
-impl<'a> Output<'a> {
-    fn new(unit: &'a Unit, new: &'a mut dyn NewFiles) -> Self {
-        Self { unit, next: 0, left: 0, sealing: None, new }
-    }
-
-    fn write(&mut self, mut bytes: &[u8]) -> Result<(), ApplyError> {
-        let Some(mut sealing) = self.sealing.take() else { return self.pass(bytes) };
-        while !bytes.is_empty() {
-            let written = sealing.next(bytes);
-            bytes = &bytes[written.len()..];
-            self.pass(written)?;
-        }
-        self.sealing = Some(sealing);
-        Ok(())
-    }
-
-    fn pass(&mut self, mut bytes: &[u8]) -> Result<(), ApplyError> {
-        while !bytes.is_empty() {
-            if self.left == 0 {
-                self.turn()?;
-                continue;
-            }
-            let (now, later) = bytes.split_at(self.left.min(bytes.len() as u64) as usize);
-            let index = self.unit.news[self.next - 1].0 as usize;
-            self.new.write(now).map_err(|source| ApplyError::New { index, source })?;
-            self.left -= now.len() as u64;
-            bytes = later;
-        }
-        Ok(())
-    }
-
-    /// Ends the file that is full and begins the next one.
-    fn turn(&mut self) -> Result<(), ApplyError> {
-        if self.next > 0 {
-            let index = self.unit.news[self.next - 1].0 as usize;
-            self.new.end(index).map_err(|source| ApplyError::New { index, source })?;
-        }
-        if let Some(&(index, size)) = self.unit.news.get(self.next) {
-            let index = index as usize;
-            self.new.begin(index, size).map_err(|source| ApplyError::New { index, source })?;
-            self.left = size;
-        }
-        self.next += 1;
-        Ok(())
-    }
-
-    /// Ends the last file; those that are empty and come last are made here.
-    fn close(&mut self) -> Result<(), ApplyError> {
-        while self.next <= self.unit.news.len() {
-            self.turn()?;
-        }
-        Ok(())
     }
 }

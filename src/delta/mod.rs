@@ -9,6 +9,8 @@ mod code;
 mod head;
 #[cfg(feature = "vendor")]
 mod make;
+mod making;
+mod mixed;
 mod ops;
 pub mod pack;
 mod patch;

@@ -1,7 +1,10 @@
 //! The instructions of a unit: stretches made from old bytes with their differences mended, and extra bytes.
 
+use std::ops::Range;
+
 use super::code::Answer;
-use super::streams::{Flow, Kind, Streams};
+use super::mixed::Literals;
+use super::streams::{Kind, Source, Streams};
 use super::wire::{Numbers, Short};
 
 /// Most stretches of a unit whose code is predicted.
@@ -127,47 +130,78 @@ impl<'a> Corrections<'a> {
 pub(super) struct Mending<'a, 'f> {
     zeros: Numbers<'a>,
     runs: Numbers<'a>,
-    literals: Flow<'f>,
+    literals: Source<'f, Literals<'f>>,
     right: u64,
     wrong: u64,
+    /// Bytes of the run of wrong ones that were mended.
+    mended: u64,
 }
 
 impl<'a, 'f> Mending<'a, 'f> {
-    pub(super) fn new(control: &'a Control, literals: Flow<'f>) -> Self {
+    pub(super) fn new(control: &'a Control, literals: Source<'f, Literals<'f>>) -> Self {
         let (zeros, runs) = (control.numbers(Kind::Zeros), control.numbers(Kind::Runs));
-        Self { zeros, runs, literals, right: 0, wrong: 0 }
+        Self { zeros, runs, literals, right: 0, wrong: 0, mended: 0 }
     }
 
-    /// Mends the next bytes.
+    /// Mends a range of bytes, the first of which lies at `new` in the new file. What lies before the range was made
+    /// before; `is_code` tells which places are code.
     #[inline]
-    pub(super) fn mend(&mut self, bytes: &mut [u8]) -> Result<(), Short> {
-        if bytes.len() as u64 <= self.right {
-            self.right -= bytes.len() as u64;
+    pub(super) fn mend(
+        &mut self,
+        bytes: &mut [u8],
+        range: Range<usize>,
+        new: u64,
+        is_code: &impl Fn(u64) -> bool,
+    ) -> Result<(), Short> {
+        if range.len() as u64 <= self.right {
+            self.right -= range.len() as u64;
             return Ok(());
         }
-        self.mend_through_runs(bytes)
-    }
-
-    fn mend_through_runs(&mut self, mut bytes: &mut [u8]) -> Result<(), Short> {
-        while !bytes.is_empty() {
+        let Range { start: mut at, end } = range;
+        while at < end {
+            let left = (end - at) as u64;
             if self.right > 0 {
-                let count = self.right.min(bytes.len() as u64);
+                let count = self.right.min(left);
                 self.right -= count;
-                bytes = &mut bytes[count as usize..];
+                at += count as usize;
             } else if self.wrong > 0 {
-                let count = self.wrong.min(bytes.len() as u64).min(256) as usize;
-                let mut differences = [0; 256];
-                self.literals.fill(&mut differences[..count])?;
-                for (byte, difference) in bytes.iter_mut().zip(&differences[..count]) {
-                    *byte = byte.wrapping_add(*difference);
-                }
-                self.wrong -= count as u64;
-                bytes = &mut bytes[count..];
+                let count = self.wrong.min(left).min(256);
+                let wrong = at..at + count as usize;
+                self.mend_run(bytes, wrong, new + (at - range.start) as u64, is_code)?;
+                (self.wrong, self.mended) = (self.wrong - count, self.mended + count);
+                at += count as usize;
             } else if self.zeros.is_empty() {
                 // The last run goes without saying.
                 self.right = u64::MAX;
             } else {
-                (self.right, self.wrong) = (self.zeros.u64()?, self.runs.u64()?);
+                (self.right, self.wrong, self.mended) = (self.zeros.u64()?, self.runs.u64()?, 0);
+            }
+        }
+        Ok(())
+    }
+
+    /// Mends bytes that are all wrong, at most 256.
+    fn mend_run(
+        &mut self,
+        bytes: &mut [u8],
+        range: Range<usize>,
+        new: u64,
+        is_code: &impl Fn(u64) -> bool,
+    ) -> Result<(), Short> {
+        match &mut self.literals {
+            Source::Flow(flow) => {
+                let mut differences = [0; 256];
+                let differences = &mut differences[..range.len()];
+                flow.fill(differences)?;
+                for (byte, difference) in bytes[range].iter_mut().zip(differences) {
+                    *byte = byte.wrapping_add(*difference);
+                }
+            }
+            Source::Mixed(left, model) => {
+                *left = left.checked_sub(range.len() as u64).ok_or(Short)?;
+                for (at, place) in range.zip(new..) {
+                    model.mend(bytes, at, self.mended + (place - new), is_code(place).then_some(place));
+                }
             }
         }
         Ok(())
@@ -176,5 +210,11 @@ impl<'a, 'f> Mending<'a, 'f> {
     /// Whether everything it had to say was used.
     pub(super) fn is_empty(&self) -> bool {
         self.zeros.is_empty() && self.runs.is_empty() && self.literals.is_empty() && self.wrong == 0
+    }
+
+    /// Where the literals came from.
+    #[cfg(feature = "vendor")]
+    pub(super) fn into_literals(self) -> Source<'f, Literals<'f>> {
+        self.literals
     }
 }

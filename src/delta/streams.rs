@@ -7,6 +7,7 @@ use std::io::Read;
 
 use lzma_rust2::LzmaReader;
 
+use super::mixed::{Coder, Decoder, Extra, Literals};
 use super::wire::{Numbers, Short};
 
 /// Streams of a group.
@@ -19,6 +20,8 @@ pub(super) const MAX_HELD: u64 = 24 << 20;
 pub(super) const MAX_AGAINST_OLD: u64 = 16 << 20;
 /// The window of a stream in LZMA against the old files.
 pub(super) const OLD_WINDOW: u32 = 16 << 20;
+/// Most bytes of a stream that is packed by what surrounds it.
+pub(super) const MAX_MIXED: u64 = 4 << 20;
 /// The largest window of a stream that flows, as a power of two, for zstd and LZMA: 8 MiB.
 pub(super) const FLOW_WINDOW_LOG: u32 = 23;
 
@@ -61,12 +64,14 @@ pub(super) enum Coding {
     ZstdAgainstOld = 3,
     /// As `Lzma`, with the end of the old bytes of the group's only unit in its window of [`OLD_WINDOW`] bytes.
     LzmaAgainstOld = 4,
+    /// By what surrounds each byte (see [`super::mixed`]): for literals and extra bytes alone.
+    Mixed = 5,
 }
 
 impl Coding {
     fn of(byte: u8) -> Option<Self> {
-        use Coding::{Lzma, LzmaAgainstOld, Stored, Zstd, ZstdAgainstOld};
-        [Stored, Zstd, Lzma, ZstdAgainstOld, LzmaAgainstOld].get(usize::from(byte)).copied()
+        use Coding::{Lzma, LzmaAgainstOld, Mixed, Stored, Zstd, ZstdAgainstOld};
+        [Stored, Zstd, Lzma, ZstdAgainstOld, LzmaAgainstOld, Mixed].get(usize::from(byte)).copied()
     }
 }
 
@@ -105,7 +110,9 @@ impl<'a> Streams<'a> {
         for (stream, length) in streams.iter_mut().zip(lengths) {
             stream.bytes = read.take(length)?;
         }
-        if streams[..Kind::Extra as usize].iter().any(|stream| stream.coding.needs_old()) {
+        let old = streams[..Kind::Extra as usize].iter().any(|stream| stream.coding.needs_old());
+        let mixed = streams[..Kind::Literals as usize].iter().any(|stream| stream.coding == Coding::Mixed);
+        if old || mixed {
             return Err(Short);
         }
         let held: u64 = streams[..Kind::Literals as usize].iter().map(|stream| stream.raw).sum();
@@ -125,9 +132,42 @@ impl<'a> Streams<'a> {
         Ok(bytes)
     }
 
-    /// Opens a stream to be read bit by bit; `old` is the old bytes of the group's only unit.
-    pub(super) fn flow(&self, kind: Kind, old: &[u8]) -> Result<Flow<'a>, Short> {
-        Flow::open(&self.0[kind as usize], old)
+    /// Opens the literals.
+    pub(super) fn literals(&self) -> Result<Source<'a, Literals<'a>>, Short> {
+        let stream = &self.0[Kind::Literals as usize];
+        Source::open(stream, &[], Literals::new)
+    }
+
+    /// Opens the extra bytes; `old` is the old bytes of the group's only unit.
+    pub(super) fn extra(&self, old: &[u8]) -> Result<Source<'a, Extra<'a>>, Short> {
+        let stream = &self.0[Kind::Extra as usize];
+        Source::open(stream, old, Extra::new)
+    }
+}
+
+/// Where literals or extra bytes come from.
+pub(super) enum Source<'a, M> {
+    /// A stream that holds them.
+    Flow(Flow<'a>),
+    /// A model that makes them out of what surrounds them, and how many are left.
+    Mixed(u64, Box<M>),
+}
+
+impl<'a, M> Source<'a, M> {
+    fn open(stream: &Packed<'a>, old: &[u8], model: fn(Coder<'a>) -> M) -> Result<Self, Short> {
+        if stream.coding != Coding::Mixed {
+            return Flow::open(stream, old).map(Self::Flow);
+        }
+        let coder = Coder::Reads(Decoder::new(stream.bytes));
+        if stream.raw > MAX_MIXED { Err(Short) } else { Ok(Self::Mixed(stream.raw, Box::new(model(coder)))) }
+    }
+
+    /// Whether all of it was taken.
+    pub(super) fn is_empty(&self) -> bool {
+        match self {
+            Self::Flow(flow) => flow.is_empty(),
+            Self::Mixed(left, _) => *left == 0,
+        }
     }
 }
 
@@ -168,6 +208,7 @@ impl<'a> Flow<'a> {
                 From::Lzma(Box::new(reader.map_err(|_why| Short)?))
             }
             Coding::ZstdAgainstOld => From::Held { bytes: against_old(stream, old)?, at: 0 },
+            Coding::Mixed => return Err(Short),
         };
         Ok(Self { left: stream.raw, from })
     }

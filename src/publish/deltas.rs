@@ -60,6 +60,7 @@ pub(super) fn make(
         DeltaWish::None => return Ok(()),
         DeltaWish::Fast => delta::Effort::Fast,
         DeltaWish::Best => delta::Effort::Best,
+        DeltaWish::Smallest => delta::Effort::Smallest,
     };
     let total = olds.len() as u64 * TICKS;
     let mut attic = Attic::new(work)?;

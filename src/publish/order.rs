@@ -22,9 +22,11 @@ pub enum DeltaWish {
     None,
     /// Quickly.
     Fast,
-    /// As small as it gets.
+    /// As small as it gets while it is applied at once.
     #[default]
     Best,
+    /// As small as it gets.
+    Smallest,
 }
 
 /// What `publish` is asked for.

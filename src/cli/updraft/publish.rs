@@ -96,6 +96,7 @@ fn order(args: args::Publish) -> Result<Order, Failure> {
     let delta = match args.delta {
         Some(args::DeltaHow::Fast) => DeltaWish::Fast,
         Some(args::DeltaHow::Best) => DeltaWish::Best,
+        Some(args::DeltaHow::Smallest) => DeltaWish::Smallest,
         Some(args::DeltaHow::None) => DeltaWish::None,
         None if args.fast => DeltaWish::Fast,
         None => DeltaWish::Best,

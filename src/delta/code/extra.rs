@@ -9,8 +9,12 @@ use super::x86::{Field, instruction};
 /// Most bytes turned at once: instructions that reach from one piece into the next stay as they are.
 pub(in crate::delta) const PIECE: usize = 64 * 1024;
 
+/// Most bytes that are looked at to see an instruction.
+const REACH: usize = 16;
+
 /// Turns a piece of extra bytes that lies at `new` in the new file, if that is code; `back` to what it was. Only fields
-/// of instructions change, not where instructions begin, so each way undoes the other.
+/// of instructions change, and none that was looked at where there was no instruction: so instructions begin at the
+/// same places either way, and each way undoes the other.
 pub(in crate::delta) fn turn(layout: &Layout, new: u64, piece: &mut [u8], back: bool) {
     let Some(address) = layout.address(new).filter(|_| layout.is_code(new)) else { return };
     match layout.machine {
@@ -40,9 +44,10 @@ fn turn_arm(address: u64, piece: &mut [u8], back: bool) {
 }
 
 fn turn_x86(address: u64, piece: &mut [u8], back: bool) {
-    let mut at = 0;
+    let (mut at, mut seen) = (0, 0);
     while at < piece.len() {
-        let Some(found) = instruction(&piece[at..piece.len().min(at + 16)]) else {
+        let Some(found) = instruction(&piece[at..piece.len().min(at + REACH)]) else {
+            seen = at + REACH;
             at += 1;
             continue;
         };
@@ -50,6 +55,9 @@ fn turn_x86(address: u64, piece: &mut [u8], back: bool) {
         for field in found.fields.into_iter().flatten() {
             let (Field::Branch(inside) | Field::Memory(inside)) = field else { continue };
             let place = at + usize::from(inside);
+            if place < seen {
+                continue;
+            }
             let Some(bytes) = piece.get_mut(place..).and_then(|bytes| bytes.first_chunk_mut::<4>()) else {
                 continue;
             };
@@ -110,9 +118,12 @@ mod tests {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             (state >> 33) as u8
         };
-        for length in 0..400 {
+        // What `0f e9` makes of the bytes after it depends on whether there are enough of them.
+        let opcodes = [0xe8, 0x0f, 0xe9, 0x48, 0x8b, 0x05, 0xc4, 0x62];
+        for length in (0..400).flat_map(|length| [length; 8]) {
             // Opcodes that have addresses are frequent.
-            let bytes: Vec<u8> = (0..length).map(|_| if byte() < 60 { 0xe8 } else { byte() }).collect();
+            let mut next = || if byte() < 90 { opcodes[usize::from(byte() % 8)] } else { byte() };
+            let bytes: Vec<u8> = (0..length).map(|_| next()).collect();
             for machine in [Machine::X86, Machine::Arm] {
                 let layout = Layout { machine, ..layout() };
                 let mut piece = bytes.clone();
@@ -121,5 +132,10 @@ mod tests {
                 assert_eq!(piece, bytes);
             }
         }
+        let cut = [0x0f, 0xe9, 0x84, 0x76, 0xfb, 0xff, 0x48, 0x8b, 0x0f, 0xe9, 0x9f, 0x76, 0xfb, 0xff];
+        let mut piece = cut;
+        turn(&layout(), 0x300, &mut piece, false);
+        turn(&layout(), 0x300, &mut piece, true);
+        assert_eq!(piece, cut);
     }
 }

@@ -180,8 +180,13 @@ impl Layout {
     }
 
     /// Whether a byte of the file is code.
-    pub(super) fn is_code(&self, offset: u64) -> bool {
+    pub(in crate::delta) fn is_code(&self, offset: u64) -> bool {
         offset.wrapping_sub(self.code[0]) < self.code[1]
+    }
+
+    /// Whether a byte of the file is code whose instructions are told from each other byte by byte.
+    pub(in crate::delta) fn has_steps(&self, offset: u64) -> bool {
+        self.machine == Machine::X86 && self.is_code(offset)
     }
 
     /// The byte of the file at an address.

@@ -13,6 +13,7 @@ mod pe;
 mod predict;
 mod refs;
 mod seal;
+mod step;
 mod tables;
 mod unwind;
 mod x86;
@@ -27,3 +28,4 @@ pub(super) use refs::Refs;
 pub(super) use seal::Sealing;
 #[cfg(feature = "vendor")]
 pub(super) use seal::{Seal, unseal};
+pub(super) use step::Step;

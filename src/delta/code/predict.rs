@@ -1,5 +1,7 @@
 //! Predicts new bytes from old ones: references are made to point where their targets have gone.
 
+use std::ops::Range;
+
 use super::super::wire::Short;
 use super::arm;
 use super::image::{Image, Layout};
@@ -25,8 +27,8 @@ pub(in crate::delta) enum Answer {
 pub(in crate::delta) trait Teller {
     /// What the reference at `new`, predicted to point to `target`, really says.
     fn reference(&mut self, seen: &Seen<'_>, target: u64) -> Result<Answer, Short>;
-    /// Makes predicted bytes that begin at `new` right.
-    fn bytes(&mut self, new: usize, predicted: &mut [u8]) -> Result<(), Short>;
+    /// Makes predicted bytes, a range of these that begins at `new`, right. Those before the range were made before.
+    fn bytes(&mut self, new: usize, bytes: &mut [u8], range: Range<usize>) -> Result<(), Short>;
 }
 
 /// A reference on its way to the new file.
@@ -190,15 +192,15 @@ impl<'a> Predictor<'a> {
         self.follow(old).map(|origin| origin.0)
     }
 
-    /// Makes the next bytes of a stretch, from `old` on, at `new`: at most as many as `out` holds and `left` are
-    /// left in the stretch. Returns how many.
+    /// Makes the next bytes of a stretch, from `old` on, at `new`: at most as many as `out` holds from `start` on and
+    /// `left` are left in the stretch. Before `start` is what was made before. Returns how many.
     pub(in crate::delta) fn make(
         &mut self,
         (old, new, left): (usize, usize, usize),
-        out: &mut [u8],
+        (out, start): (&mut [u8], usize),
         teller: &mut impl Teller,
     ) -> Result<usize, Short> {
-        let mut count = left.min(out.len());
+        let mut count = left.min(out.len() - start);
         let first = self.refs.from(old);
         let mut next = first;
         while let Some(of) = self.refs.get(next).filter(|of| of.place < old + count) {
@@ -211,13 +213,15 @@ impl<'a> Predictor<'a> {
             }
             next += 1;
         }
-        let out = &mut out[..count];
-        out.copy_from_slice(&self.image.data[old..old + count]);
-        let mut done = 0;
+        let out = &mut out[..start + count];
+        out[start..].copy_from_slice(&self.image.data[old..old + count]);
+        let mut done = start;
         for index in first..next {
             let Some(of) = self.refs.get(index) else { break };
-            let (at, width) = (of.place - old, of.kind.width());
-            let Some((target, seen, sure, label)) = self.predict(of, new + at) else { continue };
+            let (at, width) = (start + (of.place - old), of.kind.width());
+            let Some((target, seen, sure, label)) = self.predict(of, new + (of.place - old)) else {
+                continue;
+            };
             let answer = teller.reference(&seen, target)?;
             let target = match answer {
                 Answer::Right => target,
@@ -235,11 +239,11 @@ impl<'a> Predictor<'a> {
                 out[at..at + width].copy_from_slice(&value[..width]);
                 continue;
             }
-            teller.bytes(new + done, &mut out[done..at])?;
+            teller.bytes(new + (done - start), out, done..at)?;
             out[at..at + width].copy_from_slice(&value[..width]);
             done = at + width;
         }
-        teller.bytes(new + done, &mut out[done..])?;
+        teller.bytes(new + (done - start), out, done..start + count)?;
         Ok(count)
     }
 

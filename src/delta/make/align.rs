@@ -239,24 +239,27 @@ pub(super) fn align<F: Find>(old: &F, new: &[u8], threads: usize) -> Vec<Stretch
 
 /// Leaves out stretches that cost more than the bytes they bring would cost as extra bytes.
 ///
-/// Costs are in bits, as the packed streams of programs have them on average.
-pub(super) fn prune(old: &[u8], new: &[u8], stretches: Vec<Stretch>) -> Vec<Stretch> {
+/// Costs are in half bits, as the packed streams of programs have them on average. What would be extra bytes instead is
+/// often code that the new file has several times: the second time it costs next to nothing, if it is packed by what
+/// surrounds it, as with `smallest`.
+pub(super) fn prune(old: &[u8], new: &[u8], stretches: Vec<Stretch>, smallest: bool) -> Vec<Stretch> {
+    let (extra, mended) = if smallest { (4, 8) } else { (9, 18) };
     let way = |stretch: &Stretch| stretch.old as i64 - stretch.new as i64;
     let seek = |from: i64, to: i64| match from.abs_diff(to) {
-        0 => 2,
-        far => 5 + i64::from(u64::BITS - far.leading_zeros()),
+        0 => 4,
+        far => 10 + 2 * i64::from(u64::BITS - far.leading_zeros()),
     };
     let mut kept: Vec<Stretch> = Vec::with_capacity(stretches.len());
     for (at, stretch) in stretches.iter().enumerate() {
         let before = kept.last().map_or(0, way);
         let after = stretches.get(at + 1).map_or(before, way);
         let here = way(stretch);
-        let mut cost = 10 + seek(before, here) + seek(here, after) - seek(before, after);
+        let mut cost = 20 + seek(before, here) + seek(here, after) - seek(before, after);
         if stretch.length < 256 {
             let pairs =
                 old[stretch.old..][..stretch.length].iter().zip(&new[stretch.new..][..stretch.length]);
             let wrong = pairs.filter(|(old, new)| old != new).count();
-            cost += 9 * wrong as i64 - 9 * stretch.length as i64 / 2;
+            cost += mended * wrong as i64 - extra * stretch.length as i64;
         }
         if stretch.length >= 256 || cost < 0 {
             kept.push(*stretch);

@@ -1,6 +1,7 @@
 //! Units whose code is predicted: alignment over references instead of addresses, and what the prediction misses.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use super::MakeError;
 use super::align::{Stretch, align_within, prune};
@@ -108,7 +109,8 @@ pub(super) fn align_programs(
             Some(went.map_or(LOST, token))
         };
         let from = old.tokens(old_bytes, follow);
-        stretches = prune(&from, &to, align_within(&from, &to, threads, left, quick)?);
+        let found = align_within(&from, &to, threads, left, quick)?;
+        stretches = prune(&from, &to, found, options.effort == Effort::Smallest);
     }
     Ok(stretches)
 }
@@ -166,7 +168,7 @@ pub(super) fn write(
         while done < stretch.length {
             let span = (stretch.old + done, stretch.new + done, stretch.length - done);
             // The new file can't be wrong about itself.
-            let Ok(count) = predictor.make(span, &mut chunk, &mut telling) else { return };
+            let Ok(count) = predictor.make(span, (&mut chunk, 0), &mut telling) else { return };
             done += count;
         }
     }
@@ -226,8 +228,8 @@ impl Teller for Telling<'_> {
         Ok(other.map_or(Answer::None, Answer::Points))
     }
 
-    fn bytes(&mut self, new: usize, predicted: &mut [u8]) -> Result<(), Short> {
-        self.draft.differ(predicted, &self.new[new..new + predicted.len()]);
+    fn bytes(&mut self, new: usize, bytes: &mut [u8], range: Range<usize>) -> Result<(), Short> {
+        self.draft.differ(&bytes[range.clone()], &self.new[new..new + range.len()]);
         Ok(())
     }
 }

@@ -5,6 +5,7 @@
 mod align;
 mod code;
 mod draft;
+mod mixed;
 mod pack;
 mod plan;
 mod work;
@@ -48,9 +49,11 @@ pub type NewFile<'a> = OldFile<'a>;
 pub enum Effort {
     /// As little as gives most of the gain.
     Fast,
-    /// What gives the fewest bytes.
+    /// What gives the fewest bytes that are applied at once.
     #[default]
     Best,
+    /// What gives the fewest bytes: for those who pay for each. Applying takes up to a microsecond for a new byte of code.
+    Smallest,
 }
 
 /// How a delta is made.

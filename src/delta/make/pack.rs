@@ -4,6 +4,7 @@ use std::io::{self, Write as _};
 
 use lzma_rust2::{LzmaOptions, LzmaWriter};
 
+use super::mixed::Mixed;
 use super::plan::{Fate, Plan};
 use super::work::{MadeGroup, each};
 use super::{Effort, MakeError, NewFile, OldFile};
@@ -19,6 +20,7 @@ pub(super) type Coded = (Coding, Vec<u8>);
 pub(super) fn body(
     streams: &[Vec<u8>; STREAMS],
     old: Option<&[u8]>,
+    mixed: Mixed,
     effort: Effort,
     threads: usize,
 ) -> Result<Vec<u8>, MakeError> {
@@ -32,16 +34,31 @@ pub(super) fn body(
     for (at, packed) in order.into_iter().zip(packed) {
         coded[at] = packed.map_err(MakeError::Write)?;
     }
+    for (at, packed) in [(Kind::Literals, mixed.literals), (Kind::Extra, mixed.extra)] {
+        if let Some(packed) = packed.filter(|packed| packed.len() < coded[at as usize].1.len()) {
+            coded[at as usize] = (Coding::Mixed, packed);
+        }
+    }
+    let lengths = streams.each_ref().map(Vec::len);
+    Ok(join(lengths, &coded.each_ref().map(|(coding, packed)| (*coding, packed.as_slice()))))
+}
+
+/// The streams as they are, as a group's part of a delta.
+pub(super) fn stored(streams: &[Vec<u8>; STREAMS]) -> Vec<u8> {
+    join(streams.each_ref().map(Vec::len), &streams.each_ref().map(|raw| (Coding::Stored, raw.as_slice())))
+}
+
+fn join(lengths: [usize; STREAMS], coded: &[(Coding, &[u8]); STREAMS]) -> Vec<u8> {
     let mut body = Vec::new();
-    for (raw, (coding, packed)) in streams.iter().zip(&coded) {
-        put(raw.len() as u64, &mut body);
-        if !raw.is_empty() {
+    for (raw, (coding, packed)) in lengths.iter().zip(coded) {
+        put(*raw as u64, &mut body);
+        if *raw > 0 {
             body.push(*coding as u8);
             put(packed.len() as u64, &mut body);
         }
     }
     coded.iter().for_each(|(_, packed)| body.extend_from_slice(packed));
-    Ok(body)
+    body
 }
 
 fn smallest(bytes: &[u8], old: Option<&[u8]>, effort: Effort) -> io::Result<Coded> {

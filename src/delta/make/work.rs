@@ -6,15 +6,26 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use super::align::{Stretch, align_within};
 use super::draft::Draft;
 use super::plan::{Job, Plan};
-use super::{Bytes, MakeError, MakeOptions, MakeProgress, NewFile, OldFile, code, pack};
+use super::{Bytes, MakeError, MakeOptions, MakeProgress, NewFile, OldFile, code, mixed, pack};
 use crate::delta::code::{Seal, unseal};
-use crate::delta::streams::{Kind, MAX_AGAINST_OLD};
+use crate::delta::head::Unit;
+use crate::delta::streams::{Kind, MAX_AGAINST_OLD, STREAMS};
 
 /// A unit as it was made.
 pub(super) struct MadeUnit {
     pub(super) code: bool,
     pub(super) bases: Vec<usize>,
     pub(super) news: Vec<usize>,
+}
+
+impl MadeUnit {
+    /// As a delta's head tells it.
+    fn describe(&self, old: &[OldFile<'_>], new: &[NewFile<'_>]) -> Unit {
+        let list = |indices: &[usize], among: &[OldFile<'_>]| {
+            indices.iter().map(|&index| (index as u32, among[index].size)).collect()
+        };
+        Unit { code: self.code, bases: list(&self.bases, old), news: list(&self.news, new) }
+    }
 }
 
 /// A group as it was made.
@@ -170,30 +181,35 @@ fn group(
         align_within(from, to, inner, options.memory, false)
     });
     let mut draft = Draft::default();
-    let mut units = Vec::new();
+    let (mut units, mut olds) = (Vec::new(), Vec::new());
     for (job, stretches) in jobs.iter().zip(aligned) {
         let (from, to) = (join(old, &job.bases)?, join(new, &job.news)?);
-        let (from, to, stretches) = (from.bytes(), to.bytes(), stretches?);
+        let (before, to, stretches) = (from.bytes(), to.bytes(), stretches?);
         let (seal, bare) = bare(job, to);
         let code = bare.as_deref().unwrap_or(to);
-        let both = programs(job, from, (code, seal)).zip(code::map(&stretches, from.len()));
-        let predicted = both.is_some();
+        let both = programs(job, before, (code, seal)).zip(code::map(&stretches, before.len()));
+        units.push(MadeUnit { code: both.is_some(), bases: job.bases.clone(), news: job.news.clone() });
         match both {
             Some(((left, right), map)) => {
                 code::write(&mut draft, &left, (&right, code), &stretches, &map);
             }
-            None => draft.plain(from, to, &stretches),
+            None => draft.plain(before, to, &stretches),
         }
-        units.push(MadeUnit { code: predicted, bases: job.bases.clone(), news: job.news.clone() });
+        olds.push(from);
     }
+    let described: Vec<(Unit, &[u8])> =
+        units.iter().zip(&olds).map(|(unit, from)| (unit.describe(old, new), from.bytes())).collect();
+    let pack = |streams: &[Vec<u8>; STREAMS], against: Option<&[u8]>| {
+        let mixed = mixed::pack(streams, &described, options.effort);
+        pack::body(streams, against, mixed, options.effort, options.threads)
+    };
     let streams = draft.finish();
     let [job] = jobs else {
-        let body = pack::body(&streams, None, options.effort, options.threads)?;
+        let body = pack(&streams, None)?;
         return Ok(MadeGroup { units, body });
     };
-    let from = join(old, &job.bases)?;
-    let against = (!job.bases.is_empty()).then(|| from.bytes());
-    let mut body = pack::body(&streams, against, options.effort, options.threads)?;
+    let against = (!job.bases.is_empty()).then(|| described[0].1);
+    let mut body = pack(&streams, against)?;
     let to = join(new, &job.news)?;
     if job.news.len() > 1 && against.is_some() && to.bytes().len() as u64 <= MAX_AGAINST_OLD {
         // Texts that were written anew are better told as a whole, against all the old ones.
@@ -201,7 +217,7 @@ fn group(
         draft.plain(&[], to.bytes(), &[]);
         let whole = draft.finish();
         debug_assert_eq!(whole[Kind::Extra as usize].len(), to.bytes().len());
-        let other = pack::body(&whole, against, options.effort, options.threads)?;
+        let other = pack(&whole, against)?;
         if other.len() < body.len() {
             body = other;
         }

@@ -88,6 +88,7 @@ proptest! {
         let new = edited(&old, &mut random);
         let (bytes, _) = round_trip(&old, &new, Effort::Fast);
         prop_assert!(bytes == delta_of(&old, &new, Effort::Fast, 1).0);
+        round_trip(&old, &new, Effort::Smallest);
         round_trip(&old, &Files::new(), Effort::Fast);
         round_trip(&Files::new(), &new, Effort::Fast);
     }
@@ -147,6 +148,8 @@ fn edits_of_programs_round_trip_and_cost_what_was_edited() {
             let (bytes, _) = round_trip(&old, &new, Effort::Fast);
             let delta = Delta::parse(&bytes).unwrap();
             assert!(delta.groups()[0].units[0].code);
+            let (smallest, _) = round_trip(&old, &new, Effort::Smallest);
+            assert!(smallest.len() <= bytes.len() + 64, "{} against {}", smallest.len(), bytes.len());
             // Cut off at the front, the same bytes are no program.
             let (old, new) = (one(old[0].1[1..].to_vec()), one(new[0].1[1..].to_vec()));
             let (plain, _) = round_trip(&old, &new, Effort::Fast);

@@ -1,0 +1,252 @@
+//! Makes the new files of a unit: predicted bytes, mended, and extra bytes between them.
+
+use std::ops::Range;
+
+use super::apply::{ApplyError, NewFiles};
+use super::code::{Answer, Image, Layout, Map, PIECE, Predictor, Refs, Sealing, Seen, Span, Teller, turn};
+use super::head::Unit;
+use super::mixed::{Around, Extra, Literals, PAST};
+use super::ops::{Control, Corrections, MAX_SPANS, Mending, Op, Ops};
+use super::streams::{Kind, Source};
+use super::wire::{Numbers, Short};
+
+/// Bytes made at once.
+const CHUNK: usize = PIECE;
+
+/// A place beyond all old bytes.
+const NOWHERE: u64 = 1 << 62;
+
+/// What goes on from unit to unit of a group.
+pub(super) struct Making<'a, 'f> {
+    ops: Ops<'a>,
+    layouts: Numbers<'a>,
+    corrections: Corrections<'a>,
+    mending: Mending<'a, 'f>,
+    extra: Source<'f, Extra<'f>>,
+    /// The last bytes made, [`PAST`] of them, and those being made.
+    window: Vec<u8>,
+    stop: &'a dyn Fn() -> bool,
+}
+
+impl<'a, 'f> Making<'a, 'f> {
+    pub(super) fn new(
+        control: &'a Control,
+        literals: Source<'f, Literals<'f>>,
+        extra: Source<'f, Extra<'f>>,
+        stop: &'a dyn Fn() -> bool,
+    ) -> Result<Self, Short> {
+        Ok(Self {
+            ops: Ops::new(control),
+            layouts: control.numbers(Kind::Layout),
+            corrections: Corrections::new(control)?,
+            mending: Mending::new(control, literals),
+            extra,
+            window: vec![0; PAST + CHUNK],
+            stop,
+        })
+    }
+
+    /// Whether everything that was said was used.
+    pub(super) fn is_empty(&self) -> bool {
+        let all = self.ops.is_empty() && self.mending.is_empty() && self.extra.is_empty();
+        all && self.layouts.is_empty() && self.corrections.is_empty()
+    }
+
+    /// Where literals and extra bytes came from.
+    #[cfg(feature = "vendor")]
+    pub(super) fn into_sources(self) -> (Source<'f, Literals<'f>>, Source<'f, Extra<'f>>) {
+        (self.mending.into_literals(), self.extra)
+    }
+
+    /// Makes the new files of a unit from its old bytes.
+    pub(super) fn unit(&mut self, unit: &Unit, old: &[u8], new: &mut dyn NewFiles) -> Result<(), ApplyError> {
+        let mut out = Output { unit, next: 0, left: 0, sealing: None, new };
+        self.ops.begin(old.len() as u64, unit.new_bytes());
+        self.window[..PAST].fill(0);
+        if unit.code {
+            return self.code(old, &mut out);
+        }
+        let mut next = self.ops.next()?;
+        while let Some(op) = next {
+            next = self.ops.next()?;
+            let mut rest = if op.add > 0 { &old[op.old as usize..][..op.add as usize] } else { &[] };
+            while !rest.is_empty() {
+                let (now, later) = rest.split_at(rest.len().min(CHUNK));
+                let range = PAST..PAST + now.len();
+                self.window[range.clone()].copy_from_slice(now);
+                self.mending.mend(&mut self.window, range, 0, &|_| false)?;
+                self.put(now.len(), &mut out)?;
+                rest = later;
+            }
+            self.copy(op, next, old, None, &mut out)?;
+        }
+        out.close()
+    }
+
+    /// A unit whose code is predicted.
+    fn code(&mut self, old: &[u8], out: &mut Output<'_>) -> Result<(), ApplyError> {
+        let image =
+            Image::read(old).ok_or(ApplyError::Damaged("an old file is not the program it was made from"))?;
+        let layout = image.layout().parse(&mut self.layouts)?;
+        let map = Map::new(self.spans()?, old.len());
+        let refs = Refs::find(&image);
+        let mut predictor = Predictor::new(&image, &refs, &layout, &map);
+        out.sealing = layout.seal.map(Sealing::new);
+        let (mut at, mut next) = (0, self.ops.next()?);
+        while let Some(op) = next {
+            next = self.ops.next()?;
+            let mut done = 0;
+            while done < op.add as usize {
+                let span = (op.old as usize + done, at + done, op.add as usize - done);
+                let (corrections, mending) = (&mut self.corrections, &mut self.mending);
+                let mut told = Told { corrections, mending, layout: &layout };
+                let count = predictor.make(span, (&mut self.window, PAST), &mut told)?;
+                self.put(count, out)?;
+                done += count;
+            }
+            at += op.add as usize;
+            self.copy(op, next, old, Some((&layout, at as u64)), out)?;
+            at += op.copy as usize;
+        }
+        out.close()
+    }
+
+    /// The stretches of the unit that comes next, read ahead.
+    fn spans(&self) -> Result<Vec<Span>, ApplyError> {
+        let (mut ops, mut spans, mut new) = (self.ops.clone(), Vec::new(), 0u64);
+        while let Some(op) = ops.next()? {
+            let end = u32::try_from(new + op.add + op.copy).map_err(|_long| Short)?;
+            if spans.len() as u64 == MAX_SPANS {
+                return Err(Short.into());
+            }
+            if op.add > 0 {
+                spans.push(Span { old: op.old as u32, new: new as u32, length: op.add as u32 });
+            }
+            new = u64::from(end);
+        }
+        Ok(spans)
+    }
+
+    /// Makes the extra bytes of an instruction. Those of a program are turned, by their place.
+    fn copy(
+        &mut self,
+        op: Op,
+        next: Option<Op>,
+        old: &[u8],
+        mut program: Option<(&Layout, u64)>,
+        out: &mut Output<'_>,
+    ) -> Result<(), ApplyError> {
+        let mut done = 0;
+        while done < op.copy {
+            let count = (op.copy - done).min(CHUNK as u64) as usize;
+            let window = &mut self.window[..PAST + count];
+            match &mut self.extra {
+                Source::Flow(flow) => flow.fill(&mut window[PAST..])?,
+                Source::Mixed(left, model) => {
+                    *left = left.checked_sub(count as u64).ok_or(Short)?;
+                    let after = op.old.wrapping_add(op.add).wrapping_add(done);
+                    let ahead = next.map_or(NOWHERE, |next| next.old.wrapping_sub(op.copy - done));
+                    let code = program.is_some_and(|(layout, new)| layout.has_steps(new));
+                    model.fill(window, PAST, &Around { old, after, ahead }, code);
+                }
+            }
+            if let Some((layout, new)) = &mut program {
+                turn(layout, *new, &mut window[PAST..], true);
+                *new += count as u64;
+            }
+            self.put(count, out)?;
+            done += count as u64;
+        }
+        Ok(())
+    }
+
+    /// Writes bytes that were made.
+    fn put(&mut self, count: usize, out: &mut Output<'_>) -> Result<(), ApplyError> {
+        if (self.stop)() {
+            return Err(ApplyError::Stopped);
+        }
+        out.write(&self.window[PAST..PAST + count])?;
+        self.window.copy_within(count..count + PAST, 0);
+        Ok(())
+    }
+}
+
+/// The delta tells what the prediction got wrong.
+struct Told<'m, 'a, 'f> {
+    corrections: &'m mut Corrections<'a>,
+    mending: &'m mut Mending<'a, 'f>,
+    layout: &'m Layout,
+}
+
+impl Teller for Told<'_, '_, '_> {
+    #[inline]
+    fn reference(&mut self, _seen: &Seen<'_>, target: u64) -> Result<Answer, Short> {
+        self.corrections.next(target)
+    }
+
+    #[inline]
+    fn bytes(&mut self, new: usize, bytes: &mut [u8], range: Range<usize>) -> Result<(), Short> {
+        self.mending.mend(bytes, range, new as u64, &|place| self.layout.has_steps(place))
+    }
+}
+
+/// Cuts the bytes of a unit into its files.
+struct Output<'a> {
+    unit: &'a Unit,
+    next: usize,
+    left: u64,
+    /// Writes the hashes of a signature.
+    sealing: Option<Sealing>,
+    new: &'a mut dyn NewFiles,
+}
+
+impl Output<'_> {
+    fn write(&mut self, mut bytes: &[u8]) -> Result<(), ApplyError> {
+        let Some(mut sealing) = self.sealing.take() else { return self.pass(bytes) };
+        while !bytes.is_empty() {
+            let written = sealing.next(bytes);
+            bytes = &bytes[written.len()..];
+            self.pass(written)?;
+        }
+        self.sealing = Some(sealing);
+        Ok(())
+    }
+
+    fn pass(&mut self, mut bytes: &[u8]) -> Result<(), ApplyError> {
+        while !bytes.is_empty() {
+            if self.left == 0 {
+                self.turn()?;
+                continue;
+            }
+            let (now, later) = bytes.split_at(self.left.min(bytes.len() as u64) as usize);
+            let index = self.unit.news[self.next - 1].0 as usize;
+            self.new.write(now).map_err(|source| ApplyError::New { index, source })?;
+            self.left -= now.len() as u64;
+            bytes = later;
+        }
+        Ok(())
+    }
+
+    /// Ends the file that is full and begins the next one.
+    fn turn(&mut self) -> Result<(), ApplyError> {
+        if self.next > 0 {
+            let index = self.unit.news[self.next - 1].0 as usize;
+            self.new.end(index).map_err(|source| ApplyError::New { index, source })?;
+        }
+        if let Some(&(index, size)) = self.unit.news.get(self.next) {
+            let index = index as usize;
+            self.new.begin(index, size).map_err(|source| ApplyError::New { index, source })?;
+            self.left = size;
+        }
+        self.next += 1;
+        Ok(())
+    }
+
+    /// Ends the last file; those that are empty and come last are made here.
+    fn close(&mut self) -> Result<(), ApplyError> {
+        while self.next <= self.unit.news.len() {
+            self.turn()?;
+        }
+        Ok(())
+    }
+}
