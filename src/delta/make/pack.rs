@@ -85,7 +85,7 @@ fn smallest(bytes: &[u8], old: Option<&[u8]>, effort: Effort) -> io::Result<Code
             zstd_against(bytes, old, if effort == Effort::Fast { 12 } else { 22 })?,
         );
         // A window that holds a part of the old bytes only finds little.
-        if effort == Effort::Best && old.len() + bytes.len() <= OLD_WINDOW as usize {
+        if effort != Effort::Fast && old.len() + bytes.len() <= OLD_WINDOW as usize {
             for shape in [(3, 0, 0), (0, 0, 0)] {
                 offer(Coding::LzmaAgainstOld, lzma(bytes, shape, Some(old))?);
             }
