@@ -22,8 +22,8 @@ mod docs;
 #[cfg(all(target_os = "linux", feature = "vendor"))]
 mod fleet;
 mod forced;
-#[cfg(unix)]
 mod glyphs;
+#[cfg(unix)]
 mod health;
 #[cfg(target_os = "linux")]
 mod holders;
