@@ -218,6 +218,7 @@ impl Window {
         let mut step = step.clone();
         if let Step::Offered(offer) = &mut step {
             offer.notes.clear();
+            offer.versions.clear();
         }
         self.story.push(step);
         if self.story.len() > STORY {

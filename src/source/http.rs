@@ -121,7 +121,6 @@ impl Line {
         if let Some(client) = self.client.get() {
             return Ok(client.clone());
         }
-        install_provider();
         let client = match builder(&self.options, &self.route)?.build() {
             Ok(client) => client,
             // A machine without any CA certificate still reaches plain http.
@@ -169,7 +168,6 @@ fn line(options: &NetOptions, need_tls: bool) -> Result<Line, NetError> {
     let route = Arc::new(Route::of(&options.proxy, options.no_proxy.as_deref()));
     let client = if need_tls || options.ca.is_some() {
         // What is wrong with certificates that are sure to be needed is told at once.
-        install_provider();
         OnceLock::from(builder(options, &route)?.build()?)
     } else {
         OnceLock::new()
@@ -183,6 +181,7 @@ fn install_provider() {
 }
 
 fn builder(options: &NetOptions, route: &Arc<Route>) -> Result<ClientBuilder, NetError> {
+    install_provider();
     let route = Arc::clone(route);
     let mut builder = Client::builder()
         .user_agent(&options.user_agent)
@@ -326,7 +325,6 @@ mod tests {
 
     #[test]
     fn a_client_without_any_certificate_can_be_made() {
-        install_provider();
         let builder = builder(&NetOptions::default(), &Arc::new(Route::of(&Proxy::Direct, None))).unwrap();
         assert!(builder.tls_certs_only(std::iter::empty()).build().is_ok());
     }

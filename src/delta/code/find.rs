@@ -61,8 +61,12 @@ impl Finder<'_, '_> {
                 finder.pointer(at + 8);
             }),
             Role::FrameTable => self.frame_table(section),
-            Role::Frames => self.frames(section),
-            Role::WideFrames => self.wide_frames(section),
+            Role::Frames => self.frames(section, (Kind::Here, Kind::Length)),
+            // `__unwind_info` counts from where these begin.
+            Role::WideFrames => {
+                self.found.frame_table = section.address;
+                self.frames(section, (Kind::FarHere, Kind::FarLength));
+            }
             Role::Unwind => self.unwind(section),
             Role::Fixups => self.fixups(section),
             Role::DataInCode => self.data_in_code(section),

@@ -19,30 +19,16 @@ impl Finder<'_, '_> {
         }
     }
 
-    /// `.eh_frame` (LSB, chapter 10.6.1) with relative addresses of four bytes.
-    pub(super) fn frames(&mut self, section: &Section) {
-        self.each_frame(section, |finder, at, next, with_data| {
-            if at + 16 <= next {
-                finder.put(at + 4, Kind::Back);
-                finder.put(at + 8, Kind::Here);
-                finder.put(at + 12, Kind::Length);
-                if with_data && at + 21 <= next && finder.image.u32(at + 17) != 0 {
-                    finder.put(at + 17, Kind::Here);
-                }
-            }
-        });
-    }
-
-    /// Gives each entry of a function: where it begins and ends, and whether it has data of the language.
-    pub(super) fn each_frame(&mut self, section: &Section, take: impl Fn(&mut Self, usize, usize, bool)) {
+    /// `.eh_frame` (LSB, chapter 10.6.1) with relative addresses: `here` says how, `length` how long functions are.
+    pub(super) fn frames(&mut self, section: &Section, (here, length): (Kind, Kind)) {
         let end = section.offset + section.length;
         let (mut at, mut with_data) = (section.offset, (0, false));
         while at + 8 <= end {
-            let length = self.image.u32(at) as usize;
-            if length == 0 || length > end - at - 4 {
+            let size = self.image.u32(at) as usize;
+            if size == 0 || size > end - at - 4 {
                 return;
             }
-            let next = at + 4 + length;
+            let next = at + 4 + size;
             let about = self.image.u32(at + 4) as usize;
             if about == 0 {
                 with_data = (at, self.names_data(at + 9, next));
@@ -51,9 +37,25 @@ impl Finder<'_, '_> {
                 if header != with_data.0 && header < at && header >= section.offset {
                     with_data = (header, self.names_data(header + 9, next));
                 }
-                take(self, at, next, header == with_data.0 && with_data.1);
+                self.frame((at, next), (here, length), header == with_data.0 && with_data.1);
             }
             at = next;
+        }
+    }
+
+    /// The entry of a function, which may have data of the language.
+    fn frame(&mut self, (at, next): (usize, usize), (here, length): (Kind, Kind), with_data: bool) {
+        let width = here.width();
+        let (begin, data) = (at + 8, at + 9 + 2 * width);
+        if begin + 2 * width > next {
+            return;
+        }
+        self.put(at + 4, Kind::Back);
+        self.put(begin, here);
+        self.put(begin + width, length);
+        let told = self.image.data.get(data..data + width).filter(|_| with_data && data + width <= next);
+        if told.is_some_and(|told| told.iter().any(|&byte| byte != 0)) {
+            self.put(data, here);
         }
     }
 

@@ -70,21 +70,6 @@ impl Finder<'_, '_> {
         }
     }
 
-    /// `__eh_frame` as in ELF, but with addresses of eight bytes.
-    pub(super) fn wide_frames(&mut self, section: &Section) {
-        self.found.frame_table = section.address;
-        self.each_frame(section, |finder, at, next, with_data| {
-            if at + 24 <= next {
-                finder.put(at + 4, Kind::Back);
-                finder.put(at + 8, Kind::FarHere);
-                finder.put(at + 16, Kind::FarLength);
-                if with_data && at + 33 <= next && finder.image.u64(at + 25) != 0 {
-                    finder.put(at + 25, Kind::FarHere);
-                }
-            }
-        });
-    }
-
     /// Chains of pointers, by segment and page.
     pub(super) fn fixups(&mut self, section: &Section) {
         let image = self.image;
