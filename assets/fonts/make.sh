@@ -14,7 +14,8 @@ subset() { pyftsubset "$@" --notdef-outline --name-IDs=0,1,2,3,4,5,6,13,14; ls -
 # Every language in Latin, Greek or Cyrillic letters: also release notes and names of files are written in them.
 letters=U+0020-007E,U+00A0-017F,U+0192,U+0218-021B,U+0386-03CE,U+0400-045F,U+0490-0491,U+1E9E
 marks=U+2009,U+2010-2015,U+2018-201E,U+2020-2022,U+2026,U+202F,U+2030,U+2032-2033,U+2039-203A,U+20AC,U+2116,U+2122,U+2212
-subset "$sans" --unicodes="$letters,$marks" --layout-features=kern --output-file=latin.ttf
+# Without instructions: the painter hints by itself, in a fraction of the time that theirs take.
+subset "$sans" --unicodes="$letters,$marks" --layout-features=kern --no-hinting --output-file=latin.ttf
 
 # Chinese and Japanese: what our own texts need, each in its own forms, and the usual punctuation.
 east() { # face of the collection, name, files...

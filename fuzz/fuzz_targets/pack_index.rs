@@ -7,7 +7,7 @@ use updraft::delta::pack::Index;
 fuzz_target!(|bytes: &[u8]| {
     // The compressor would find few indexes by itself: the body is packed here.
     let packed = zstd::bulk::compress(bytes, 1).expect("a body can be packed");
-    let object = [b"\x89UPIX1\r\n".as_slice(), &packed].concat();
+    let object = [b"\x89UPIX2\r\n".as_slice(), &packed].concat();
     for object in [bytes, &object] {
         let Ok(index) = Index::parse(object) else { continue };
         for chunk in &index.chunks {

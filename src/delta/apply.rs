@@ -7,8 +7,10 @@ use std::io;
 use std::ops::Deref;
 
 use crate::platform::Mapped;
+use crate::release::Digest;
 
-use super::head::{Delta, Group, Unit};
+use super::head::{Action, Delta, Group, Unit};
+use super::known;
 use super::making::Making;
 use super::ops::Control;
 use super::streams::Streams;
@@ -51,6 +53,12 @@ pub trait NewFiles {
     /// Whether this new file is wanted at all; a group of which nothing is wanted is not unpacked.
     fn wants(&self, _index: usize) -> bool {
         true
+    }
+
+    /// What the manifest says of this new file: its path, size and digest. Nothing if that is not known: a delta that
+    /// was made for those who know it can't be applied then.
+    fn told(&self, _index: usize) -> Option<(&str, u64, Digest)> {
+        None
     }
 
     /// The bytes of this new file follow: `size` of them.
@@ -151,7 +159,8 @@ fn apply_group(
         return Err(Short.into());
     }
     let bytes = first.as_ref().map_or(&[][..], Joined::bytes);
-    let mut making = Making::new(&control, streams.literals()?, streams.extra(bytes)?, stop)?;
+    let known = if streams.needs_known() { told(delta, new)? } else { Vec::new() };
+    let mut making = Making::new(&control, streams.literals()?, streams.extra(bytes, &known)?, stop)?;
     for unit in &group.units {
         let joined = match first.take() {
             Some(joined) => joined,
@@ -160,6 +169,15 @@ fn apply_group(
         making.unit(unit, joined.bytes(), new)?;
     }
     if making.is_empty() { Ok(()) } else { Err(ApplyError::Damaged("something is left of it at the end")) }
+}
+
+/// What the manifest says of the files that are made.
+fn told(delta: &Delta<'_>, new: &dyn NewFiles) -> Result<Vec<u8>, ApplyError> {
+    let made = delta.actions().iter().enumerate();
+    let made = made.filter(|(_, action)| matches!(action, Action::Made { .. }));
+    let told: Option<Vec<_>> = made.map(|(index, _)| new.told(index)).collect();
+    let told = told.ok_or(ApplyError::Damaged("it needs the manifest of the new files"))?;
+    Ok(known::text(told.into_iter()))
 }
 
 /// The old files of a unit as one sequence of bytes.

@@ -7,6 +7,7 @@
 mod apply;
 mod code;
 mod head;
+mod known;
 #[cfg(feature = "vendor")]
 mod make;
 mod making;

@@ -7,6 +7,7 @@ use std::io::Read;
 
 use lzma_rust2::LzmaReader;
 
+use super::known::behind;
 use super::mixed::{Coder, Decoder, Extra, Literals};
 use super::wire::{Numbers, Short};
 
@@ -64,21 +65,22 @@ pub(super) enum Coding {
     ZstdAgainstOld = 3,
     /// As `Lzma`, with the end of the old bytes of the group's only unit in its window of [`OLD_WINDOW`] bytes.
     LzmaAgainstOld = 4,
+    /// As `LzmaAgainstOld`, with what the manifest says of the new files behind the old bytes (see [`super::known`]).
+    LzmaAgainstKnown = 7,
     /// By what surrounds each byte (see [`super::mixed`]): for literals and extra bytes alone.
     Mixed = 5,
 }
 
 impl Coding {
     fn of(byte: u8) -> Option<Self> {
-        use Coding::{Lzma, LzmaAgainstOld, Mixed, Stored, Zstd, ZstdAgainstOld};
-        [Stored, Zstd, Lzma, ZstdAgainstOld, LzmaAgainstOld, Mixed].get(usize::from(byte)).copied()
+        use Coding::{Lzma, LzmaAgainstKnown, LzmaAgainstOld, Mixed, Stored, Zstd, ZstdAgainstOld};
+        let all = [Stored, Zstd, Lzma, ZstdAgainstOld, LzmaAgainstOld, Mixed, LzmaAgainstKnown];
+        all.into_iter().find(|coding| *coding as u8 == byte)
     }
-}
 
-impl Coding {
     /// Whether the old bytes are needed to unpack it: for extra bytes alone.
     fn needs_old(self) -> bool {
-        matches!(self, Self::ZstdAgainstOld | Self::LzmaAgainstOld)
+        matches!(self, Self::ZstdAgainstOld | Self::LzmaAgainstOld | Self::LzmaAgainstKnown)
     }
 }
 
@@ -124,24 +126,29 @@ impl<'a> Streams<'a> {
         self.0.iter().any(|stream| stream.coding.needs_old())
     }
 
+    /// Whether what the manifest says of the new files is needed.
+    pub(super) fn needs_known(&self) -> bool {
+        self.0.iter().any(|stream| stream.coding == Coding::LzmaAgainstKnown)
+    }
+
     /// Unpacks a control stream into memory.
     pub(super) fn held(&self, kind: Kind) -> Result<Vec<u8>, Short> {
         let stream = &self.0[kind as usize];
         let mut bytes = vec![0; usize::try_from(stream.raw).map_err(|_long| Short)?];
-        Flow::open(stream, &[])?.fill(&mut bytes)?;
+        Flow::open(stream, &[], &[])?.fill(&mut bytes)?;
         Ok(bytes)
     }
 
     /// Opens the literals.
     pub(super) fn literals(&self) -> Result<Source<'a, Literals<'a>>, Short> {
         let stream = &self.0[Kind::Literals as usize];
-        Source::open(stream, &[], Literals::new)
+        Source::open(stream, (&[], &[]), Literals::new)
     }
 
-    /// Opens the extra bytes; `old` is the old bytes of the group's only unit.
-    pub(super) fn extra(&self, old: &[u8]) -> Result<Source<'a, Extra<'a>>, Short> {
+    /// Opens the extra bytes; `old` is the old bytes of the group's only unit, `known` what the manifest says.
+    pub(super) fn extra(&self, old: &[u8], known: &[u8]) -> Result<Source<'a, Extra<'a>>, Short> {
         let stream = &self.0[Kind::Extra as usize];
-        Source::open(stream, old, Extra::new)
+        Source::open(stream, (old, known), Extra::new)
     }
 }
 
@@ -154,9 +161,13 @@ pub(super) enum Source<'a, M> {
 }
 
 impl<'a, M> Source<'a, M> {
-    fn open(stream: &Packed<'a>, old: &[u8], model: fn(Coder<'a>) -> M) -> Result<Self, Short> {
+    fn open(
+        stream: &Packed<'a>,
+        (old, known): (&[u8], &[u8]),
+        model: fn(Coder<'a>) -> M,
+    ) -> Result<Self, Short> {
         if stream.coding != Coding::Mixed {
-            return Flow::open(stream, old).map(Self::Flow);
+            return Flow::open(stream, old, known).map(Self::Flow);
         }
         let coder = Coder::Reads(Decoder::new(stream.bytes));
         if stream.raw > MAX_MIXED { Err(Short) } else { Ok(Self::Mixed(stream.raw, Box::new(model(coder)))) }
@@ -185,7 +196,7 @@ enum From<'a> {
 }
 
 impl<'a> Flow<'a> {
-    fn open(stream: &Packed<'a>, old: &[u8]) -> Result<Self, Short> {
+    fn open(stream: &Packed<'a>, old: &[u8], known: &[u8]) -> Result<Self, Short> {
         let from = match stream.coding {
             Coding::Stored => From::Stored(stream.bytes),
             Coding::Zstd => {
@@ -201,12 +212,8 @@ impl<'a> Flow<'a> {
                     LzmaReader::new_with_props(bytes, stream.raw, properties, 1 << FLOW_WINDOW_LOG, None);
                 From::Lzma(Box::new(reader.map_err(|_why| Short)?))
             }
-            Coding::LzmaAgainstOld => {
-                let (&properties, bytes) = stream.bytes.split_first().ok_or(Short)?;
-                let old = Some(old).filter(|old| !old.is_empty());
-                let reader = LzmaReader::new_with_props(bytes, stream.raw, properties, OLD_WINDOW, old);
-                From::Lzma(Box::new(reader.map_err(|_why| Short)?))
-            }
+            Coding::LzmaAgainstOld => lzma_against(stream, old)?,
+            Coding::LzmaAgainstKnown => lzma_against(stream, &behind(old, known, OLD_WINDOW as usize))?,
             Coding::ZstdAgainstOld => From::Held { bytes: against_old(stream, old)?, at: 0 },
             Coding::Mixed => return Err(Short),
         };
@@ -237,6 +244,13 @@ impl<'a> Flow<'a> {
     pub(super) fn is_empty(&self) -> bool {
         self.left == 0
     }
+}
+
+fn lzma_against<'a>(stream: &Packed<'a>, before: &[u8]) -> Result<From<'a>, Short> {
+    let (&properties, bytes) = stream.bytes.split_first().ok_or(Short)?;
+    let before = Some(before).filter(|before| !before.is_empty());
+    let reader = LzmaReader::new_with_props(bytes, stream.raw, properties, OLD_WINDOW, before);
+    Ok(From::Lzma(Box::new(reader.map_err(|_why| Short)?)))
 }
 
 /// Unpacks in one go: that way no window is set aside, whatever the frame asks for.

@@ -3,11 +3,14 @@
 use std::rc::Rc;
 
 use eframe::UserEvent;
-use eframe::egui::{Context, Ui, Visuals};
+use eframe::egui::{Context, RawInput, Ui, Visuals};
 use winit::event_loop::EventLoop;
 use winit::platform::run_on_demand::EventLoopExtRunOnDemand as _;
 
 use super::stage::SharedStage;
+
+/// The width of the picture of all letters, and most of its height; what the painter without OpenGL has.
+const LETTERS: usize = 2048;
 
 /// Shows the window of `stage` until it ends.
 ///
@@ -50,6 +53,13 @@ impl eframe::App for Shell {
 
     fn ui(&mut self, ui: &mut Ui, _frame: &mut eframe::Frame) {
         self.0.borrow_mut().ui(ui);
+    }
+
+    fn raw_input_hook(&mut self, _ctx: &Context, input: &mut RawInput) {
+        // The picture of all letters is as wide as may be: megabytes that nobody looks at, before the first frame.
+        if let Some(side) = &mut input.max_texture_side {
+            *side = LETTERS.min(*side);
+        }
     }
 
     fn clear_color(&self, visuals: &Visuals) -> [f32; 4] {

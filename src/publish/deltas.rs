@@ -73,7 +73,8 @@ pub(super) fn make(
             Some(made) => made,
             None => {
                 let Some(files) = attic.lay(old, new, known)? else { continue };
-                let options = MakeOptions { effort, memory: work.memory, threads: work.threads };
+                let options =
+                    MakeOptions { effort, memory: work.memory, threads: work.threads, manifest: true };
                 let mut told = |done: delta::MakeProgress| {
                     let part = done.done.min(done.total) * TICKS / done.total.max(1);
                     (work.progress)(Stage::Delta, at * TICKS + part, total);

@@ -210,6 +210,10 @@ impl NewFiles for Bench<'_> {
         self.new.get(index).is_some_and(|file| self.wanted.contains(&file.sha256))
     }
 
+    fn told(&self, index: usize) -> Option<(&str, u64, Digest)> {
+        self.new.get(index).map(|file| (file.path.as_str(), file.size, file.sha256))
+    }
+
     fn begin(&mut self, index: usize, _size: u64) -> io::Result<()> {
         let Some(file) = self.new.get(index) else { return Err(io::ErrorKind::InvalidData.into()) };
         if !self.wanted.contains(&file.sha256) || !self.seen.insert(file.sha256) {

@@ -44,9 +44,13 @@ pub(super) fn update(args: &Args, session: &Session, task: Task) -> Result<u8, N
             feed.close();
         })
     } else {
-        let mut fanout = Fanout::new();
-        add_records(&mut fanout, session).map_err(no_window)?;
         Box::new(move |feed| {
+            // No thread before the window is there: a library that it needs reads long files with a lock for each
+            // character as soon as there is a second one.
+            let mut fanout = Fanout::new();
+            if let Err(failure) = add_records(&mut fanout, &install) {
+                tracing::error!("nothing is recorded: {}", failure.message);
+            }
             let _listening = front::listen(&install, feed.caller());
             store(&says, work(&setup, &listens, fanout, feed.clone()));
             feed.close();

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::api::run_to_end;
 use crate::engine::{self, Asking, Outcome, Setup, Task};
+use crate::install::Install;
 use crate::report::{Control, ErrorCode, Event, Failure, Fanout, JsonLines, Text};
 
 use super::args::Args;
@@ -67,7 +68,7 @@ pub(super) fn in_terminal(args: &Args, session: &Session, task: Task) -> Result<
         fanout.add(Text::with_bar(std::io::stdout()))
     };
     lane.map_err(no_thread)?;
-    add_records(&mut fanout, session)?;
+    add_records(&mut fanout, &session.install)?;
     let outcome = drive(&setup, &control, &fanout)?;
     fanout.finish(Duration::from_secs(2));
     if let Outcome::Failed(failure) = &outcome
@@ -118,9 +119,9 @@ fn listen(control: Control) {
 }
 
 /// The log, and the record of events a second updater shows.
-pub(super) fn add_records(fanout: &mut Fanout, session: &Session) -> Result<(), Failure> {
+pub(super) fn add_records(fanout: &mut Fanout, install: &Install) -> Result<(), Failure> {
     fanout.add(log_event).map_err(no_thread)?;
-    fanout.add(EventLog::at(session.install.events_file())).map_err(no_thread)
+    fanout.add(EventLog::at(install.events_file())).map_err(no_thread)
 }
 
 fn log_event(event: &Event) {
@@ -159,7 +160,7 @@ pub(super) fn rollback(args: &Args) -> Result<u8, Failure> {
         fanout.add(Text::plain(std::io::stdout()))
     };
     lane.map_err(no_thread)?;
-    add_records(&mut fanout, &session)?;
+    add_records(&mut fanout, &session.install)?;
     let result = run_to_end(engine::rollback(&setup, &control, &|event| fanout.report(event)));
     fanout.finish(Duration::from_secs(2));
     // A rollback that was asked for is a success.

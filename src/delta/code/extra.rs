@@ -23,6 +23,14 @@ pub(in crate::delta) fn turn(layout: &Layout, new: u64, piece: &mut [u8], back: 
     }
 }
 
+/// Turns all of `bytes`, which need not be code: their first one counts as address 0.
+pub(in crate::delta) fn turn_whole(machine: Machine, bytes: &mut [u8], back: bool) {
+    match machine {
+        Machine::X86 => turn_x86(0, bytes, back),
+        Machine::Arm => turn_arm(0, bytes, back),
+    }
+}
+
 /// Calls, and pages of addresses: instructions lie at multiples of four.
 fn turn_arm(address: u64, piece: &mut [u8], back: bool) {
     let first = address.wrapping_neg() as usize & 3;

@@ -18,8 +18,8 @@ mod tables;
 mod unwind;
 mod x86;
 
-pub(super) use extra::{PIECE, turn};
-pub(super) use image::{Image, Layout};
+pub(super) use extra::{PIECE, turn, turn_whole};
+pub(super) use image::{Image, Layout, Machine};
 #[cfg(feature = "vendor")]
 pub(super) use kind::Kind;
 pub(super) use map::{Map, Span};

@@ -78,7 +78,7 @@ fn learn(
         let raw = &raw[Kind::Extra as usize];
         Source::Mixed(raw.len() as u64, Box::new(Extra::new(Coder::Writes(Encoder::new(raw)))))
     } else {
-        streams.extra(&[])?
+        streams.extra(&[], &[])?
     };
     let mut making = Making::new(&control, from_literals, from_extra, &|| false)?;
     for (unit, old) in units {

@@ -18,6 +18,7 @@ use crate::platform::Mapped;
 use crate::release::Digest;
 
 use super::head::FileList;
+use super::known;
 
 /// Where the bytes of a file are.
 #[derive(Debug, Clone, Copy)]
@@ -65,12 +66,14 @@ pub struct MakeOptions {
     pub memory: u64,
     /// How many threads may work.
     pub threads: usize,
+    /// Whoever applies it knows the new release's manifest (see [`NewFiles::told`](super::NewFiles::told)).
+    pub manifest: bool,
 }
 
 impl Default for MakeOptions {
     fn default() -> Self {
         let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        Self { effort: Effort::Best, memory: 2 << 30, threads }
+        Self { effort: Effort::Best, memory: 2 << 30, threads, manifest: false }
     }
 }
 
@@ -184,7 +187,10 @@ pub fn make(
     out: &mut dyn Write,
 ) -> Result<Made, MakeError> {
     let plan = plan::plan(old, new)?;
-    let groups = work::run(old, new, &plan, options, progress)?;
+    let made = new.iter().zip(&plan.fates).filter(|(_, fate)| **fate == plan::Fate::Made);
+    let told = made.map(|(file, _)| (file.path, file.size, file.digest));
+    let known = if options.manifest { known::text(told) } else { Vec::new() };
+    let groups = work::run(old, new, &plan, (options, &known), progress)?;
     let head = pack::head(list(old), list(new), old, new, &plan, &groups)?;
     let mut size = head.len() as u64;
     out.write_all(&head).map_err(MakeError::Write)?;

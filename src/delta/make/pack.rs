@@ -9,17 +9,26 @@ use super::plan::{Fate, Plan};
 use super::work::{MadeGroup, each};
 use super::{Effort, MakeError, NewFile, OldFile};
 use crate::delta::head::{FileList, MAGIC, MAX_FILES, MAX_HEAD};
+use crate::delta::known::{behind, is_told_in};
 use crate::delta::streams::{Coding, FLOW_WINDOW_LOG, Kind, MAX_AGAINST_OLD, OLD_WINDOW, STREAMS};
 use crate::delta::wire::{put, put_signed};
 
 /// A packed stream.
 pub(super) type Coded = (Coding, Vec<u8>);
 
-/// Packs the streams of a group into its part of the delta. `old` is the old bytes of its only unit, if streams may
-/// be packed against them.
+/// What a stream may be packed against.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Against<'a> {
+    /// The old bytes of the group's only unit.
+    pub(super) old: &'a [u8],
+    /// What whoever applies the delta knows of the new files.
+    pub(super) known: &'a [u8],
+}
+
+/// Packs the streams of a group into its part of the delta, `against` something if they may be.
 pub(super) fn body(
     streams: &[Vec<u8>; STREAMS],
-    old: Option<&[u8]>,
+    against: Option<Against<'_>>,
     mixed: Mixed,
     effort: Effort,
     threads: usize,
@@ -28,7 +37,7 @@ pub(super) fn body(
     // The longest first, so that no thread is left alone with it at the end.
     order.sort_by_key(|&at| std::cmp::Reverse(streams[at].len()));
     let packed = each(&order, threads, |&at| {
-        smallest(&streams[at], old.filter(|_| at == Kind::Extra as usize), effort)
+        smallest(&streams[at], against.filter(|_| at == Kind::Extra as usize), effort)
     });
     let mut coded: [Coded; STREAMS] = std::array::from_fn(|_| (Coding::Stored, Vec::new()));
     for (at, packed) in order.into_iter().zip(packed) {
@@ -61,7 +70,7 @@ fn join(lengths: [usize; STREAMS], coded: &[(Coding, &[u8]); STREAMS]) -> Vec<u8
     body
 }
 
-fn smallest(bytes: &[u8], old: Option<&[u8]>, effort: Effort) -> io::Result<Coded> {
+fn smallest(bytes: &[u8], against: Option<Against<'_>>, effort: Effort) -> io::Result<Coded> {
     let mut best = (Coding::Stored, bytes.to_vec());
     let mut offer = |coding, packed: Vec<u8>| {
         if packed.len() < best.1.len() {
@@ -79,7 +88,7 @@ fn smallest(bytes: &[u8], old: Option<&[u8]>, effort: Effort) -> io::Result<Code
     for &shape in shapes {
         offer(Coding::Lzma, lzma(bytes, shape, None)?);
     }
-    if let Some(old) = old.filter(|_| bytes.len() as u64 <= MAX_AGAINST_OLD) {
+    if let Some(Against { old, known }) = against.filter(|_| bytes.len() as u64 <= MAX_AGAINST_OLD) {
         offer(
             Coding::ZstdAgainstOld,
             zstd_against(bytes, old, if effort == Effort::Fast { 12 } else { 22 })?,
@@ -88,6 +97,10 @@ fn smallest(bytes: &[u8], old: Option<&[u8]>, effort: Effort) -> io::Result<Code
         if effort != Effort::Fast && old.len() + bytes.len() <= OLD_WINDOW as usize {
             for shape in [(3, 0, 0), (0, 0, 0)] {
                 offer(Coding::LzmaAgainstOld, lzma(bytes, shape, Some(old))?);
+            }
+            if is_told_in(known, bytes) {
+                let before = behind(old, known, OLD_WINDOW as usize);
+                offer(Coding::LzmaAgainstKnown, lzma(bytes, (3, 0, 0), Some(&before))?);
             }
         }
     }

@@ -5,6 +5,7 @@ use std::sync::{Condvar, Mutex, PoisonError};
 
 use super::align::{Stretch, align_within};
 use super::draft::Draft;
+use super::pack::Against;
 use super::plan::{Job, Plan};
 use super::{Bytes, MakeError, MakeOptions, MakeProgress, NewFile, OldFile, code, mixed, pack};
 use crate::delta::code::{Seal, unseal};
@@ -123,7 +124,7 @@ pub(super) fn run(
     old: &[OldFile<'_>],
     new: &[NewFile<'_>],
     plan: &Plan,
-    options: &MakeOptions,
+    (options, known): (&MakeOptions, &[u8]),
     progress: &mut dyn FnMut(MakeProgress),
 ) -> Result<Vec<MadeGroup>, MakeError> {
     let size = |job: &Job| job.news.iter().map(|&index| new[index].size).sum::<u64>();
@@ -132,7 +133,7 @@ pub(super) fn run(
     progress(MakeProgress { done, total });
     let mut groups = Vec::new();
     for jobs in &plan.groups {
-        groups.push(group(old, new, jobs, options)?);
+        groups.push(group(old, new, jobs, (options, known))?);
         done += jobs.iter().map(size).sum::<u64>();
         progress(MakeProgress { done, total });
     }
@@ -160,7 +161,7 @@ fn group(
     old: &[OldFile<'_>],
     new: &[NewFile<'_>],
     jobs: &[Job],
-    options: &MakeOptions,
+    (options, known): (&MakeOptions, &[u8]),
 ) -> Result<MadeGroup, MakeError> {
     let inner = (options.threads / jobs.len().max(1)).max(1);
     let room = Room { left: Mutex::new(options.memory), freed: Condvar::new() };
@@ -201,7 +202,7 @@ fn group(
         units.iter().zip(&olds).map(|(unit, from)| (unit.describe(old, new), from.bytes())).collect();
     let pack = |streams: &[Vec<u8>; STREAMS], against: Option<&[u8]>| {
         let mixed = mixed::pack(streams, &described, options.effort);
-        pack::body(streams, against, mixed, options.effort, options.threads)
+        pack::body(streams, against.map(|old| Against { old, known }), mixed, options.effort, options.threads)
     };
     let streams = draft.finish();
     let [job] = jobs else {

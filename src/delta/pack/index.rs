@@ -13,7 +13,9 @@ use super::block::{MAX_BLOCK, MAX_FRAME};
 use super::chunk::{ChunkId, MAX_CHUNK};
 
 /// The first bytes of an index.
-const MAGIC: [u8; 8] = [0x89, b'U', b'P', b'I', b'X', b'1', 0x0d, 0x0a];
+const MAGIC: [u8; 8] = [0x89, b'U', b'P', b'I', b'X', b'2', 0x0d, 0x0a];
+/// Those of format 1, which is the same but for blocks that are zstd frames, all of them.
+const MAGIC_1: [u8; 8] = [0x89, b'U', b'P', b'I', b'X', b'1', 0x0d, 0x0a];
 /// Most bytes of an index, unpacked. It bounds the memory a reader takes to a few times that.
 pub const MAX_INDEX: usize = 32 * 1024 * 1024;
 /// How hard an index is compressed.
@@ -177,7 +179,9 @@ impl Index {
     /// # Errors
     /// If anything in it is not as it must be.
     pub fn parse(object: &[u8]) -> Result<Self, IndexError> {
-        let packed = object.strip_prefix(MAGIC.as_slice()).ok_or(IndexError::Newer)?;
+        let packed =
+            object.strip_prefix(MAGIC.as_slice()).or_else(|| object.strip_prefix(MAGIC_1.as_slice()));
+        let packed = packed.ok_or(IndexError::Newer)?;
         let mut frame = zstd::stream::read::Decoder::with_buffer(packed).map_err(IndexError::Unpack)?;
         frame.window_log_max(crate::delta::MAX_WINDOW_LOG).map_err(IndexError::Unpack)?;
         let mut body = Vec::new();

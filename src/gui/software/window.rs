@@ -54,6 +54,8 @@ struct Open {
     /// Input that came while the window was hidden.
     kept: RawInput,
     painted: bool,
+    /// What was painted before the window was in sight has to be shown once more.
+    unseen: bool,
     hidden: bool,
 }
 
@@ -95,6 +97,7 @@ impl Run {
             canvas: Canvas::default(),
             kept: RawInput::default(),
             painted: false,
+            unseen: false,
             hidden: false,
         })
     }
@@ -197,6 +200,7 @@ impl ApplicationHandler<UserEvent> for Run {
         // The last events of a window that OpenGL could not paint come here too.
         let Some(open) = self.open.as_mut().filter(|open| open.window.id() == window) else { return };
         match &event {
+            WindowEvent::RedrawRequested if open.show_again() => self.wake_at(Instant::now()),
             WindowEvent::RedrawRequested => {
                 self.wake = None;
                 self.pass(event_loop);
@@ -264,7 +268,7 @@ impl Open {
         self.canvas.forget(&mut output.textures_delta);
         shown?;
         if !self.painted {
-            self.painted = true;
+            (self.painted, self.unseen) = (true, true);
             self.window.set_visible(true);
         }
         let commands =
@@ -292,6 +296,13 @@ impl Open {
         // Without `pre_present_notify` a Wayland desktop goes on asking a covered window to paint, so that it hears
         // of the end of an update.
         buffer.present().map_err(lost)
+    }
+
+    /// Shows the first picture of a window that has just come in sight: some systems drop what is painted before.
+    /// Nothing is laid out for that, which would take longer. Returns whether there was such a picture.
+    fn show_again(&mut self) -> bool {
+        std::mem::take(&mut self.unseen)
+            && self.surface.buffer_mut().is_ok_and(|buffer| buffer.age() == 1 && buffer.present().is_ok())
     }
 
     /// Does what was asked of the window. Returns whether it is to end.

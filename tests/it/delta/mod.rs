@@ -3,6 +3,7 @@
 
 mod hostile;
 mod program;
+mod real;
 mod signed;
 mod trees;
 
@@ -45,9 +46,15 @@ struct Collected {
     files: Vec<(usize, Vec<u8>)>,
     announced: u64,
     limit: Option<u64>,
+    /// What the manifest says, if anybody asks.
+    manifest: Vec<(String, u64, Digest)>,
 }
 
 impl NewFiles for Collected {
+    fn told(&self, index: usize) -> Option<(&str, u64, Digest)> {
+        self.manifest.get(index).map(|(path, size, digest)| (path.as_str(), *size, *digest))
+    }
+
     fn begin(&mut self, index: usize, size: u64) -> io::Result<()> {
         self.announced = size;
         self.files.push((index, Vec::new()));
@@ -84,7 +91,7 @@ fn list(files: &Files) -> Vec<OldFile<'_>> {
 
 fn delta_of(old: &Files, new: &Files, effort: Effort, threads: usize) -> (Vec<u8>, Made) {
     let mut out = Vec::new();
-    let options = MakeOptions { effort, memory: 1 << 30, threads };
+    let options = MakeOptions { effort, memory: 1 << 30, threads, manifest: false };
     let made = make(&list(old), &list(new), &options, &mut |_| {}, &mut out).unwrap();
     assert_eq!(made.size, out.len() as u64);
     (out, made)

@@ -1,10 +1,11 @@
 //! Whole trees: what moves costs nothing, what changes costs the change.
 
 use proptest::prelude::*;
-use updraft::delta::{Action, Delta, Effort};
+use updraft::delta::{Action, Delta, Effort, MakeOptions, apply, make};
+use updraft::release::Digest;
 
 use super::program::{Program, Random};
-use super::{FORMS, Files, delta_of, one, round_trip};
+use super::{Collected, FORMS, Files, Memory, applied, delta_of, list, one, round_trip};
 
 fn text(random: &mut Random, lines: usize) -> Vec<u8> {
     let words = ["let", "function", "return", "value", "index", "(", ")", "=>", "window", "const", "module"];
@@ -124,6 +125,40 @@ fn one_small_change_among_thousands_costs_little() {
 }
 
 /// A bundle whose name holds its hash is made from the one before it, whatever it is called.
+/// A list of digests that lies in the release costs little, as the manifest has them; without the manifest such a
+/// delta is refused.
+#[test]
+fn digests_of_new_files_are_known() {
+    let mut random = Random(23);
+    let release = |version: usize, random: &mut Random| -> Files {
+        let mut files: Files = (0..120)
+            .map(|number| (format!("lib/m{number}.py"), text(random, 5 + number % 3)))
+            .map(|(path, bytes)| (path, [format!("v = {version}\n").into_bytes(), bytes].concat()))
+            .collect();
+        let sums = |(path, bytes): &(String, Vec<u8>)| format!("{}  {path}\n", Digest::of(bytes));
+        let list: String = files.iter().map(sums).collect();
+        files.push(("sums".to_owned(), list.into_bytes()));
+        files.sort();
+        files
+    };
+    let (old, new) = (release(1, &mut Random(9)), release(2, &mut random));
+    let options = MakeOptions { threads: 2, ..MakeOptions::default() };
+    let [plain, known] = [false, true].map(|manifest| {
+        let mut out = Vec::new();
+        make(&list(&old), &list(&new), &MakeOptions { manifest, ..options }, &mut |_| {}, &mut out).unwrap();
+        out
+    });
+    assert!(known.len() + 120 * 15 < plain.len(), "{} and {}", known.len(), plain.len());
+    assert!(applied(&known, &old).is_err());
+    let mut made = Collected {
+        manifest: list(&new).iter().map(|file| (file.path.to_owned(), file.size, file.digest)).collect(),
+        ..Collected::default()
+    };
+    apply(&Delta::parse(&known).unwrap(), &Memory(&old), &mut made, &|| false).unwrap();
+    assert!(made.files.iter().all(|(index, bytes)| *bytes == new[*index].1));
+    assert_eq!(made.files.len(), new.len());
+}
+
 #[test]
 fn a_renamed_and_edited_bundle_finds_its_predecessor() {
     let mut random = Random(3);
