@@ -6,6 +6,11 @@ use super::kind::Kind;
 use super::refs::Table;
 use super::x86::{Field, instruction};
 
+/// Code of so many bytes is read by two at once.
+const LONG: usize = 1 << 20;
+/// Places that are remembered to see where two that read code have fallen into step.
+const IN_STEP: usize = 4096;
+
 /// What was found in an image.
 #[derive(Default)]
 pub(super) struct Found {
@@ -185,9 +190,54 @@ impl Finder<'_, '_> {
         self.run(section, at, end);
     }
 
+    /// Long code is read by two at once. The second begins somewhere; instructions of x86 soon fall into step, and from
+    /// a place on that both come to, both read the same.
     fn run(&mut self, section: &Section, mut at: usize, end: usize) {
+        if end - at < LONG {
+            self.steps(section, (at, end), end, &mut |_, _| true);
+            return;
+        }
+        let middle = at + (end - at) / 2;
+        let (image, mut starts) = (self.image, Vec::new());
+        let mut read = || {
+            let mut second = Finder { image, found: Found::default(), leas: Vec::new() };
+            second.steps(section, (middle, end), end, &mut |finder, at| {
+                if starts.len() < IN_STEP {
+                    starts.push((at, finder.found.refs.len(), finder.leas.len()));
+                }
+                true
+            });
+            second
+        };
+        let second = std::thread::scope(|scope| {
+            let second =
+                std::thread::Builder::new().name("references".to_owned()).spawn_scoped(scope, &mut read);
+            at = self.steps(section, (at, middle), end, &mut |_, _| true);
+            second.ok().and_then(|second| second.join().ok())
+        });
+        let mut met = None;
+        self.steps(section, (at, end), end, &mut |_, at| {
+            met = starts.binary_search_by_key(&at, |start| start.0).ok();
+            second.is_none() || met.is_none()
+        });
+        if let (Some(second), Some((_, refs, leas))) = (second, met.map(|met| starts[met])) {
+            self.found.refs.extend_from_slice(&second.found.refs[refs..]);
+            self.leas.extend_from_slice(&second.leas[leas..]);
+        }
+    }
+
+    /// Reads the instructions that begin in `at..last`, one after the other, as long as `goes_on` from where the next one
+    /// begins; none reaches beyond `end`. Returns where it stopped.
+    #[inline]
+    fn steps(
+        &mut self,
+        section: &Section,
+        (mut at, last): (usize, usize),
+        end: usize,
+        goes_on: &mut impl FnMut(&Self, usize) -> bool,
+    ) -> usize {
         let code = &self.image.data[..end];
-        while at < end {
+        while at < last && goes_on(self, at) {
             let Some(found) = instruction(&code[at..end.min(at + 16)]) else {
                 at += 1;
                 continue;
@@ -198,6 +248,7 @@ impl Finder<'_, '_> {
             }
             at = next;
         }
+        at
     }
 
     #[inline]
@@ -290,6 +341,46 @@ impl Finder<'_, '_> {
                 }
             }
             at += length;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::image::{Layout, Part};
+    use super::*;
+
+    /// Two that read find what one finds, whatever the code is.
+    #[test]
+    fn two_that_read_fall_into_step() {
+        let mut state = 11u64;
+        let mut byte = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 33) as u8
+        };
+        let opcodes = [0xe8, 0x48, 0x8b, 0x05, 0x0f, 0x84, 0x90, 0xc3, 0x8d, 0, 0, 0];
+        for noise in [0u8, 60, 255] {
+            let mut next =
+                || if byte() >= noise { opcodes[usize::from(byte()) % opcodes.len()] } else { byte() };
+            let data: Vec<u8> = (0..2 * LONG + 77).map(|_| next()).collect();
+            let part = Part { offset: 0, address: 0x1000, length: data.len() as u64 };
+            let layout = Layout { parts: vec![part], ..Layout::default() };
+            let section = Section { role: Role::Code, offset: 3, length: data.len() - 9, address: 0x1003 };
+            let image = Image {
+                layout,
+                sections: vec![section],
+                range: (0x1000, 0x1000 + data.len() as u64),
+                data: &data,
+                fixed: false,
+                holes: Vec::new(),
+            };
+            let finder = || Finder { image: &image, found: Found::default(), leas: Vec::new() };
+            let (mut one, mut two) = (finder(), finder());
+            let end = section.offset + section.length;
+            one.steps(&section, (section.offset, end), end, &mut |_, _| true);
+            two.run(&section, section.offset, end);
+            assert!(noise > 0 || one.found.refs.len() > 1000);
+            assert!(one.found.refs == two.found.refs && one.leas == two.leas, "{noise}");
         }
     }
 }
