@@ -151,15 +151,21 @@ fn apply_group(
         return Err(Short.into());
     }
     let bytes = first.as_ref().map_or(&[][..], Joined::bytes);
-    let mut making = Making::new(&control, streams.literals()?, streams.extra(bytes)?, stop)?;
-    for unit in &group.units {
-        let joined = match first.take() {
-            Some(joined) => joined,
-            None => Joined::open(unit, old)?,
-        };
-        making.unit(unit, joined.bytes(), new)?;
-    }
-    if making.is_empty() { Ok(()) } else { Err(ApplyError::Damaged("something is left of it at the end")) }
+    std::thread::scope(|scope| {
+        let extra = streams.extra_ahead(bytes, scope)?;
+        let mut making = Making::new(&control, streams.literals()?, extra, stop)?;
+        for (at, unit) in group.units.iter().enumerate() {
+            match first.as_ref().filter(|_| at == 0) {
+                Some(joined) => making.unit(unit, joined.bytes(), new)?,
+                None => making.unit(unit, Joined::open(unit, old)?.bytes(), new)?,
+            }
+        }
+        if making.is_empty() {
+            Ok(())
+        } else {
+            Err(ApplyError::Damaged("something is left of it at the end"))
+        }
+    })
 }
 
 /// The old files of a unit as one sequence of bytes.
