@@ -160,15 +160,21 @@ fn apply_group(
     }
     let bytes = first.as_ref().map_or(&[][..], Joined::bytes);
     let known = if streams.needs_known() { told(delta, new)? } else { Vec::new() };
-    let mut making = Making::new(&control, streams.literals()?, streams.extra(bytes, &known)?, stop)?;
-    for unit in &group.units {
-        let joined = match first.take() {
-            Some(joined) => joined,
-            None => Joined::open(unit, old)?,
-        };
-        making.unit(unit, joined.bytes(), new)?;
-    }
-    if making.is_empty() { Ok(()) } else { Err(ApplyError::Damaged("something is left of it at the end")) }
+    std::thread::scope(|scope| {
+        let extra = streams.extra_ahead(bytes, &known, scope)?;
+        let mut making = Making::new(&control, streams.literals()?, extra, stop)?;
+        for (at, unit) in group.units.iter().enumerate() {
+            match first.as_ref().filter(|_| at == 0) {
+                Some(joined) => making.unit(unit, joined.bytes(), new)?,
+                None => making.unit(unit, Joined::open(unit, old)?.bytes(), new)?,
+            }
+        }
+        if making.is_empty() {
+            Ok(())
+        } else {
+            Err(ApplyError::Damaged("something is left of it at the end"))
+        }
+    })
 }
 
 /// What the manifest says of the files that are made.

@@ -1,6 +1,7 @@
 //! Makes the new files of a unit: predicted bytes, mended, and extra bytes between them.
 
 use std::ops::Range;
+use std::thread::Builder;
 
 use super::apply::{ApplyError, NewFiles};
 use super::code::{Answer, Image, Layout, Map, PIECE, Predictor, Refs, Sealing, Seen, Span, Teller, turn};
@@ -88,8 +89,14 @@ impl<'a, 'f> Making<'a, 'f> {
         let image =
             Image::read(old).ok_or(ApplyError::Damaged("an old file is not the program it was made from"))?;
         let layout = image.layout().parse(&mut self.layouts)?;
-        let map = Map::new(self.spans()?, old.len());
-        let refs = Refs::find(&image);
+        // References are looked for in a thread of their own while stretches are read.
+        let (map, refs) = std::thread::scope(|scope| {
+            let aside = Builder::new().name("delta".to_owned()).spawn_scoped(scope, || Refs::find(&image));
+            let map = self.spans().map(|spans| Map::new(spans, old.len()));
+            let refs = aside.ok().and_then(|aside| aside.join().ok());
+            (map, refs.unwrap_or_else(|| Refs::find(&image)))
+        });
+        let map = map?;
         let mut predictor = Predictor::new(&image, &refs, &layout, &map);
         out.sealing = layout.seal.map(Sealing::new);
         let (mut at, mut next) = (0, self.ops.next()?);

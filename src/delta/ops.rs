@@ -1,6 +1,7 @@
 //! The instructions of a unit: stretches made from old bytes with their differences mended, and extra bytes.
 
 use std::ops::Range;
+use std::thread::Builder;
 
 use super::code::Answer;
 use super::mixed::Literals;
@@ -27,11 +28,20 @@ pub(super) struct Control {
 }
 
 impl Control {
+    /// Unpacks them, half of them in a thread of its own.
     pub(super) fn unpack(streams: &Streams<'_>) -> Result<Self, Short> {
         use Kind::{Add, Copy, Layout, Right, Runs, Seek, Wrong, Zeros};
         let mut held = [const { Vec::new() }; Kind::Literals as usize];
-        for kind in [Layout, Add, Copy, Seek, Zeros, Runs, Right, Wrong] {
-            held[kind as usize] = streams.held(kind)?;
+        let unpack = |kinds: [Kind; 4]| kinds.map(|kind| streams.held(kind));
+        let (some, others) = ([Layout, Add, Copy, Seek], [Zeros, Runs, Right, Wrong]);
+        let both = std::thread::scope(|scope| {
+            let aside = Builder::new().name("delta".to_owned()).spawn_scoped(scope, || unpack(others));
+            let here = unpack(some);
+            let there = aside.ok().and_then(|aside| aside.join().ok());
+            [here, there.unwrap_or_else(|| unpack(others))]
+        });
+        for (kind, bytes) in some.into_iter().chain(others).zip(both.into_iter().flatten()) {
+            held[kind as usize] = bytes?;
         }
         Ok(Self { held })
     }

@@ -4,6 +4,8 @@
 //! Control streams are held in memory and bounded; literals and extra bytes may be long and flow.
 
 use std::io::Read;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::thread::{Builder, Scope};
 
 use lzma_rust2::LzmaReader;
 
@@ -25,6 +27,12 @@ pub(super) const OLD_WINDOW: u32 = 16 << 20;
 pub(super) const MAX_MIXED: u64 = 4 << 20;
 /// The largest window of a stream that flows, as a power of two, for zstd and LZMA: 8 MiB.
 pub(super) const FLOW_WINDOW_LOG: u32 = 23;
+
+/// From so many bytes on, a stream that flows is unpacked in a thread of its own.
+const AHEAD_FROM: u64 = 256 << 10;
+/// How many bytes such a thread unpacks at once, and how many pieces it may be ahead.
+const AHEAD_PIECE: u64 = 64 << 10;
+const AHEAD: usize = 8;
 
 /// What a stream tells; the number is its place in the group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -150,6 +158,27 @@ impl<'a> Streams<'a> {
         let stream = &self.0[Kind::Extra as usize];
         Source::open(stream, (old, known), Extra::new)
     }
+
+    /// The same, but if they are many, they are unpacked in a thread of their own, ahead of what is asked for.
+    pub(super) fn extra_ahead<'s>(
+        &self,
+        old: &[u8],
+        known: &[u8],
+        scope: &'s Scope<'s, '_>,
+    ) -> Result<Source<'a, Extra<'a>>, Short>
+    where
+        'a: 's,
+    {
+        let source = self.extra(old, known)?;
+        match source {
+            Source::Flow(flow) if flow.is_work() => match flow.ahead(scope) {
+                Some(flow) => Ok(Source::Flow(flow)),
+                // If there are no more threads to be had, this one does the work.
+                None => self.extra(old, known),
+            },
+            source => Ok(source),
+        }
+    }
 }
 
 /// Where literals or extra bytes come from.
@@ -193,6 +222,7 @@ enum From<'a> {
     Held { bytes: Vec<u8>, at: usize },
     Zstd(Box<zstd::stream::read::Decoder<'static, &'a [u8]>>),
     Lzma(Box<LzmaReader<&'a [u8]>>),
+    Ahead { pieces: Receiver<Result<Vec<u8>, Short>>, piece: Vec<u8>, at: usize },
 }
 
 impl<'a> Flow<'a> {
@@ -237,7 +267,45 @@ impl<'a> Flow<'a> {
             }
             From::Zstd(decoder) => decoder.read_exact(out).map_err(|_why| Short),
             From::Lzma(reader) => reader.read_exact(out).map_err(|_why| Short),
+            From::Ahead { pieces, piece, at } => {
+                let mut done = 0;
+                while done < out.len() {
+                    if *at == piece.len() {
+                        (*piece, *at) = (pieces.recv().map_err(|_ended| Short)??, 0);
+                    }
+                    let count = (piece.len() - *at).min(out.len() - done);
+                    out[done..done + count].copy_from_slice(&piece[*at..*at + count]);
+                    (done, *at) = (done + count, *at + count);
+                }
+                Ok(())
+            }
         }
+    }
+
+    /// Whether unpacking it takes so long that a thread pays.
+    fn is_work(&self) -> bool {
+        matches!(self.from, From::Lzma(_) | From::Zstd(_)) && self.left >= AHEAD_FROM
+    }
+
+    /// Goes on in a thread, a few pieces ahead; nothing if there is none to be had.
+    fn ahead<'s>(mut self, scope: &'s Scope<'s, '_>) -> Option<Self>
+    where
+        'a: 's,
+    {
+        let (left, (to, pieces)) = (self.left, sync_channel(AHEAD));
+        let unpack = move || {
+            while self.left > 0 {
+                let mut piece = vec![0; self.left.min(AHEAD_PIECE) as usize];
+                let filled = self.fill(&mut piece).map(|()| piece);
+                // Who asked may have failed meanwhile, and asks no more.
+                let over = filled.is_err();
+                if to.send(filled).is_err() || over {
+                    return;
+                }
+            }
+        };
+        Builder::new().name("delta".to_owned()).spawn_scoped(scope, unpack).ok()?;
+        Some(Self { left, from: From::Ahead { pieces, piece: Vec::new(), at: 0 } })
     }
 
     /// Whether all of it was read.

@@ -18,11 +18,23 @@ pub(in crate::delta) struct Step {
 }
 
 impl Step {
-    /// Falls into step with code that ends with these bytes.
+    /// Falls into step with code that ends with these bytes: instructions are read in them one after the other; where
+    /// there is none, one byte is skipped. The last one may go on beyond them.
     pub(in crate::delta) fn find(past: &[u8]) -> Self {
-        let mut step = Self::default();
-        for &byte in &past[past.len().saturating_sub(BACK)..] {
-            step.next(byte);
+        let mut bytes = [0; BACK + 32];
+        let past = &past[past.len().saturating_sub(BACK)..];
+        bytes[..past.len()].copy_from_slice(past);
+        let (mut step, mut at) = (Self::default(), 0);
+        while at < past.len() {
+            let found = instruction(&bytes[at..]).map(|found| usize::from(found.length));
+            let length = found.filter(|&length| length <= MOST).unwrap_or(1);
+            if at + length > past.len() {
+                step.known = past.len() - at;
+                step.bytes[..step.known].copy_from_slice(&past[at..]);
+                break;
+            }
+            step.last = name(bytes[at], if length > 1 { bytes[at + 1] } else { 0 });
+            at += length;
         }
         step
     }
@@ -37,7 +49,7 @@ impl Step {
         };
         if over || self.known == MOST {
             let [first, second, ..] = self.bytes;
-            self.last = if first & 0xf0 == 0x40 { 256 | u32::from(second) } else { u32::from(first) };
+            self.last = name(first, second);
             (self.bytes, self.known) = ([0; 32], 0);
         }
     }
@@ -57,6 +69,11 @@ impl Step {
     pub(in crate::delta) fn last(&self) -> u32 {
         self.last
     }
+}
+
+/// What tells an instruction that begins so.
+fn name(first: u8, second: u8) -> u32 {
+    if first & 0xf0 == 0x40 { 256 | u32::from(second) } else { u32::from(first) }
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@
 use libsais::SuffixArrayConstruction;
 
 use super::MakeError;
+use super::choose::Prices;
+use super::settle::settle;
 
 /// A stretch of new bytes and the old bytes it is like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,6 +13,27 @@ pub(super) struct Stretch {
     pub(super) old: usize,
     pub(super) new: usize,
     pub(super) length: usize,
+}
+
+impl Stretch {
+    /// How much further its old bytes are than the new ones.
+    pub(super) fn way(&self) -> i64 {
+        self.old as i64 - self.new as i64
+    }
+}
+
+/// Joins stretches in the order of new bytes that go on where the one before ends.
+pub(super) fn join(stretches: impl IntoIterator<Item = Stretch>) -> Vec<Stretch> {
+    let mut joined: Vec<Stretch> = Vec::new();
+    for stretch in stretches {
+        match joined.last_mut() {
+            Some(last) if last.new + last.length == stretch.new && last.way() == stretch.way() => {
+                last.length += stretch.length;
+            }
+            _ => joined.push(stretch),
+        }
+    }
+    joined
 }
 
 /// Bytes by which a match must beat going on as before: less does not pay for saying where it is.
@@ -27,6 +50,8 @@ pub(super) trait Find: Sync {
     /// A long match of the beginning of `wanted`: where it is and how long, as far as one looks. Of several, the
     /// one nearest to `near`.
     fn longest(&self, wanted: &[u8], near: usize) -> (usize, usize);
+    /// All places that begin with `wanted`, as far as they are known.
+    fn places(&self, wanted: &[u8]) -> &[i32];
 }
 
 /// Aligns within a limit of memory: by sorted suffixes, or by hashes if that would take more or time counts.
@@ -41,6 +66,28 @@ pub(super) fn align_within(
         return Ok(align(&Hashes::new(old, memory), new, threads));
     }
     Ok(align(&Suffixes::new(old)?, new, threads))
+}
+
+/// Stretches among which one may choose, as [`super::choose`] does: with more than one gain, each finds its own, and
+/// they may overlap.
+pub(super) fn offers_within(
+    (old, new): (&[u8], &[u8]),
+    (threads, memory, quick): (usize, u64, bool),
+    gains: &[usize],
+    prices: &Prices,
+) -> Result<Vec<Stretch>, MakeError> {
+    if quick || Suffixes::memory(old.len()) > memory {
+        return Ok(align_by(&Hashes::new(old, memory), new, threads, GAIN));
+    }
+    let suffixes = Suffixes::new(old)?;
+    let mut offers = Vec::new();
+    for &gain in gains {
+        let found = align_by(&suffixes, new, threads, gain);
+        offers.extend(settle(&suffixes, new, &found, prices, threads));
+    }
+    offers.sort_unstable_by_key(|stretch| (stretch.new, stretch.old, stretch.length));
+    offers.dedup();
+    Ok(offers)
 }
 
 /// Bytes that must agree for hashes to find them.
@@ -108,6 +155,10 @@ impl Find for Hashes<'_> {
         let (first, last) = (look(first as usize), look(last as usize));
         let best = if last.1 > first.1 { last } else { nearer(first, last, near) };
         if best.1 > before.1 { best } else { before }
+    }
+
+    fn places(&self, _wanted: &[u8]) -> &[i32] {
+        &[]
     }
 }
 
@@ -187,6 +238,21 @@ impl Find for Suffixes<'_> {
         }
         best
     }
+
+    fn places(&self, wanted: &[u8]) -> &[i32] {
+        if wanted.len() < self.prefix {
+            return &[];
+        }
+        let first = key(wanted, self.prefix);
+        let order = &self.order[self.firsts[first] as usize..self.firsts[first + 1] as usize];
+        let begins = |place: &i32| {
+            let suffix = &self.text[*place as usize..];
+            &suffix[..suffix.len().min(wanted.len())]
+        };
+        let low = order.partition_point(|place| begins(place) < wanted);
+        let count = order[low..].partition_point(|place| begins(place) == wanted);
+        &order[low..low + count]
+    }
 }
 
 fn nearer(best: (usize, usize), other: (usize, usize), near: usize) -> (usize, usize) {
@@ -219,53 +285,19 @@ pub(super) fn common(left: &[u8], right: &[u8]) -> usize {
 /// Aligns `new` with the old bytes that were indexed. The stretches come in the order of `new` and don't overlap
 /// there.
 pub(super) fn align<F: Find>(old: &F, new: &[u8], threads: usize) -> Vec<Stretch> {
+    align_by(old, new, threads, GAIN)
+}
+
+/// The same, where a match must beat going on as before by `gain` bytes.
+fn align_by<F: Find>(old: &F, new: &[u8], threads: usize, gain: usize) -> Vec<Stretch> {
     let pieces = (new.len() / PIECE).clamp(1, 64);
     let size = new.len().div_ceil(pieces).max(1);
     let ranges: Vec<(usize, usize)> =
         (0..pieces).map(|piece| (piece * size, ((piece + 1) * size).min(new.len()))).collect();
     let ranges: Vec<(usize, usize)> = ranges.into_iter().filter(|(start, end)| start < end).collect();
-    let found = super::work::each(&ranges, threads, |&(start, end)| Scan::new(old, new, start, end).run());
-    let mut all: Vec<Stretch> = Vec::new();
-    for stretch in found.into_iter().flatten() {
-        match all.last_mut() {
-            Some(last) if last.new + last.length == stretch.new && last.old + last.length == stretch.old => {
-                last.length += stretch.length;
-            }
-            _ => all.push(stretch),
-        }
-    }
-    all
-}
-
-/// Leaves out stretches that cost more than the bytes they bring would cost as extra bytes.
-///
-/// Costs are in half bits, as the packed streams of programs have them on average. What would be extra bytes instead is
-/// often code that the new file has several times: the second time it costs next to nothing, if it is packed by what
-/// surrounds it, as with `smallest`.
-pub(super) fn prune(old: &[u8], new: &[u8], stretches: Vec<Stretch>, smallest: bool) -> Vec<Stretch> {
-    let (extra, mended) = if smallest { (4, 8) } else { (9, 18) };
-    let way = |stretch: &Stretch| stretch.old as i64 - stretch.new as i64;
-    let seek = |from: i64, to: i64| match from.abs_diff(to) {
-        0 => 4,
-        far => 10 + 2 * i64::from(u64::BITS - far.leading_zeros()),
-    };
-    let mut kept: Vec<Stretch> = Vec::with_capacity(stretches.len());
-    for (at, stretch) in stretches.iter().enumerate() {
-        let before = kept.last().map_or(0, way);
-        let after = stretches.get(at + 1).map_or(before, way);
-        let here = way(stretch);
-        let mut cost = 20 + seek(before, here) + seek(here, after) - seek(before, after);
-        if stretch.length < 256 {
-            let pairs =
-                old[stretch.old..][..stretch.length].iter().zip(&new[stretch.new..][..stretch.length]);
-            let wrong = pairs.filter(|(old, new)| old != new).count();
-            cost += mended * wrong as i64 - extra * stretch.length as i64;
-        }
-        if stretch.length >= 256 || cost < 0 {
-            kept.push(*stretch);
-        }
-    }
-    kept
+    let found =
+        super::work::each(&ranges, threads, |&(start, end)| Scan::new(old, new, start, end, gain).run());
+    join(found.into_iter().flatten())
 }
 
 /// One pass over a range of the new bytes.
@@ -274,16 +306,17 @@ struct Scan<'s, F> {
     old: &'s [u8],
     new: &'s [u8],
     end: usize,
+    gain: usize,
     /// Where the last accepted match lies in new and old bytes.
     last: (usize, usize),
     found: Vec<Stretch>,
 }
 
 impl<'s, F: Find> Scan<'s, F> {
-    fn new(index: &'s F, new: &'s [u8], start: usize, end: usize) -> Self {
+    fn new(index: &'s F, new: &'s [u8], start: usize, end: usize, gain: usize) -> Self {
         let old = index.text();
         let last = (start, start.min(old.len()));
-        Self { index, old, new, end, last, found: Vec::new() }
+        Self { index, old, new, end, gain, last, found: Vec::new() }
     }
 
     /// Whether going on as before gives the right byte.
@@ -305,7 +338,7 @@ impl<'s, F: Find> Scan<'s, F> {
                     score += usize::from(self.agrees(scored));
                     scored += 1;
                 }
-                if (length == score && length != 0) || length > score + GAIN {
+                if (length == score && length != 0) || length > score + self.gain {
                     break;
                 }
                 // Where a long match is hardly better than going on, looking at every byte gains nothing.

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use super::MakeError;
-use super::align::{Stretch, align_within, prune};
+use super::align::{Stretch, align_within, offers_within};
+use super::choose::{Prices, choose};
 use super::draft::Draft;
 use super::{Effort, MakeOptions};
 use crate::delta::code::{
@@ -16,6 +17,9 @@ use crate::delta::wire::{Short, put, put_signed};
 
 /// Bytes predicted at once.
 const CHUNK: usize = 64 * 1024;
+
+/// Bytes by which matches must beat going on as before, in each pass. In the last one, more and less let one choose.
+const GAINS: [&[usize]; 3] = [&[6], &[12, 5], &[20, 9, 5]];
 
 /// An executable with its references.
 pub(super) struct Program<'a> {
@@ -96,8 +100,9 @@ pub(super) fn align_programs(
     };
     let to =
         new.tokens(new_bytes, |kind, target| Some(if kind.is_label() { token(target) } else { MADE_UP }));
-    let passes = if quick { 1 } else { 3 };
-    for _ in 0..passes {
+    let prices = Prices::new(options.effort == Effort::Smallest);
+    let passes: &[&[usize]] = if quick { &[&[]] } else { &GAINS };
+    for gains in passes {
         let Some(map) = map(&stretches, old_bytes.len()) else { return Ok(stretches) };
         let gone = votes(old, new, &stretches);
         let predictor = Predictor::new(&old.image, &old.refs, new.image.layout(), &map);
@@ -109,8 +114,8 @@ pub(super) fn align_programs(
             Some(went.map_or(LOST, token))
         };
         let from = old.tokens(old_bytes, follow);
-        let found = align_within(&from, &to, threads, left, quick)?;
-        stretches = prune(&from, &to, found, options.effort == Effort::Smallest);
+        let offers = offers_within((&from, &to), (threads, left, quick), gains, &prices)?;
+        stretches = choose(&from, &to, &offers, &prices, threads);
     }
     Ok(stretches)
 }

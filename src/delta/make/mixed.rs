@@ -13,8 +13,10 @@ use crate::delta::streams::{Kind, MAX_MIXED, STREAMS, Source, Streams};
 
 /// Streams of so many bytes are always tried: the time they take whoever applies the delta is not felt.
 const ALWAYS: u64 = 64 << 10;
-/// Longer ones are tried if there are so many times as many new bytes: applying stays nearly as fast.
-const SHARE: u64 = 400;
+/// Longer ones are tried if there are so many times as many new bytes: applying stays nearly as fast. Literals gain
+/// three times as much from it as extra bytes, which besides are unpacked in a thread of their own otherwise.
+const LITERALS: u64 = 60;
+const EXTRA: u64 = 400;
 
 /// The streams that were packed so.
 #[derive(Debug, Default)]
@@ -43,13 +45,13 @@ impl NewFiles for Nowhere {
 /// Packs what it can of a group's streams; `units` are its units with their old bytes.
 pub(super) fn pack(streams: &[Vec<u8>; STREAMS], units: &[(Unit, &[u8])], effort: Effort) -> Mixed {
     let made: u64 = units.iter().map(|unit| unit.0.new_bytes()).sum();
-    let fits = |kind: Kind| {
+    let fits = |kind: Kind, share: u64| {
         let raw = streams[kind as usize].len() as u64;
         let most =
-            if effort == Effort::Smallest { MAX_MIXED } else { ALWAYS.max(made / SHARE).min(MAX_MIXED) };
+            if effort == Effort::Smallest { MAX_MIXED } else { ALWAYS.max(made / share).min(MAX_MIXED) };
         raw > 0 && raw <= most
     };
-    let (literals, extra) = (fits(Kind::Literals), fits(Kind::Extra));
+    let (literals, extra) = (fits(Kind::Literals, LITERALS), fits(Kind::Extra, EXTRA));
     // The streams were made from the units: nothing can be wrong about them.
     if literals || extra {
         learn(streams, units, literals, extra).unwrap_or_default()

@@ -3,11 +3,13 @@
 //! The same files and options always give the same delta, on every machine and with any number of threads.
 
 mod align;
+mod choose;
 mod code;
 mod draft;
 mod mixed;
 mod pack;
 mod plan;
+mod settle;
 mod work;
 
 use std::io::{self, Write};

@@ -25,7 +25,7 @@ pub(in crate::delta) struct Around<'a> {
 
 /// Codes extra bytes.
 pub(in crate::delta) struct Extra<'a> {
-    mixer: Mixer,
+    mixer: Mixer<4, 3, 8>,
     coder: Coder<'a>,
     like: Like,
 }
@@ -53,15 +53,16 @@ impl<'a> Extra<'a> {
             };
             let (after, ahead) = (old(around.after), old(around.ahead));
             let left = count - done;
-            let mut context = Self::hashes(before(bytes, at + done), code.then_some(&step));
-            context.guesses = [
+            let hashes = Self::hashes(before(bytes, at + done), code.then_some(&step));
+            let guesses = [
                 self.like.guess(),
                 Guess::of(after, done.min(15) << 4 | agreed[0] as usize & 15),
                 Guess::of(ahead, left.min(15) << 4 | agreed[1] as usize & 15),
             ];
             let alike = usize::from(after == ahead) | (agreed[0] as usize & 1) << 1;
             let agreed_lately = (agreed[0] as usize & 3) << 2 | agreed[1] as usize & 3;
-            context.set = alike << 8 | (step.inside() as usize) << 4 | agreed_lately;
+            let set = alike << 8 | (step.inside() as usize) << 4 | agreed_lately;
+            let context = Context { hashes, guesses, set };
             let byte = self.mixer.byte(&context, &mut self.coder);
             bytes[at + done] = byte;
             agreed[0] = agreed[0] << 1 | u32::from(after == Some(byte));
@@ -73,7 +74,7 @@ impl<'a> Extra<'a> {
         }
     }
 
-    fn hashes(past: &[u8; super::PAST], step: Option<&Step>) -> Context {
+    fn hashes(past: &[u8; super::PAST], step: Option<&Step>) -> [u32; 4] {
         let [.., d, c, b, a] = *past;
         let recent = u32::from_le_bytes([a, b, c, d]);
         let (third, fourth) = if let Some(step) = step {
@@ -82,14 +83,6 @@ impl<'a> Extra<'a> {
         } else {
             (hash(&[5, recent]), hash(&[6, recent & 0xff_ffff]))
         };
-        Context {
-            hashes: [
-                hash(&[1, recent & 0xff, u32::from(step.is_some())]),
-                hash(&[2, recent & 0xffff]),
-                third,
-                fourth,
-            ],
-            ..Context::default()
-        }
+        [hash(&[1, recent & 0xff, u32::from(step.is_some())]), hash(&[2, recent & 0xffff]), third, fourth]
     }
 }

@@ -1,10 +1,10 @@
-//! Literals by the predicted byte they are added to, the bytes before it, and the instruction they lie in.
+//! Literals by the predicted byte they are added to, those before them, and the instruction they lie in. They are many
+//! in every delta of programs: so only what tells most is asked.
 
 use super::super::code::Step;
 use super::PAST;
 use super::coder::Coder;
-use super::like::Like;
-use super::mixer::{Context, Guess, Mixer, hash};
+use super::mixer::{Context, Mixer, hash};
 
 /// Rows of each context, as a power of two.
 const ROWS: u32 = 15;
@@ -13,9 +13,8 @@ const PACE: i32 = 6;
 
 /// Codes literals.
 pub(in crate::delta) struct Literals<'a> {
-    mixer: Mixer,
+    mixer: Mixer<3, 0, 4>,
     coder: Coder<'a>,
-    like: Like,
     /// The last two.
     last: [u32; 2],
     step: Step,
@@ -25,14 +24,7 @@ pub(in crate::delta) struct Literals<'a> {
 
 impl<'a> Literals<'a> {
     pub(in crate::delta) fn new(coder: Coder<'a>) -> Self {
-        Self {
-            mixer: Mixer::new(ROWS, PACE),
-            coder,
-            like: Like::new(),
-            last: [0; 2],
-            step: Step::default(),
-            next: 0,
-        }
+        Self { mixer: Mixer::new(ROWS, PACE), coder, last: [0; 2], step: Step::default(), next: 0 }
     }
 
     /// What packed them.
@@ -52,7 +44,6 @@ impl<'a> Literals<'a> {
         }
         let context = self.context(past, bytes[at], run, code.is_some());
         let literal = self.mixer.byte(&context, &mut self.coder);
-        self.like.learn(literal);
         self.last = [u32::from(literal), self.last[0]];
         bytes[at] = bytes[at].wrapping_add(literal);
         if let Some(place) = code {
@@ -61,23 +52,17 @@ impl<'a> Literals<'a> {
         }
     }
 
-    fn context(&self, past: &[u8; PAST], predicted: u8, run: u64, code: bool) -> Context {
+    fn context(&self, past: &[u8; PAST], predicted: u8, run: u64, code: bool) -> Context<3, 0> {
         let [.., d, c, b, a] = *past;
         let (recent, predicted) = (u32::from_le_bytes([a, b, c, d]), u32::from(predicted));
         let [last, other] = self.last;
         let kind = u32::from(code) << 1 | u32::from(run > 0);
         let (inside, opcode) = (self.step.inside(), self.step.opcode());
-        let deep = if code { hash(&[4, opcode, inside, predicted]) } else { hash(&[5, recent, predicted]) };
-        let lately = if run > 0 { last + 1 } else { 0 };
+        let deep = if code { hash(&[3, opcode, inside, predicted]) } else { hash(&[4, recent, predicted]) };
         Context {
-            hashes: [
-                hash(&[1, predicted, kind]),
-                hash(&[2, predicted, recent & 0xff, lately]),
-                hash(&[3, last, other, kind]),
-                deep,
-            ],
+            hashes: [hash(&[1, predicted, kind]), hash(&[2, last, other, kind]), deep],
             set: (inside as usize) << 5 | (run.min(15) as usize) << 1 | usize::from(code),
-            guesses: [self.like.guess(), Guess::default(), Guess::default()],
+            guesses: [],
         }
     }
 }

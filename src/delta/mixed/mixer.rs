@@ -3,26 +3,20 @@
 
 use super::coder::Coder;
 
-/// Contexts that are hashed.
-const HASHED: usize = 4;
-/// Guesses of the whole byte.
-pub(super) const GUESSES: usize = 3;
-/// All of them, and one that is always the same.
-const INPUTS: usize = HASHED + GUESSES + 1;
 /// Sets of weights.
 pub(super) const SETS: usize = 1024;
 /// Bits of what one may know about a guess.
 pub(super) const TRUST: u32 = 8;
 /// The input that is always the same.
-const SAME: i16 = 256;
+const SAME: i32 = 256;
 /// What a weight is at first: both together let an input count with 0.3.
-const START: i16 = 1228;
+const START: i32 = 1228;
 /// A weight of one, as a power of two.
 const ONE: u32 = 13;
 
 /// What the next byte may depend on.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Context {
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Context<const HASHED: usize, const GUESSES: usize> {
     /// Hashes of what came before.
     pub(super) hashes: [u32; HASHED],
     /// Bytes it may be.
@@ -86,16 +80,16 @@ impl Tables {
     }
 }
 
-/// Learns from the bytes it codes.
-pub(super) struct Mixer {
+/// Learns from the bytes it codes. Its inputs are what hashed contexts and guesses tell, and one that is always the same.
+pub(super) struct Mixer<const HASHED: usize, const GUESSES: usize, const INPUTS: usize> {
     tables: Box<Tables>,
     /// For each hashed context, rows of sixteen: one to tell contexts apart, and fifteen that tell how likely a one is.
     rows: Vec<i16>,
     /// Rows of each context, as a power of two.
     bits: u32,
     /// Weights by the context, and by the bits of the byte so far: what counts is their sum.
-    weights: Vec<[i16; INPUTS]>,
-    by_bits: Vec<[i16; INPUTS]>,
+    weights: Vec<[i32; INPUTS]>,
+    by_bits: Vec<[i32; INPUTS]>,
     /// For each guess, by trust and bit: how likely it is right.
     trusted: Vec<u16>,
     rates: [i32; 16],
@@ -103,8 +97,12 @@ pub(super) struct Mixer {
     pace: i32,
 }
 
-impl Mixer {
+impl<const HASHED: usize, const GUESSES: usize, const INPUTS: usize> Mixer<HASHED, GUESSES, INPUTS> {
+    /// Arrays can't be as long as a sum yet.
+    const COUNT: () = assert!(INPUTS == HASHED + GUESSES + 1, "one input for each, and one");
+
     pub(super) fn new(bits: u32, pace: i32) -> Self {
+        let () = Self::COUNT;
         let mut weights = [START; INPUTS];
         weights[INPUTS - 1] = 0;
         Self {
@@ -120,7 +118,7 @@ impl Mixer {
     }
 
     /// Codes the next byte.
-    pub(super) fn byte(&mut self, context: &Context, coder: &mut Coder<'_>) -> u8 {
+    pub(super) fn byte(&mut self, context: &Context<HASHED, GUESSES>, coder: &mut Coder<'_>) -> u8 {
         let known = u32::from(coder.known());
         let mut byte = 1;
         for _half in 0..2 {
@@ -155,7 +153,7 @@ impl Mixer {
     #[inline(always)]
     fn bit(
         &mut self,
-        context: &Context,
+        context: &Context<HASHED, GUESSES>,
         (rows, node): (&[usize; HASHED], usize),
         byte: u32,
         (coder, known): (&mut Coder<'_>, u32),
@@ -165,7 +163,7 @@ impl Mixer {
         let mut inputs = [SAME; INPUTS];
         let slots = rows.map(|row| i32::from(self.rows[row | node]));
         for (input, slot) in inputs.iter_mut().zip(slots) {
-            *input = sums[((slot >> 4) + 2048) as usize & 4095];
+            *input = i32::from(sums[((slot >> 4) + 2048) as usize & 4095]);
         }
         // Guesses count as long as they were right.
         let told: [(usize, bool, u32); GUESSES] = std::array::from_fn(|at| {
@@ -174,24 +172,24 @@ impl Mixer {
             (slot, guess.byte >> (left + 1) == byte, guess.byte >> left & 1)
         });
         for (input, (slot, counts, one)) in inputs[HASHED..].iter_mut().zip(told) {
-            let sum = sums[usize::from(self.trusted[slot] >> 4)];
+            let sum = i32::from(sums[usize::from(self.trusted[slot] >> 4)]);
             let sum = if one == 1 { sum } else { -sum };
             *input = if counts { sum } else { 0 };
         }
         let (weights, by_bits) =
             (&mut self.weights[context.set % SETS], &mut self.by_bits[byte as usize & 255]);
-        let mut sum = 0;
+        let mut sum = 0i32;
         for ((input, one), other) in inputs.iter().zip(&*weights).zip(&*by_bits) {
-            sum += i32::from(*input) * (i32::from(*one) + i32::from(*other));
+            sum = sum.wrapping_add(input.wrapping_mul(one.wrapping_add(*other)));
         }
         let sum = sum >> ONE;
         let chance = self.tables.chances[(sum.clamp(-2048, 2047) + 2048) as usize & 4095];
         let bit = coder.bit(u32::from(chance), known >> left & 1);
 
-        let error = ((((bit << 16) as i32 - i32::from(chance)) * self.pace) >> 5) as i16;
+        let error = (((bit << 16) as i32 - i32::from(chance)) * self.pace) >> 5;
         for ((one, other), input) in weights.iter_mut().zip(by_bits).zip(&inputs) {
-            let step = (((i32::from(*input * 2) * i32::from(error)) >> 16) as i16 + 1) >> 1;
-            (*one, *other) = (one.saturating_add(step), other.saturating_add(step));
+            let step = (((input * error) >> 15) + 1) >> 1;
+            (*one, *other) = (one.wrapping_add(step), other.wrapping_add(step));
         }
         let goal = if bit == 1 { 2047 } else { -2048 };
         for (row, slot) in rows.iter().zip(slots) {
