@@ -15,7 +15,7 @@ use crate::delta::streams::{Kind, MAX_MIXED, STREAMS, Source, Streams};
 const ALWAYS: u64 = 64 << 10;
 /// Longer ones are tried if there are so many times as many new bytes: applying stays nearly as fast. Literals gain
 /// three times as much from it as extra bytes, which besides are unpacked in a thread of their own otherwise.
-const LITERALS: u64 = 60;
+const LITERALS: u64 = 120;
 const EXTRA: u64 = 400;
 
 /// The streams that were packed so.
