@@ -36,4 +36,4 @@ pub use compiled::load_compiled;
 pub use mapped::Mapped;
 pub use trial::{Trial, try_out};
 pub use types::{ChangeMark, Holder, ProcessId, Spawned, Use};
-pub use zlib::{Deflater, Inflater};
+pub use zlib::{Deflater, Inflater, ZlibStep};

@@ -15,7 +15,7 @@ const MOST: usize = 1 << 30;
 
 /// What one step has done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Step {
+pub struct ZlibStep {
     /// Bytes taken from the input.
     pub read: usize,
     /// Bytes written.
@@ -39,7 +39,7 @@ impl Stream {
         input: &[u8],
         out: &mut [u8],
         run: impl FnOnce(*mut zlib::z_stream) -> i32,
-    ) -> io::Result<Step> {
+    ) -> io::Result<ZlibStep> {
         let (input, room) = (&input[..input.len().min(MOST)], out.len().min(MOST));
         let out = &mut out[..room];
         let (left, room);
@@ -57,8 +57,8 @@ impl Stream {
         let (read, written) = (input.len() - left, out.len() - room);
         match code {
             // Nothing could be done for want of input or room: whoever asked sees it by the counts.
-            zlib::Z_OK | zlib::Z_BUF_ERROR => Ok(Step { read, written, ended: false }),
-            zlib::Z_STREAM_END => Ok(Step { read, written, ended: true }),
+            zlib::Z_OK | zlib::Z_BUF_ERROR => Ok(ZlibStep { read, written, ended: false }),
+            zlib::Z_STREAM_END => Ok(ZlibStep { read, written, ended: true }),
             other => Err(failed(other)),
         }
     }
@@ -115,7 +115,7 @@ impl Inflater {
     ///
     /// # Errors
     /// If it is damaged.
-    pub fn step(&mut self, input: &[u8], out: &mut [u8]) -> io::Result<Step> {
+    pub fn step(&mut self, input: &[u8], out: &mut [u8]) -> io::Result<ZlibStep> {
         // SAFETY: the stream was begun; see `Stream::step`.
         self.0.step(input, out, |stream| unsafe { zlib::inflate(stream, zlib::Z_NO_FLUSH) })
     }
@@ -170,7 +170,7 @@ impl Deflater {
     ///
     /// # Errors
     /// If the stream was at its end before.
-    pub fn step(&mut self, input: &[u8], out: &mut [u8], last: bool) -> io::Result<Step> {
+    pub fn step(&mut self, input: &[u8], out: &mut [u8], last: bool) -> io::Result<ZlibStep> {
         let flush = if last { zlib::Z_FINISH } else { zlib::Z_NO_FLUSH };
         // SAFETY: the stream was begun; see `Stream::step`.
         self.0.step(input, out, |stream| unsafe { zlib::deflate(stream, flush) })

@@ -8,6 +8,8 @@ mod expand;
 mod find;
 mod layout;
 mod repack;
+#[cfg(all(test, feature = "vendor"))]
+mod tests;
 
 use super::apply::{ApplyError, NewFiles};
 use super::head::Unit;
