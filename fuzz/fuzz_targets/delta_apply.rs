@@ -1,8 +1,8 @@
-//! Any bytes as the streams of a group, from an old file that may be a program: an error or some bytes, never more
+//! Any bytes as the streams of a group, from an old file that may be a program or an archive: an error or some bytes, never more
 //! than were announced, never a panic.
 //!
-//! The first byte says whether code is predicted, the next three how long the new file is, the next two how long
-//! the old file is; then come the old file and the group. Give it small programs to begin with.
+//! The first byte says whether code is predicted or archives are unpacked, the next three how long the new file is, the next two how long
+//! the old file is; then come the old file and the group. Give it small programs and archives to begin with.
 #![no_main]
 
 use std::io;
@@ -47,7 +47,7 @@ fuzz_target!(|bytes: &[u8]| {
     };
     let mut head = vec![0; 32];
     [1, 1, 1 << 2 | 2, 1, body.len() as u64, 1].iter().for_each(|&field| number(field, &mut head));
-    head.push(told[0] & 1);
+    head.push(told[0] % 3);
     [1, 0, old.len() as u64, 1, 0, size].iter().for_each(|&field| number(field, &mut head));
     let mut whole = b"\x89UDELTA\x01".to_vec();
     [head.len() as u64; 2].iter().for_each(|&field| number(field, &mut whole));

@@ -3,12 +3,14 @@
 //! Beside the old files, which are best mapped, a decoder takes at most 64 MiB whatever the delta says. Nothing in
 //! a delta is believed: a wrong one ends in an error or in wrong bytes, which their digest gives away.
 
+use std::fs::File;
 use std::io;
 use std::ops::Deref;
 
 use crate::platform::Mapped;
 use crate::release::Digest;
 
+use super::archive::{self, Expanded};
 use super::head::{Action, Delta, Group, Unit};
 use super::known;
 use super::making::Making;
@@ -46,6 +48,15 @@ pub trait OldFiles {
     /// # Errors
     /// If it is not there or can't be read.
     fn open(&self, index: usize) -> io::Result<OldBytes>;
+
+    /// An empty file to write to and to map: for an old archive that is too large to be unpacked in memory. It is needed no
+    /// more when the delta was applied; at most one is in use at a time.
+    ///
+    /// # Errors
+    /// If there is none, as it is if nobody says otherwise: such archives can't be made then.
+    fn scratch(&self) -> io::Result<File> {
+        Err(io::Error::new(io::ErrorKind::Unsupported, "there is no room to unpack it"))
+    }
 }
 
 /// Where new files go. The files of a unit come one after the other, each between `begin` and `end`.
@@ -164,9 +175,17 @@ fn apply_group(
         let extra = streams.extra_ahead(bytes, &known, scope)?;
         let mut making = Making::new(&control, streams.literals()?, extra, stop)?;
         for (at, unit) in group.units.iter().enumerate() {
-            match first.as_ref().filter(|_| at == 0) {
-                Some(joined) => making.unit(unit, joined.bytes(), new)?,
-                None => making.unit(unit, Joined::open(unit, old)?.bytes(), new)?,
+            let next;
+            let joined = match first.as_ref().filter(|_| at == 0) {
+                Some(joined) => joined,
+                None => {
+                    next = Joined::open(unit, old)?;
+                    &next
+                }
+            };
+            match joined {
+                Joined::Archive(old) => archive::make(&mut making, unit, old, new)?,
+                _ => making.unit(unit, joined.bytes(), new)?,
             }
         }
         if making.is_empty() {
@@ -190,6 +209,7 @@ fn told(delta: &Delta<'_>, new: &dyn NewFiles) -> Result<Vec<u8>, ApplyError> {
 enum Joined {
     One(OldBytes),
     Many(Vec<u8>),
+    Archive(Expanded),
 }
 
 impl Joined {
@@ -200,6 +220,13 @@ impl Joined {
             let found = bytes.len() as u64;
             if found == expected { Ok(bytes) } else { Err(ApplyError::OldSize { index, found, expected }) }
         };
+        if let (true, [base]) = (unit.archive, unit.bases.as_slice()) {
+            let index = base.0 as usize;
+            let expanded = archive::expand(&open(base)?, MAX_JOINT, &|| old.scratch())
+                .map_err(|source| ApplyError::Old { index, source })?;
+            let wrong = ApplyError::Damaged("an old file is not the archive it was made from");
+            return expanded.map(Self::Archive).ok_or(wrong);
+        }
         if let [base] = unit.bases.as_slice() {
             return Ok(Self::One(open(base)?));
         }
@@ -217,6 +244,7 @@ impl Joined {
         match self {
             Self::One(bytes) => bytes,
             Self::Many(bytes) => bytes,
+            Self::Archive(archive) => &archive.bytes,
         }
     }
 }

@@ -54,6 +54,8 @@ pub enum Action {
 pub struct Unit {
     /// Whether addresses in the code are predicted.
     pub code: bool,
+    /// Whether its one old and its one new file are archives whose streams are unpacked.
+    pub archive: bool,
     /// The old files, taken one after the other as one sequence of bytes: index and size in bytes.
     pub bases: Vec<(u32, u64)>,
     /// The new files, likewise.
@@ -212,6 +214,9 @@ impl<'a> Delta<'a> {
             for _ in 0..units {
                 group.units.push(read_unit(read, self.old_count, self.actions.len() as u64)?);
             }
+            if group.units.len() > 1 && group.units.iter().any(|unit| unit.archive) {
+                return Err(DeltaError::Damaged("an archive is not alone in its group"));
+            }
             self.groups.push(group);
             at = end;
         }
@@ -284,7 +289,7 @@ fn unpack_head(stored: &[u8], raw: usize) -> Result<Vec<u8>, DeltaError> {
 
 fn read_unit(read: &mut Numbers<'_>, old_count: u32, new_count: u64) -> Result<Unit, DeltaError> {
     let flags = read.byte()?;
-    if flags > 1 {
+    if flags > 2 {
         return Err(Short.into());
     }
     let bases = read_files(read, MAX_BASES, u64::from(old_count))?;
@@ -292,7 +297,10 @@ fn read_unit(read: &mut Numbers<'_>, old_count: u32, new_count: u64) -> Result<U
     if news.is_empty() {
         return Err(Short.into());
     }
-    let unit = Unit { code: flags == 1, bases, news };
+    if flags == 2 && (bases.len(), news.len()) != (1, 1) {
+        return Err(Short.into());
+    }
+    let unit = Unit { code: flags == 1, archive: flags == 2, bases, news };
     let whole = |files: &[(u32, u64)]| files.iter().try_fold(0u64, |sum, file| sum.checked_add(file.1));
     match (whole(&unit.bases), whole(&unit.news)) {
         (Some(old), Some(new)) if old <= MAX_FILE && new <= MAX_FILE => Ok(unit),

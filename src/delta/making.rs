@@ -59,6 +59,11 @@ impl<'a, 'f> Making<'a, 'f> {
         (self.mending.into_literals(), self.extra)
     }
 
+    /// Where layouts are read from.
+    pub(super) fn layouts(&mut self) -> &mut Numbers<'a> {
+        &mut self.layouts
+    }
+
     /// Makes the new files of a unit from its old bytes.
     pub(super) fn unit(&mut self, unit: &Unit, old: &[u8], new: &mut dyn NewFiles) -> Result<(), ApplyError> {
         let mut out = Output { unit, next: 0, left: 0, sealing: None, new };

@@ -5,6 +5,7 @@
 //! `vendor`.
 
 mod apply;
+mod archive;
 mod code;
 mod head;
 mod known;

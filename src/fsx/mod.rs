@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "this room is where std::fs is called")]
 
 mod disk;
+mod scratch;
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read, Write};
@@ -11,6 +12,7 @@ use crate::platform;
 use crate::report::{ErrorCode, Fault};
 
 pub use disk::{Barrier, Disk, Hold, Kind, RealDisk, Stat};
+pub use scratch::Scratch;
 
 /// A file operation that failed.
 #[derive(Debug, thiserror::Error)]

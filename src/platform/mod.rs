@@ -29,9 +29,11 @@ pub mod dirs;
 mod mapped;
 mod trial;
 mod types;
+mod zlib;
 
 #[cfg(feature = "components")]
 pub use compiled::load_compiled;
 pub use mapped::Mapped;
 pub use trial::{Trial, try_out};
 pub use types::{ChangeMark, Holder, ProcessId, Spawned, Use};
+pub use zlib::{Deflater, Inflater, ZlibStep};

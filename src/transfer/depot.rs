@@ -59,6 +59,11 @@ impl Depot {
         self.dir.join(format!("{object}.json"))
     }
 
+    /// For what one delta at a time needs while it is applied.
+    pub(super) fn scratch(&self) -> PathBuf {
+        self.dir.join("old.tmp")
+    }
+
     pub(super) fn file(&self, sha256: &Digest) -> PathBuf {
         self.dir.join(format!("{sha256}.file"))
     }

@@ -7,7 +7,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use crate::delta::{ApplyError, Delta, DeltaError, FileList, NewFiles, OldBytes, OldFiles, apply};
-use crate::fsx::{self, Absent as _, FsError};
+use crate::fsx::{self, Absent as _, FsError, Scratch};
 use crate::platform::Mapped;
 use crate::release::{Digest, FileEntry, Hasher, Manifest, RelPath};
 
@@ -91,7 +91,8 @@ impl Graft<'_> {
         let (old, new) = self.files();
         let map = map(self.delta)?;
         let delta = self.open(&map, &old, &new)?;
-        let sources = Sources { old: &old, find: self.find };
+        let scratch = Scratch::new(depot.scratch());
+        let sources = Sources { old: &old, find: self.find, scratch };
         let mut bench = Bench {
             depot,
             new: &new,
@@ -152,6 +153,8 @@ fn map(path: &Path) -> Result<Mapped, GraftError> {
 struct Sources<'a> {
     old: &'a [&'a FileEntry],
     find: &'a dyn Fn(&Digest) -> Option<PathBuf>,
+    /// For old archives that are unpacked, on the volume of the install.
+    scratch: Scratch,
 }
 
 impl OldFiles for Sources<'_> {
@@ -165,6 +168,10 @@ impl OldFiles for Sources<'_> {
         } else {
             Ok(OldBytes::Mapped(Mapped::new(&open)?))
         }
+    }
+
+    fn scratch(&self) -> io::Result<File> {
+        self.scratch.file().map_err(|error| error.source)
     }
 }
 

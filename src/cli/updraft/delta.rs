@@ -11,7 +11,7 @@ use crate::delta::{
     Action, ApplyError, Delta, DeltaError, Effort, FileBytes, FileList, MakeError, MakeOptions, NewFiles,
     OldBytes, OldFile, OldFiles, apply, make,
 };
-use crate::fsx::{self, FsError};
+use crate::fsx::{self, FsError, Scratch};
 use crate::platform::Mapped;
 use crate::release::{Digest, Hasher, RelPath};
 use crate::report::{ErrorCode, Failure, Fault};
@@ -415,7 +415,10 @@ fn lay(
     }
     let mut laid = Laid { targets, seen: Vec::new(), open: None };
     laid.seen.resize(laid.targets.len(), None);
-    apply(delta, old, &mut laid, &|| false).map_err(failed)?;
+    let first = laid.targets.first().map_or(path, |target| &target.0);
+    let sources = Sources { old, scratch: Scratch::new(fsx::sibling(first, ".unpacked")) };
+    apply(delta, &sources, &mut laid, &|| false).map_err(failed)?;
+    drop(sources);
     let mut list = FileList::new();
     let mut size = 0;
     for (index, action) in delta.actions().iter().enumerate() {
@@ -444,9 +447,19 @@ fn lay(
     }
 }
 
-impl OldFiles for Tree {
+/// Old files, and a place beside the new ones for what is unpacked of them.
+struct Sources<'a> {
+    old: &'a Tree,
+    scratch: Scratch,
+}
+
+impl OldFiles for Sources<'_> {
+    fn scratch(&self) -> io::Result<std::fs::File> {
+        self.scratch.file().map_err(|error| error.source)
+    }
+
     fn open(&self, index: usize) -> io::Result<OldBytes> {
-        let file = self.files.get(index).ok_or(io::ErrorKind::NotFound)?;
+        let file = self.old.files.get(index).ok_or(io::ErrorKind::NotFound)?;
         map(&file.at).map(OldBytes::Mapped).map_err(io::Error::other)
     }
 }
@@ -517,6 +530,7 @@ struct ShownGroup {
     new_bytes: u64,
     old_files: usize,
     predicted: usize,
+    archives: usize,
 }
 
 impl Shown {
@@ -528,6 +542,7 @@ impl Shown {
             new_bytes: group.units.iter().map(crate::delta::Unit::new_bytes).sum(),
             old_files: group.units.iter().map(|unit| unit.bases.len()).sum(),
             predicted: group.units.iter().filter(|unit| unit.code).count(),
+            archives: group.units.iter().filter(|unit| unit.archive).count(),
         };
         Self {
             bytes: bytes as u64,
@@ -552,6 +567,9 @@ impl fmt::Display for Shown {
             )?;
             if group.predicted > 0 {
                 write!(f, ", {} with their code predicted", group.predicted)?;
+            }
+            if group.archives > 0 {
+                write!(f, ", as archives from the inside")?;
             }
         }
         Ok(())

@@ -3,6 +3,8 @@
 //! The same files and options always give the same delta, on every machine and with any number of threads.
 
 mod align;
+mod archive;
+mod bases;
 mod choose;
 mod code;
 mod draft;

@@ -163,7 +163,7 @@ pub(super) fn head(
         put(group.body.len() as u64, &mut raw);
         put(group.units.len() as u64, &mut raw);
         for unit in &group.units {
-            raw.push(u8::from(unit.code));
+            raw.push(u8::from(unit.code) | u8::from(unit.archive) << 1);
             files(&unit.bases, old, &mut raw);
             files(&unit.news, new, &mut raw);
         }

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use crate::release::Digest;
 
+use super::bases::Archives;
 use super::{MakeError, NewFile, OldFile};
 
 /// Files below this many bytes are taken together.
@@ -34,6 +35,14 @@ pub(super) enum Fate {
 pub(super) struct Job {
     pub(super) bases: Vec<usize>,
     pub(super) news: Vec<usize>,
+    /// Both are archives that are better seen from the inside.
+    pub(super) archive: bool,
+}
+
+impl Job {
+    fn new() -> Self {
+        Self { bases: Vec::new(), news: Vec::new(), archive: false }
+    }
 }
 
 /// What is to be done.
@@ -145,20 +154,25 @@ pub(super) fn plan(old: &[OldFile<'_>], new: &[NewFile<'_>]) -> Result<Plan, Mak
         return Ok(plan);
     }
     let likeness = Likeness::new(old)?;
-    let mut small = Job { bases: Vec::new(), news: Vec::new() };
+    let mut archives = Archives::new(old);
+    let mut small = Job::new();
     let (mut small_old, mut small_new) = (0, 0);
     let mut large = Vec::new();
     for index in made {
         let file = &new[index];
+        if let Some(base) = archives.base(file, || likeness.of(file, old, 1))? {
+            plan.groups.push(vec![Job { bases: vec![base], news: vec![index], archive: true }]);
+            continue;
+        }
         if file.size >= SMALL {
-            large.push(Job { bases: likeness.of(file, old, 1)?, news: vec![index] });
+            large.push(Job { bases: likeness.of(file, old, 1)?, news: vec![index], archive: false });
             continue;
         }
         let fresh: Vec<usize> = likeness.of(file, old, 2)?;
         let fresh: Vec<usize> = fresh.into_iter().filter(|base| !small.bases.contains(base)).collect();
         let more: u64 = fresh.iter().map(|&base| old[base].size.min(MOST_JOINT)).sum();
         if !small.news.is_empty() && (small_old + more > MOST_JOINT || small_new + file.size > MOST_JOINT) {
-            let full = std::mem::replace(&mut small, Job { bases: Vec::new(), news: Vec::new() });
+            let full = std::mem::replace(&mut small, Job::new());
             plan.groups.push(vec![full]);
             (small_old, small_new) = (0, 0);
         }

@@ -7,7 +7,7 @@ use super::align::{Stretch, align_within};
 use super::draft::Draft;
 use super::pack::Against;
 use super::plan::{Job, Plan};
-use super::{Bytes, MakeError, MakeOptions, MakeProgress, NewFile, OldFile, code, mixed, pack};
+use super::{Bytes, MakeError, MakeOptions, MakeProgress, NewFile, OldFile, archive, code, mixed, pack};
 use crate::delta::code::{Seal, unseal};
 use crate::delta::head::Unit;
 use crate::delta::streams::{Kind, MAX_AGAINST_OLD, STREAMS};
@@ -15,6 +15,7 @@ use crate::delta::streams::{Kind, MAX_AGAINST_OLD, STREAMS};
 /// A unit as it was made.
 pub(super) struct MadeUnit {
     pub(super) code: bool,
+    pub(super) archive: bool,
     pub(super) bases: Vec<usize>,
     pub(super) news: Vec<usize>,
 }
@@ -25,7 +26,12 @@ impl MadeUnit {
         let list = |indices: &[usize], among: &[OldFile<'_>]| {
             indices.iter().map(|&index| (index as u32, among[index].size)).collect()
         };
-        Unit { code: self.code, bases: list(&self.bases, old), news: list(&self.news, new) }
+        Unit {
+            code: self.code,
+            archive: self.archive,
+            bases: list(&self.bases, old),
+            news: list(&self.news, new),
+        }
     }
 }
 
@@ -33,6 +39,12 @@ impl MadeUnit {
 pub(super) struct MadeGroup {
     pub(super) units: Vec<MadeUnit>,
     pub(super) body: Vec<u8>,
+}
+
+impl MadeGroup {
+    fn or_smaller(self, other: Self) -> Self {
+        if other.body.len() < self.body.len() { other } else { self }
+    }
 }
 
 /// Does something for each item, on several threads; what comes out is in the order of the items.
@@ -133,7 +145,13 @@ pub(super) fn run(
     progress(MakeProgress { done, total });
     let mut groups = Vec::new();
     for jobs in &plan.groups {
-        groups.push(group(old, new, jobs, (options, known))?);
+        let archive = archive::group(old, new, jobs, (options, known))?;
+        let made = match archive {
+            Some(archive) if size(&jobs[0]) >= archive::SURE => archive,
+            Some(archive) => archive.or_smaller(group(old, new, jobs, (options, known))?),
+            None => group(old, new, jobs, (options, known))?,
+        };
+        groups.push(made);
         done += jobs.iter().map(size).sum::<u64>();
         progress(MakeProgress { done, total });
     }
@@ -189,7 +207,8 @@ fn group(
         let (seal, bare) = bare(job, to);
         let code = bare.as_deref().unwrap_or(to);
         let both = programs(job, before, (code, seal)).zip(code::map(&stretches, before.len()));
-        units.push(MadeUnit { code: both.is_some(), bases: job.bases.clone(), news: job.news.clone() });
+        let (bases, news) = (job.bases.clone(), job.news.clone());
+        units.push(MadeUnit { code: both.is_some(), archive: false, bases, news });
         match both {
             Some(((left, right), map)) => {
                 code::write(&mut draft, &left, (&right, code), &stretches, &map);

@@ -6,7 +6,7 @@ use super::program::{Machine, Program, Random};
 use super::{Collected, FORMS, Files, Memory, delta_of, one, round_trip};
 
 /// Tries a delta that may be anything; bytes written beyond the limit end it as a full disk would.
-fn attempt(bytes: &[u8], old: &Files) -> Option<Result<(), ApplyError>> {
+pub(super) fn attempt(bytes: &[u8], old: &Files) -> Option<Result<(), ApplyError>> {
     let delta = Delta::parse(bytes).ok()?;
     let mut new = Collected { limit: Some(64 << 20), ..Collected::default() };
     if delta.old_count() > old.len() {
@@ -82,32 +82,37 @@ fn random_instructions_do_no_harm() {
         if round % 3 == 0 {
             damage(&mut old[0].1, &mut random);
         }
-        let mut body = Vec::new();
-        let mut streams = Vec::new();
-        for stream in 0..10 {
+        let streams: [Vec<u8>; 10] = std::array::from_fn(|stream| {
             let length = random.below(if stream > 7 { 4000 } else { 400 });
             // Mostly small numbers, so that instructions are often right for a while.
-            let bytes = (0..length).map(|_| (random.next() >> (random.below(3) * 29)) as u8 & 0x7f);
-            let bytes: Vec<u8> = bytes.collect();
-            number(bytes.len() as u64, &mut body);
-            if !bytes.is_empty() {
-                body.push(0);
-                number(bytes.len() as u64, &mut body);
-            }
-            streams.extend(bytes);
-        }
-        body.extend(streams);
-        let mut head = vec![0; 32];
-        [1, 1, 1 << 2 | 2, 1, body.len() as u64, 1].iter().for_each(|&field| number(field, &mut head));
-        head.push(code);
-        [1, 0, old[0].1.len() as u64, 1, 0, size as u64].iter().for_each(|&field| number(field, &mut head));
-        let mut bytes = b"\x89UDELTA\x01".to_vec();
-        number(head.len() as u64, &mut bytes);
-        number(head.len() as u64, &mut bytes);
-        bytes.extend(head);
-        bytes.extend(body);
+            (0..length).map(|_| (random.next() >> (random.below(3) * 29)) as u8 & 0x7f).collect()
+        });
+        let bytes = delta(code, old[0].1.len(), size, &streams);
         assert!(attempt(&bytes, &old).is_some(), "the head is right");
     }
+}
+
+/// A delta of one unit with these streams, whose old and new file have so many bytes.
+pub(super) fn delta(kind: u8, old: usize, new: usize, streams: &[Vec<u8>; 10]) -> Vec<u8> {
+    let mut body = Vec::new();
+    for stream in streams {
+        number(stream.len() as u64, &mut body);
+        if !stream.is_empty() {
+            body.push(0);
+            number(stream.len() as u64, &mut body);
+        }
+    }
+    body.extend(streams.concat());
+    let mut head = vec![0; 32];
+    [1, 1, 1 << 2 | 2, 1, body.len() as u64, 1].iter().for_each(|&field| number(field, &mut head));
+    head.push(kind);
+    [1, 0, old as u64, 1, 0, new as u64].iter().for_each(|&field| number(field, &mut head));
+    let mut bytes = b"\x89UDELTA\x01".to_vec();
+    number(head.len() as u64, &mut bytes);
+    number(head.len() as u64, &mut bytes);
+    bytes.extend(head);
+    bytes.extend(body);
+    bytes
 }
 
 /// Turns some numbers of a program into others: the headers most of all.
@@ -137,7 +142,7 @@ fn damaged_programs_round_trip() {
     }
 }
 
-fn number(mut value: u64, out: &mut Vec<u8>) {
+pub(super) fn number(mut value: u64, out: &mut Vec<u8>) {
     while value > 127 {
         out.push(value as u8 | 128);
         value >>= 7;

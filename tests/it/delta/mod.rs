@@ -1,11 +1,13 @@
 //! Deltas: what they cost, that they lead to the very bytes, and that a wrong one does no harm.
 #![expect(clippy::unwrap_used, reason = "a test")]
 
+mod archives;
 mod hostile;
 mod program;
 mod real;
 mod signed;
 mod trees;
+mod zipped;
 
 use std::io;
 

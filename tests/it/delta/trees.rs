@@ -7,7 +7,7 @@ use updraft::release::Digest;
 use super::program::{Program, Random};
 use super::{Collected, FORMS, Files, Memory, applied, delta_of, list, one, round_trip};
 
-fn text(random: &mut Random, lines: usize) -> Vec<u8> {
+pub(super) fn text(random: &mut Random, lines: usize) -> Vec<u8> {
     let words = ["let", "function", "return", "value", "index", "(", ")", "=>", "window", "const", "module"];
     let mut out = Vec::new();
     for _ in 0..lines {
