@@ -7,7 +7,7 @@ mod program;
 mod real;
 mod signed;
 mod trees;
-mod zipped;
+pub(crate) mod zipped;
 
 use std::io;
 

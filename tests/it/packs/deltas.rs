@@ -3,6 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
+use super::super::delta::zipped::gzip;
 use super::super::support::fault_server::Fault;
 use super::super::support::world::{Running, expect, tree, updraft, wait_for};
 use super::{DELTAS, PACKS, Site, copy, newest, noise, objects, put, text};
@@ -62,6 +63,23 @@ fn each_of_the_last_releases_has_a_delta_and_older_ones_a_chain() {
     assert!(said.contains("by delta, from r5"), "{said}");
     site.world.update();
     assert!(site.is_new());
+}
+
+/// An archive that is too large for memory is made from the inside, and what was unpacked for it does not stay.
+#[test]
+fn a_large_archive_costs_what_changed_in_it() {
+    let mut inner = text(3, 8000).repeat(40).into_bytes();
+    inner.resize(26 << 20, b'x');
+    let mut site = Site::new(|world| put(world, "data.tar.gz", gzip(&inner, 1)), DELTAS);
+    inner.splice(100..100, *b"an edit");
+    put(&site.world, "data.tar.gz", gzip(&inner, 1));
+    site.world.publish("2.0", DELTAS);
+    site.bytes();
+    let said = site.world.update();
+    assert!(site.is_new() && !said.contains("could not be used"), "{said}");
+    let (objects, _) = site.bytes();
+    assert!(objects < 1000, "{objects}");
+    assert!(!site.world.app().join("updater/state/partial/old.tmp").exists());
 }
 
 /// An older release is pinned by its version, and gets a delta however old it is.
