@@ -20,6 +20,10 @@ const CHUNK: usize = 64 * 1024;
 
 /// Bytes by which matches must beat going on as before, in each pass. In the last one, more and less let one choose.
 const GAINS: [&[usize]; 3] = [&[6], &[12, 5], &[20, 9, 5]];
+/// The same for large programs: each gain is a search through all of it.
+const GAINS_LARGE: [&[usize]; 2] = [&[6], &[9]];
+/// From so many new bytes on a program is large.
+const LARGE: usize = 64 << 20;
 
 /// An executable with its references.
 pub(super) struct Program<'a> {
@@ -101,7 +105,11 @@ pub(super) fn align_programs(
     let to =
         new.tokens(new_bytes, |kind, target| Some(if kind.is_label() { token(target) } else { MADE_UP }));
     let prices = Prices::new(options.effort == Effort::Smallest);
-    let passes: &[&[usize]] = if quick { &[&[]] } else { &GAINS };
+    let passes: &[&[usize]] = match (quick, new_bytes.len() >= LARGE) {
+        (true, _) => &[&[]],
+        (false, false) => &GAINS,
+        (false, true) => &GAINS_LARGE,
+    };
     for gains in passes {
         let Some(map) = map(&stretches, old_bytes.len()) else { return Ok(stretches) };
         let gone = votes(old, new, &stretches);
