@@ -181,7 +181,8 @@ fn group(
     jobs: &[Job],
     (options, known): (&MakeOptions, &[u8]),
 ) -> Result<MadeGroup, MakeError> {
-    let inner = (options.threads / jobs.len().max(1)).max(1);
+    let size = |job: &Job| job.news.iter().map(|&index| new[index].size).sum::<u64>();
+    let all = jobs.iter().map(size).sum::<u64>().max(1);
     let room = Room { left: Mutex::new(options.memory), freed: Condvar::new() };
     let aligned = each(jobs, options.threads, |job| -> Result<Vec<Stretch>, MakeError> {
         if job.bases.is_empty() {
@@ -189,6 +190,8 @@ fn group(
         }
         let (from, to) = (join(old, &job.bases)?, join(new, &job.news)?);
         let (from, to) = (from.bytes(), to.bytes());
+        // A job that is nearly all there is gets all threads.
+        let inner = ((options.threads as u64 * size(job)).div_ceil(all) as usize).max(1);
         // What a job may take does not depend on how many run at once: the result is always the same.
         let cost = (from.len() as u64 * 5 + to.len() as u64 + (64 << 20)).min(options.memory);
         let _held = room.take(cost);
