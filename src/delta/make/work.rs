@@ -131,6 +131,11 @@ fn join<'a>(files: &[OldFile<'a>], indices: &[usize]) -> Result<Joint<'a>, MakeE
     Ok(Joint::Many(joint))
 }
 
+/// Bytes of the new files of a job.
+fn size(job: &Job, new: &[NewFile<'_>]) -> u64 {
+    job.news.iter().map(|&index| new[index].size).sum()
+}
+
 /// Makes all groups.
 pub(super) fn run(
     old: &[OldFile<'_>],
@@ -139,20 +144,19 @@ pub(super) fn run(
     (options, known): (&MakeOptions, &[u8]),
     progress: &mut dyn FnMut(MakeProgress),
 ) -> Result<Vec<MadeGroup>, MakeError> {
-    let size = |job: &Job| job.news.iter().map(|&index| new[index].size).sum::<u64>();
-    let total = plan.groups.iter().flatten().map(size).sum();
+    let total = plan.groups.iter().flatten().map(|job| size(job, new)).sum();
     let mut done = 0;
     progress(MakeProgress { done, total });
     let mut groups = Vec::new();
     for jobs in &plan.groups {
         let archive = archive::group(old, new, jobs, (options, known))?;
         let made = match archive {
-            Some(archive) if size(&jobs[0]) >= archive::SURE => archive,
+            Some(archive) if size(&jobs[0], new) >= archive::SURE => archive,
             Some(archive) => archive.or_smaller(group(old, new, jobs, (options, known))?),
             None => group(old, new, jobs, (options, known))?,
         };
         groups.push(made);
-        done += jobs.iter().map(size).sum::<u64>();
+        done += jobs.iter().map(|job| size(job, new)).sum::<u64>();
         progress(MakeProgress { done, total });
     }
     Ok(groups)
@@ -181,8 +185,7 @@ fn group(
     jobs: &[Job],
     (options, known): (&MakeOptions, &[u8]),
 ) -> Result<MadeGroup, MakeError> {
-    let size = |job: &Job| job.news.iter().map(|&index| new[index].size).sum::<u64>();
-    let all = jobs.iter().map(size).sum::<u64>().max(1);
+    let all = jobs.iter().map(|job| size(job, new)).sum::<u64>().max(1);
     let room = Room { left: Mutex::new(options.memory), freed: Condvar::new() };
     let aligned = each(jobs, options.threads, |job| -> Result<Vec<Stretch>, MakeError> {
         if job.bases.is_empty() {
@@ -191,7 +194,7 @@ fn group(
         let (from, to) = (join(old, &job.bases)?, join(new, &job.news)?);
         let (from, to) = (from.bytes(), to.bytes());
         // A job that is nearly all there is gets all threads.
-        let inner = ((options.threads as u64 * size(job)).div_ceil(all) as usize).max(1);
+        let inner = ((options.threads as u64 * size(job, new)).div_ceil(all) as usize).max(1);
         // What a job may take does not depend on how many run at once: the result is always the same.
         let cost = (from.len() as u64 * 5 + to.len() as u64 + (64 << 20)).min(options.memory);
         let _held = room.take(cost);
