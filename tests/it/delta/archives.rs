@@ -6,9 +6,9 @@ use std::io;
 use proptest::prelude::*;
 use updraft::delta::{ApplyError, Delta, Effort, OldBytes, OldFiles, apply};
 
+use super::super::support::zipped::{Entry, How, deflated, gzip, zip};
 use super::program::Random;
 use super::trees::text;
-use super::zipped::{Entry, How, deflated, gzip, zip};
 use super::{Collected, Files, Memory, delta_of, hostile, round_trip};
 
 fn entries(random: &mut Random, count: usize, how: impl Fn(usize) -> How) -> Vec<Entry> {

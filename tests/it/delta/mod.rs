@@ -7,7 +7,6 @@ mod program;
 mod real;
 mod signed;
 mod trees;
-pub(crate) mod zipped;
 
 use std::io;
 

@@ -3,9 +3,9 @@
 use std::fs;
 use std::time::Duration;
 
-use super::super::delta::zipped::gzip;
 use super::super::support::fault_server::Fault;
 use super::super::support::world::{Running, expect, tree, updraft, wait_for};
+use super::super::support::zipped::gzip;
 use super::{DELTAS, PACKS, Site, copy, newest, noise, objects, put, text};
 
 /// A31: in a tree of 3,000 files one changed file of 1 KB costs under 10 KB in all: timestamp, snapshot, targets,

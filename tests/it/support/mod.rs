@@ -14,3 +14,4 @@ pub(crate) mod s3;
 #[cfg(unix)]
 pub(crate) mod tls;
 pub(crate) mod world;
+pub(crate) mod zipped;

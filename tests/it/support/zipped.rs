@@ -1,5 +1,7 @@
 //! Archives made up for tests: zip and gzip files packed by zlib, or by something else.
 
+#![cfg_attr(not(feature = "vendor"), expect(dead_code, reason = "what only tests of the vendor's side use"))]
+
 use updraft::platform::Deflater;
 
 /// How an entry is packed.
@@ -21,10 +23,10 @@ pub(crate) struct Entry {
 
 /// The bytes as zlib packs them.
 pub(crate) fn deflated(bytes: &[u8], level: u8) -> Vec<u8> {
-    let (mut deflater, mut out) = (Deflater::new(level).unwrap(), Vec::new());
+    let (mut deflater, mut out) = (Deflater::new(level).expect("zlib takes the level"), Vec::new());
     let (mut rest, mut chunk) = (bytes, vec![0; 1 << 16]);
     loop {
-        let step = deflater.step(rest, &mut chunk, true).unwrap();
+        let step = deflater.step(rest, &mut chunk, true).expect("zlib takes all bytes");
         rest = &rest[step.read..];
         out.extend_from_slice(&chunk[..step.written]);
         if step.ended {
