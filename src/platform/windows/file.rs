@@ -1,5 +1,4 @@
 //! Files on Windows.
-#![expect(clippy::disallowed_methods, reason = "the ground that fsx stands on")]
 #![expect(unsafe_code, reason = "calls of the Windows API")]
 
 use std::fs::{File, Metadata, OpenOptions};

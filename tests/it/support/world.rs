@@ -185,7 +185,7 @@ impl World {
     }
 
     /// The command that makes what people install first out of the build folder, into `out`.
-    #[cfg(feature = "vendor")]
+    #[cfg(all(target_os = "linux", feature = "vendor"))]
     pub(crate) fn package(&self, out: &str, more: &[&str]) -> Command {
         let mut command = updraft();
         command.arg("package").arg(self.build()).arg("--repo").arg(self.repo()).arg("--out");
