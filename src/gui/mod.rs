@@ -25,9 +25,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use eframe::UserEvent;
 use eframe::egui::ThemePreference;
-use winit::event_loop::EventLoop;
 
 use crate::report::{Control, ErrorCode, Fault};
 use stage::SharedStage;
@@ -189,9 +187,7 @@ pub fn run(setup: WindowSetup, start: impl FnOnce(Feed) + Send + 'static) -> Res
 
 /// Shows the window until it ends. One loop of events serves both ways to paint: a program can't have a second one.
 fn show(stage: &SharedStage, drawing: Drawing) -> Result<(), String> {
-    let mut builder = EventLoop::<UserEvent>::with_user_event();
-    crate::platform::window::choose_frame(&mut builder);
-    let mut event_loop = builder.build().map_err(|error| {
+    let mut event_loop = crate::platform::window::event_loop().map_err(|error| {
         tracing::debug!(%error, "no loop of events");
         "there is no display".to_owned()
     })?;

@@ -331,6 +331,10 @@ key MyApp Escape
 settle
 key MyApp Return
 wait_for 30 "version 2, at once" started "$world" 2.0
+for link in /proc/[0-9]*/exe; do
+  exe=$(readlink "$link" 2> /dev/null) || continue
+  case "$exe" in "$app"/*) ! grep -qz '^XCOMPOSEFILE=' "${link%/exe}/environ" || fail "the program should have its own list of composed keys" ;; esac
+done
 ok "the settings: a limit taken away holds at once and is written down"
 end_below "$app"
 cut_off

@@ -5,10 +5,16 @@ use eframe::UserEvent;
 use windows_sys::Win32::UI::WindowsAndMessaging::{
     AllowSetForegroundWindow, MB_ICONWARNING, MB_OK, MB_SETFOREGROUND, MessageBoxW,
 };
-use winit::event_loop::EventLoopBuilder;
+use winit::error::EventLoopError;
+use winit::event_loop::EventLoop;
 
-/// Nothing to choose: the system draws the frame around our window.
-pub fn choose_frame(_builder: &mut EventLoopBuilder<UserEvent>) {}
+/// The loop of events of the program's windows. Once in a process.
+///
+/// # Errors
+/// If there is no display.
+pub fn event_loop() -> Result<EventLoop<UserEvent>, EventLoopError> {
+    EventLoop::with_user_event().build()
+}
 
 /// Lets the window of another process take the focus, as far as we have that right ourselves.
 pub fn let_take_focus(pid: u32) {
