@@ -11,6 +11,7 @@ use crate::platform::Mapped;
 use crate::release::Digest;
 
 use super::archive::{self, Expanded};
+use super::beside::beside;
 use super::head::{Action, Delta, Group, Unit};
 use super::known;
 use super::making::Making;
@@ -18,6 +19,8 @@ use super::ops::Control;
 use super::streams::Streams;
 use super::wire::Short;
 
+/// Programs of so many bytes are made in a thread of their own.
+const LONG: u64 = 1 << 20;
 /// Most bytes of several old files that are put one after the other in memory.
 pub(super) const MAX_JOINT: u64 = 24 << 20;
 
@@ -145,13 +148,45 @@ pub fn apply(
     new: &mut dyn NewFiles,
     stop: &dyn Fn() -> bool,
 ) -> Result<(), ApplyError> {
+    let mut new = Stoppable { new, stop, stopped: false };
     for group in delta.groups() {
-        let wanted = group.units.iter().flat_map(|unit| &unit.news).any(|file| new.wants(file.0 as usize));
+        let wanted =
+            group.units.iter().flat_map(|unit| &unit.news).any(|file| new.new.wants(file.0 as usize));
         if wanted {
-            apply_group(delta, group, old, new, stop)?;
+            let applied = apply_group(delta, group, old, &mut new);
+            if new.stopped {
+                return Err(ApplyError::Stopped);
+            }
+            applied?;
         }
     }
     Ok(())
+}
+
+/// Refuses the next bytes when someone asked to stop.
+struct Stoppable<'a> {
+    new: &'a mut dyn NewFiles,
+    stop: &'a dyn Fn() -> bool,
+    stopped: bool,
+}
+
+impl NewFiles for Stoppable<'_> {
+    fn told(&self, index: usize) -> Option<(&str, u64, Digest)> {
+        self.new.told(index)
+    }
+
+    fn begin(&mut self, index: usize, size: u64) -> io::Result<()> {
+        self.new.begin(index, size)
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.stopped |= (self.stop)();
+        if self.stopped { Err(io::ErrorKind::Interrupted.into()) } else { self.new.write(bytes) }
+    }
+
+    fn end(&mut self, index: usize) -> io::Result<()> {
+        self.new.end(index)
+    }
 }
 
 fn apply_group(
@@ -159,7 +194,6 @@ fn apply_group(
     group: &Group,
     old: &dyn OldFiles,
     new: &mut dyn NewFiles,
-    stop: &dyn Fn() -> bool,
 ) -> Result<(), ApplyError> {
     let streams = Streams::parse(&delta.bytes[group.body.clone()])?;
     let control = Control::unpack(&streams)?;
@@ -173,7 +207,7 @@ fn apply_group(
     let known = if streams.needs_known() { told(delta, new)? } else { Vec::new() };
     std::thread::scope(|scope| {
         let extra = streams.extra_ahead(bytes, &known, scope)?;
-        let mut making = Making::new(&control, streams.literals()?, extra, stop)?;
+        let mut making = Making::new(&control, streams.literals()?, extra)?;
         for (at, unit) in group.units.iter().enumerate() {
             let next;
             let joined = match first.as_ref().filter(|_| at == 0) {
@@ -185,6 +219,10 @@ fn apply_group(
             };
             match joined {
                 Joined::Archive(old) => archive::make(&mut making, unit, old, new)?,
+                _ if unit.code && unit.new_bytes() >= LONG => {
+                    let bytes = joined.bytes();
+                    beside(new, |new| making.unit(unit, bytes, new))?;
+                }
                 _ => making.unit(unit, joined.bytes(), new)?,
             }
         }

@@ -1,10 +1,13 @@
 //! Makes the new files of a unit: predicted bytes, mended, and extra bytes between them.
 
 use std::ops::Range;
+use std::sync::mpsc::sync_channel;
 use std::thread::Builder;
 
 use super::apply::{ApplyError, NewFiles};
-use super::code::{Answer, Image, Layout, Map, PIECE, Predictor, Refs, Sealing, Seen, Span, Teller, turn};
+use super::code::{
+    Answer, Grounds, Image, Layout, Map, PIECE, Predictor, Refs, Sealing, Seen, Span, Teller, turn,
+};
 use super::head::Unit;
 use super::mixed::{Around, Extra, Literals, PAST};
 use super::ops::{Control, Corrections, MAX_SPANS, Mending, Op, Ops};
@@ -13,6 +16,9 @@ use super::wire::{Numbers, Short};
 
 /// Bytes made at once.
 const CHUNK: usize = PIECE;
+
+/// How many pieces of references are looked at ahead.
+const SIGHTS_AHEAD: usize = 8;
 
 /// A place beyond all old bytes.
 const NOWHERE: u64 = 1 << 62;
@@ -26,7 +32,6 @@ pub(super) struct Making<'a, 'f> {
     extra: Source<'f, Extra<'f>>,
     /// The last bytes made, [`PAST`] of them, and those being made.
     window: Vec<u8>,
-    stop: &'a dyn Fn() -> bool,
 }
 
 impl<'a, 'f> Making<'a, 'f> {
@@ -34,7 +39,6 @@ impl<'a, 'f> Making<'a, 'f> {
         control: &'a Control,
         literals: Source<'f, Literals<'f>>,
         extra: Source<'f, Extra<'f>>,
-        stop: &'a dyn Fn() -> bool,
     ) -> Result<Self, Short> {
         Ok(Self {
             ops: Ops::new(control),
@@ -43,7 +47,6 @@ impl<'a, 'f> Making<'a, 'f> {
             mending: Mending::new(control, literals),
             extra,
             window: vec![0; PAST + CHUNK],
-            stop,
         })
     }
 
@@ -102,8 +105,25 @@ impl<'a, 'f> Making<'a, 'f> {
             (map, refs.unwrap_or_else(|| Refs::find(&image)))
         });
         let map = map?;
-        let mut predictor = Predictor::new(&image, &refs, &layout, &map);
+        let on = Grounds { image: &image, refs: &refs, new: &layout, map: &map };
         out.sealing = layout.seal.map(Sealing::new);
+        std::thread::scope(|scope| {
+            let (ops, (to, sights)) = (self.ops.clone(), sync_channel(SIGHTS_AHEAD));
+            let look = move || on.look_ahead(spans(ops).map_while(Result::ok), &to);
+            let ahead = Builder::new().name("delta".to_owned()).spawn_scoped(scope, look);
+            let predictor = if ahead.is_ok() { Predictor::with(on, sights) } else { Predictor::new(on) };
+            self.predicted(old, predictor, &layout, out)
+        })
+    }
+
+    /// Makes the new bytes of a unit whose code is predicted.
+    fn predicted(
+        &mut self,
+        old: &[u8],
+        mut predictor: Predictor<'_>,
+        layout: &Layout,
+        out: &mut Output<'_>,
+    ) -> Result<(), ApplyError> {
         let (mut at, mut next) = (0, self.ops.next()?);
         while let Some(op) = next {
             next = self.ops.next()?;
@@ -111,13 +131,13 @@ impl<'a, 'f> Making<'a, 'f> {
             while done < op.add as usize {
                 let span = (op.old as usize + done, at + done, op.add as usize - done);
                 let (corrections, mending) = (&mut self.corrections, &mut self.mending);
-                let mut told = Told { corrections, mending, layout: &layout };
+                let mut told = Told { corrections, mending, layout };
                 let count = predictor.make(span, (&mut self.window, PAST), &mut told)?;
                 self.put(count, out)?;
                 done += count;
             }
             at += op.add as usize;
-            self.copy(op, next, old, Some((&layout, at as u64)), out)?;
+            self.copy(op, next, old, Some((layout, at as u64)), out)?;
             at += op.copy as usize;
         }
         out.close()
@@ -125,18 +145,9 @@ impl<'a, 'f> Making<'a, 'f> {
 
     /// The stretches of the unit that comes next, read ahead.
     fn spans(&self) -> Result<Vec<Span>, ApplyError> {
-        let (mut ops, mut spans, mut new) = (self.ops.clone(), Vec::new(), 0u64);
-        while let Some(op) = ops.next()? {
-            let end = u32::try_from(new + op.add + op.copy).map_err(|_long| Short)?;
-            if spans.len() as u64 == MAX_SPANS {
-                return Err(Short.into());
-            }
-            if op.add > 0 {
-                spans.push(Span { old: op.old as u32, new: new as u32, length: op.add as u32 });
-            }
-            new = u64::from(end);
-        }
-        Ok(spans)
+        let most = usize::try_from(MAX_SPANS).unwrap_or(usize::MAX);
+        let all: Vec<Span> = spans(self.ops.clone()).take(most + 1).collect::<Result<_, Short>>()?;
+        if all.len() > most { Err(Short.into()) } else { Ok(all) }
     }
 
     /// Makes the extra bytes of an instruction. Those of a program are turned, by their place.
@@ -174,13 +185,23 @@ impl<'a, 'f> Making<'a, 'f> {
 
     /// Writes bytes that were made.
     fn put(&mut self, count: usize, out: &mut Output<'_>) -> Result<(), ApplyError> {
-        if (self.stop)() {
-            return Err(ApplyError::Stopped);
-        }
         out.write(&self.window[PAST..PAST + count])?;
         self.window.copy_within(count..count + PAST, 0);
         Ok(())
     }
+}
+
+/// The stretches that instructions make from old bytes.
+fn spans(mut ops: Ops<'_>) -> impl Iterator<Item = Result<Span, Short>> {
+    let mut new = 0;
+    let op = std::iter::from_fn(move || ops.next().transpose());
+    let spans = op.map(move |op| {
+        let Op { old, add, copy } = op?;
+        let span = Span { old: old as u32, new, length: add as u32 };
+        new = u32::try_from(u64::from(new) + add + copy).map_err(|_long| Short)?;
+        Ok(span)
+    });
+    spans.filter(|span| span.as_ref().is_ok_and(|span| span.length > 0) || span.is_err())
 }
 
 /// The delta tells what the prediction got wrong.

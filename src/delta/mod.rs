@@ -6,6 +6,7 @@
 
 mod apply;
 mod archive;
+mod beside;
 mod code;
 mod head;
 mod known;

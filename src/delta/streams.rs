@@ -4,6 +4,7 @@
 //! Control streams are held in memory and bounded; literals and extra bytes may be long and flow.
 
 use std::io::Read;
+use std::mem::take;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::{Builder, Scope};
 
@@ -28,10 +29,10 @@ pub(super) const MAX_MIXED: u64 = 4 << 20;
 /// The largest window of a stream that flows, as a power of two, for zstd and LZMA: 8 MiB.
 pub(super) const FLOW_WINDOW_LOG: u32 = 23;
 
-/// From so many bytes on, a stream that flows is unpacked in a thread of its own.
+/// How many bytes of a stream that flows are unpacked at once.
+const PIECE: u64 = 64 << 10;
+/// From so many bytes on, it is unpacked in a thread of its own; and how many pieces that may be ahead.
 const AHEAD_FROM: u64 = 256 << 10;
-/// How many bytes such a thread unpacks at once, and how many pieces it may be ahead.
-const AHEAD_PIECE: u64 = 64 << 10;
 const AHEAD: usize = 8;
 
 /// What a stream tells; the number is its place in the group.
@@ -215,18 +216,23 @@ impl<'a, M> Source<'a, M> {
 pub(super) struct Flow<'a> {
     left: u64,
     from: From<'a>,
+    /// What was unpacked last and how much of it was read, unless all is at hand.
+    piece: Vec<u8>,
+    at: usize,
 }
 
 enum From<'a> {
     Stored(&'a [u8]),
-    Held { bytes: Vec<u8>, at: usize },
-    Zstd(Box<zstd::stream::read::Decoder<'static, &'a [u8]>>),
-    Lzma(Box<LzmaReader<&'a [u8]>>),
-    Ahead { pieces: Receiver<Result<Vec<u8>, Short>>, piece: Vec<u8>, at: usize },
+    Held,
+    /// What unpacks, and how many bytes it has still to give.
+    Zstd(Box<zstd::stream::read::Decoder<'static, &'a [u8]>>, u64),
+    Lzma(Box<LzmaReader<&'a [u8]>>, u64),
+    Ahead(Receiver<Result<Vec<u8>, Short>>),
 }
 
 impl<'a> Flow<'a> {
     fn open(stream: &Packed<'a>, old: &[u8], known: &[u8]) -> Result<Self, Short> {
+        let mut piece = Vec::new();
         let from = match stream.coding {
             Coding::Stored => From::Stored(stream.bytes),
             Coding::Zstd => {
@@ -234,57 +240,70 @@ impl<'a> Flow<'a> {
                     .map_err(|_why| Short)?
                     .single_frame();
                 decoder.window_log_max(FLOW_WINDOW_LOG).map_err(|_why| Short)?;
-                From::Zstd(Box::new(decoder))
+                From::Zstd(Box::new(decoder), stream.raw)
             }
             Coding::Lzma => {
                 let (&properties, bytes) = stream.bytes.split_first().ok_or(Short)?;
                 let reader =
                     LzmaReader::new_with_props(bytes, stream.raw, properties, 1 << FLOW_WINDOW_LOG, None);
-                From::Lzma(Box::new(reader.map_err(|_why| Short)?))
+                From::Lzma(Box::new(reader.map_err(|_why| Short)?), stream.raw)
             }
             Coding::LzmaAgainstOld => lzma_against(stream, old)?,
             Coding::LzmaAgainstKnown => lzma_against(stream, &behind(old, known, OLD_WINDOW as usize))?,
-            Coding::ZstdAgainstOld => From::Held { bytes: against_old(stream, old)?, at: 0 },
+            Coding::ZstdAgainstOld => {
+                piece = against_old(stream, old)?;
+                From::Held
+            }
             Coding::Mixed => return Err(Short),
         };
-        Ok(Self { left: stream.raw, from })
+        Ok(Self { left: stream.raw, from, piece, at: 0 })
     }
 
     /// Fills `out` with the next bytes.
     pub(super) fn fill(&mut self, out: &mut [u8]) -> Result<(), Short> {
         self.left = self.left.checked_sub(out.len() as u64).ok_or(Short)?;
-        match &mut self.from {
-            From::Stored(bytes) => {
-                let (now, later) = bytes.split_at_checked(out.len()).ok_or(Short)?;
-                out.copy_from_slice(now);
-                *bytes = later;
-                Ok(())
-            }
-            From::Held { bytes, at } => {
-                out.copy_from_slice(bytes.get(*at..*at + out.len()).ok_or(Short)?);
-                *at += out.len();
-                Ok(())
-            }
-            From::Zstd(decoder) => decoder.read_exact(out).map_err(|_why| Short),
-            From::Lzma(reader) => reader.read_exact(out).map_err(|_why| Short),
-            From::Ahead { pieces, piece, at } => {
-                let mut done = 0;
-                while done < out.len() {
-                    if *at == piece.len() {
-                        (*piece, *at) = (pieces.recv().map_err(|_ended| Short)??, 0);
-                    }
-                    let count = (piece.len() - *at).min(out.len() - done);
-                    out[done..done + count].copy_from_slice(&piece[*at..*at + count]);
-                    (done, *at) = (done + count, *at + count);
-                }
-                Ok(())
-            }
+        if let From::Stored(bytes) = &mut self.from {
+            let (now, later) = bytes.split_at_checked(out.len()).ok_or(Short)?;
+            out.copy_from_slice(now);
+            *bytes = later;
+            return Ok(());
         }
+        let mut done = 0;
+        while done < out.len() {
+            if self.at == self.piece.len() {
+                self.refill()?;
+            }
+            let count = (self.piece.len() - self.at).min(out.len() - done);
+            out[done..done + count].copy_from_slice(&self.piece[self.at..self.at + count]);
+            (done, self.at) = (done + count, self.at + count);
+        }
+        Ok(())
+    }
+
+    /// Unpacks the next piece: a few bytes at once would take many times as long.
+    fn refill(&mut self) -> Result<(), Short> {
+        self.at = 0;
+        let (reader, rest): (&mut dyn Read, _) = match &mut self.from {
+            From::Zstd(decoder, rest) => (decoder, rest),
+            From::Lzma(reader, rest) => (reader, rest),
+            From::Ahead(pieces) => {
+                self.piece = pieces.recv().map_err(|_ended| Short)??;
+                return Ok(());
+            }
+            From::Stored(_) | From::Held => return Err(Short),
+        };
+        let count = (*rest).min(PIECE);
+        if count == 0 {
+            return Err(Short);
+        }
+        *rest -= count;
+        self.piece.resize(count as usize, 0);
+        reader.read_exact(&mut self.piece).map_err(|_why| Short)
     }
 
     /// Whether unpacking it takes so long that a thread pays.
     fn is_work(&self) -> bool {
-        matches!(self.from, From::Lzma(_) | From::Zstd(_)) && self.left >= AHEAD_FROM
+        matches!(self.from, From::Lzma(..) | From::Zstd(..)) && self.left >= AHEAD_FROM
     }
 
     /// Goes on in a thread, a few pieces ahead; nothing if there is none to be had.
@@ -295,8 +314,8 @@ impl<'a> Flow<'a> {
         let (left, (to, pieces)) = (self.left, sync_channel(AHEAD));
         let unpack = move || {
             while self.left > 0 {
-                let mut piece = vec![0; self.left.min(AHEAD_PIECE) as usize];
-                let filled = self.fill(&mut piece).map(|()| piece);
+                let filled = self.refill().map(|()| take(&mut self.piece));
+                self.left -= filled.as_ref().map_or(self.left, |piece| piece.len() as u64);
                 // Who asked may have failed meanwhile, and asks no more.
                 let over = filled.is_err();
                 if to.send(filled).is_err() || over {
@@ -305,7 +324,7 @@ impl<'a> Flow<'a> {
             }
         };
         Builder::new().name("delta".to_owned()).spawn_scoped(scope, unpack).ok()?;
-        Some(Self { left, from: From::Ahead { pieces, piece: Vec::new(), at: 0 } })
+        Some(Self { left, from: From::Ahead(pieces), piece: Vec::new(), at: 0 })
     }
 
     /// Whether all of it was read.
@@ -318,7 +337,7 @@ fn lzma_against<'a>(stream: &Packed<'a>, before: &[u8]) -> Result<From<'a>, Shor
     let (&properties, bytes) = stream.bytes.split_first().ok_or(Short)?;
     let before = Some(before).filter(|before| !before.is_empty());
     let reader = LzmaReader::new_with_props(bytes, stream.raw, properties, OLD_WINDOW, before);
-    Ok(From::Lzma(Box::new(reader.map_err(|_why| Short)?)))
+    Ok(From::Lzma(Box::new(reader.map_err(|_why| Short)?), stream.raw))
 }
 
 /// Unpacks in one go: that way no window is set aside, whatever the frame asks for.

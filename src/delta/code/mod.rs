@@ -23,7 +23,7 @@ pub(super) use image::{Image, Layout, Machine};
 #[cfg(feature = "vendor")]
 pub(super) use kind::Kind;
 pub(super) use map::{Map, Span};
-pub(super) use predict::{Answer, Predictor, Seen, Teller};
+pub(super) use predict::{Answer, Grounds, Predictor, Seen, Teller};
 pub(super) use refs::Refs;
 pub(super) use seal::Sealing;
 #[cfg(feature = "vendor")]

@@ -1,14 +1,18 @@
 //! Predicts new bytes from old ones: references are made to point where their targets have gone.
 
+use std::mem::replace;
 use std::ops::Range;
+use std::sync::mpsc::{Receiver, SyncSender};
 
 use super::super::wire::Short;
 use super::arm;
 use super::image::{Image, Layout};
 use super::kind::{IN_FILE, Kind};
-use super::map::Map;
+use super::map::{Map, Span};
 use super::refs::{Ref, Refs};
 
+/// How many references are looked at ahead before they are handed over.
+const SIGHTS: usize = 2048;
 /// Most targets that are remembered.
 const MOST_LEARNED: usize = 1 << 19;
 
@@ -136,27 +140,62 @@ fn number(bytes: &[u8]) -> u64 {
     u64::from_le_bytes(word)
 }
 
-/// Predicts one file from another.
-pub(in crate::delta) struct Predictor<'a> {
-    image: &'a Image<'a>,
-    refs: &'a Refs,
-    new: &'a Layout,
-    map: &'a Map,
-    learned: Learned,
+/// What the old file, the layout of the new one and the map say; it does not change.
+#[derive(Clone, Copy)]
+pub(in crate::delta) struct Grounds<'a> {
+    pub(in crate::delta) image: &'a Image<'a>,
+    pub(in crate::delta) refs: &'a Refs,
+    pub(in crate::delta) new: &'a Layout,
+    pub(in crate::delta) map: &'a Map,
 }
 
-impl<'a> Predictor<'a> {
-    pub(in crate::delta) fn new(image: &'a Image<'a>, refs: &'a Refs, new: &'a Layout, map: &'a Map) -> Self {
-        Self { image, refs, new, map, learned: Learned::default() }
+/// What they say of one reference.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::delta) struct Sight {
+    /// Its place in the new file.
+    new: usize,
+    /// What it points to in the old file.
+    target: u64,
+    /// Where that has gone, and whether the map is sure of it.
+    guess: Option<(u64, bool)>,
+    /// The address of its new place, if it needs one.
+    here: u64,
+}
+
+impl<'a> Grounds<'a> {
+    /// Looks at a reference that will lie at `new`; nothing if it is none.
+    #[inline]
+    fn look(&self, of: Ref, new: usize) -> Option<Sight> {
+        let target = self.refs.target(self.image, of)?;
+        let here = match of.kind {
+            Kind::Pointer | Kind::Short | Kind::Relative | Kind::End | Kind::Name | Kind::DynamicName => 0,
+            Kind::Low | Kind::Frame | Kind::Entry | Kind::Fixup | Kind::FixupAt => 0,
+            _ => self.new.address(new as u64)?,
+        };
+        let guess = if of.kind.is_label() { self.guess(target) } else { self.end(target) };
+        Some(Sight { new, target, guess, here })
     }
 
-    /// Where a target has gone, by what was learned and by the map; and whether the map is sure of it.
-    #[inline]
-    fn follow(&self, target: u64) -> Option<(u64, bool)> {
-        match self.learned.get(target) {
-            Some(learned) => Some((learned, false)),
-            None => self.guess(target),
+    /// Looks at every reference of these stretches, in the order in which they are predicted, as long as they are taken.
+    pub(in crate::delta) fn look_ahead(
+        &self,
+        spans: impl Iterator<Item = Span>,
+        to: &SyncSender<Vec<Sight>>,
+    ) {
+        let mut piece = Vec::with_capacity(SIGHTS);
+        for span in spans {
+            let (old, end) = (span.old as usize, span.old as usize + span.length as usize);
+            for index in self.refs.from(old).. {
+                let Some(of) = self.refs.get(index).filter(|of| of.end() <= end) else { break };
+                piece.extend(self.look(of, span.new as usize + (of.place - old)));
+                if piece.len() == SIGHTS && to.send(replace(&mut piece, Vec::with_capacity(SIGHTS))).is_err()
+                {
+                    return;
+                }
+            }
         }
+        // Whoever has failed meanwhile takes no more.
+        to.send(piece).ok();
     }
 
     /// Where a target has gone, by the map alone.
@@ -176,20 +215,62 @@ impl<'a> Predictor<'a> {
     }
 
     /// Where the end of something has gone: after the place where its last byte went.
-    fn follow_end(&self, end: u64) -> Option<(u64, bool)> {
+    fn end(&self, end: u64) -> Option<(u64, bool)> {
         let (last, sure) = self.guess(end.wrapping_sub(1))?;
         Some((last.wrapping_add(1), sure))
     }
 
-    fn origin(&self, place: usize, kind: Kind) -> Option<u64> {
+    /// What a reference counts from in the old file, if it counts from something.
+    #[inline]
+    fn origin(&self, place: usize, kind: Kind) -> Option<Option<u64>> {
         let old = match kind {
             Kind::FrameTable | Kind::Frame => self.refs.frame_table,
             Kind::Table | Kind::Entry => self.refs.origin(place)?,
             Kind::Length => self.refs.function(self.image, place)?,
             Kind::FarLength => self.refs.far_function(self.image, place)?,
-            _ => return Some(0),
+            _ => return Some(None),
         };
-        self.follow(old).map(|origin| origin.0)
+        Some(Some(old))
+    }
+}
+
+/// What was seen of references ahead of their prediction.
+#[derive(Default)]
+struct Ahead {
+    pieces: Option<Receiver<Vec<Sight>>>,
+    piece: Vec<Sight>,
+    at: usize,
+}
+
+impl Ahead {
+    /// What was seen of a reference that will lie at `new`: all that come before were asked for, and none of those that
+    /// are no references was seen.
+    #[inline]
+    fn sight(&mut self, new: usize) -> Option<Sight> {
+        if self.at == self.piece.len() {
+            (self.piece, self.at) = (self.pieces.as_ref()?.recv().ok()?, 0);
+        }
+        let sight = self.piece.get(self.at).filter(|sight| sight.new == new).copied()?;
+        self.at += 1;
+        Some(sight)
+    }
+}
+
+/// Predicts one file from another.
+pub(in crate::delta) struct Predictor<'a> {
+    on: Grounds<'a>,
+    learned: Learned,
+    ahead: Ahead,
+}
+
+impl<'a> Predictor<'a> {
+    pub(in crate::delta) fn new(on: Grounds<'a>) -> Self {
+        Self { on, learned: Learned::default(), ahead: Ahead::default() }
+    }
+
+    /// The same where another thread looks ahead (see [`Grounds::look_ahead`]).
+    pub(in crate::delta) fn with(on: Grounds<'a>, sights: Receiver<Vec<Sight>>) -> Self {
+        Self { ahead: Ahead { pieces: Some(sights), ..Ahead::default() }, ..Self::new(on) }
     }
 
     /// Makes the next bytes of a stretch, from `old` on, at `new`: at most as many as `out` holds from `start` on and
@@ -201,9 +282,10 @@ impl<'a> Predictor<'a> {
         teller: &mut impl Teller,
     ) -> Result<usize, Short> {
         let mut count = left.min(out.len() - start);
-        let first = self.refs.from(old);
+        let on = self.on;
+        let first = on.refs.from(old);
         let mut next = first;
-        while let Some(of) = self.refs.get(next).filter(|of| of.place < old + count) {
+        while let Some(of) = on.refs.get(next).filter(|of| of.place < old + count) {
             if of.end() > old + count {
                 // Cut before a reference, unless the stretch itself cuts it.
                 if count < left && of.place > old {
@@ -214,10 +296,10 @@ impl<'a> Predictor<'a> {
             next += 1;
         }
         let out = &mut out[..start + count];
-        out[start..].copy_from_slice(&self.image.data[old..old + count]);
+        out[start..].copy_from_slice(&on.image.data[old..old + count]);
         let mut done = start;
         for index in first..next {
-            let Some(of) = self.refs.get(index) else { break };
+            let Some(of) = on.refs.get(index) else { break };
             let (at, width) = (start + (of.place - old), of.kind.width());
             let Some((target, seen, sure, label)) = self.predict(of, new + (of.place - old)) else {
                 continue;
@@ -248,27 +330,31 @@ impl<'a> Predictor<'a> {
     }
 
     #[inline]
-    fn predict(&self, of: Ref, new: usize) -> Option<(u64, Seen<'a>, bool, Option<u64>)> {
+    fn predict(&mut self, of: Ref, new: usize) -> Option<(u64, Seen<'a>, bool, Option<u64>)> {
         let Ref { place, kind, .. } = of;
-        let old_target = self.refs.target(self.image, of)?;
-        let here = match kind {
-            Kind::Pointer | Kind::Short | Kind::Relative | Kind::End | Kind::Name | Kind::DynamicName => 0,
-            Kind::Low | Kind::Frame | Kind::Entry | Kind::Fixup | Kind::FixupAt => 0,
-            _ => self.new.address(new as u64)?,
+        let on = self.on;
+        let sight = if self.ahead.pieces.is_some() { self.ahead.sight(new)? } else { on.look(of, new)? };
+        let origin = match on.origin(place, kind)? {
+            Some(old) => self.follow(old)?.0,
+            None => 0,
         };
-        let origin = self.origin(place, kind)?;
-        let (target, sure) =
-            if kind.is_label() { self.follow(old_target)? } else { self.follow_end(old_target)? };
-        let label = kind.is_label().then_some(old_target);
-        let seen = Seen {
-            kind,
-            new,
-            here,
-            origin,
-            word: number(&self.image.data[place..of.end()]),
-            layout: self.new,
+        let label = kind.is_label().then_some(sight.target);
+        let (target, sure) = match label.and_then(|label| self.learned.get(label)) {
+            Some(learned) => (learned, false),
+            None => sight.guess?,
         };
+        let word = number(&on.image.data[place..of.end()]);
+        let seen = Seen { kind, new, here: sight.here, origin, word, layout: on.new };
         Some((target, seen, sure, label))
+    }
+
+    /// Where a target has gone, by what was learned and by the map; and whether the map is sure of it.
+    #[inline]
+    fn follow(&self, target: u64) -> Option<(u64, bool)> {
+        match self.learned.get(target) {
+            Some(learned) => Some((learned, false)),
+            None => self.on.guess(target),
+        }
     }
 }
 
@@ -278,13 +364,25 @@ struct Learned {
     /// Target and where it went; a power of two of them, open addressing.
     slots: Vec<(u64, u64)>,
     count: usize,
+    /// A bit for each hash of those in it: most are asked for in vain, and these stay at hand.
+    marks: Vec<u64>,
 }
+
+/// Bits of `marks`, as a power of two.
+const MARKS: u32 = 18;
 
 const EMPTY: u64 = u64::MAX;
 /// Set where a target was seen elsewhere once.
 const DOUBTED: u64 = 1 << 62;
 
 impl Learned {
+    /// Where the mark of a target is.
+    #[inline]
+    fn mark(target: u64) -> (usize, u64) {
+        let hash = target.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - MARKS);
+        ((hash >> 6) as usize, 1 << (hash & 63))
+    }
+
     #[inline]
     fn slot(&self, target: u64) -> usize {
         let mask = self.slots.len() - 1;
@@ -297,7 +395,8 @@ impl Learned {
 
     #[inline]
     fn get(&self, target: u64) -> Option<u64> {
-        if self.slots.is_empty() {
+        let (word, bit) = Self::mark(target);
+        if self.marks.get(word).is_none_or(|marks| marks & bit == 0) {
             return None;
         }
         let (key, value) = self.slots[self.slot(target)];
@@ -312,6 +411,7 @@ impl Learned {
             if self.count >= MOST_LEARNED {
                 return;
             }
+            self.marks.resize(1 << (MARKS - 6), 0);
             let larger = vec![(EMPTY, 0); (self.slots.len() * 2).max(1024)];
             for (key, value) in std::mem::replace(&mut self.slots, larger) {
                 if key != EMPTY {
@@ -325,6 +425,8 @@ impl Learned {
         if sure && self.slots[at] != (target, value | DOUBTED) {
             value |= DOUBTED;
         }
+        let (word, bit) = Self::mark(target);
+        self.marks[word] |= bit;
         self.count += usize::from(self.slots[at].0 == EMPTY);
         self.slots[at] = (target, value);
     }

@@ -9,7 +9,7 @@ use super::choose::{Prices, choose};
 use super::draft::Draft;
 use super::{Effort, MakeOptions};
 use crate::delta::code::{
-    Answer, Image, Kind, Layout, Map, PIECE, Predictor, Refs, Seal, Seen, Span, Teller, turn,
+    Answer, Grounds, Image, Kind, Layout, Map, PIECE, Predictor, Refs, Seal, Seen, Span, Teller, turn,
 };
 use crate::delta::ops::MAX_SPANS;
 use crate::delta::streams::Kind as Stream;
@@ -113,12 +113,12 @@ pub(super) fn align_programs(
     for gains in passes {
         let Some(map) = map(&stretches, old_bytes.len()) else { return Ok(stretches) };
         let gone = votes(old, new, &stretches);
-        let predictor = Predictor::new(&old.image, &old.refs, new.image.layout(), &map);
+        let grounds = Grounds { image: &old.image, refs: &old.refs, new: new.image.layout(), map: &map };
         let follow = |kind: Kind, target: u64| {
             if !kind.is_label() {
                 return Some(MADE_UP);
             }
-            let went = gone.get(&target).copied().or_else(|| predictor.guess(target).map(|guess| guess.0));
+            let went = gone.get(&target).copied().or_else(|| grounds.guess(target).map(|guess| guess.0));
             Some(went.map_or(LOST, token))
         };
         let from = old.tokens(old_bytes, follow);
@@ -172,7 +172,7 @@ pub(super) fn write(
     let layout: &Layout = new.image.layout();
     let before = draft.stream(Stream::Extra).len();
     draft.ops(new_bytes, stretches);
-    let mut predictor = Predictor::new(&old.image, &old.refs, layout, map);
+    let mut predictor = Predictor::new(Grounds { image: &old.image, refs: &old.refs, new: layout, map });
     turn_extra(draft, before, layout, (stretches, new_bytes.len()));
     let mut telling = Telling { draft, program: new, next: 0, new: new_bytes };
     let mut chunk = vec![0; CHUNK];

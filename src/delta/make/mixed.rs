@@ -82,7 +82,7 @@ fn learn(
     } else {
         streams.extra(&[], &[])?
     };
-    let mut making = Making::new(&control, from_literals, from_extra, &|| false)?;
+    let mut making = Making::new(&control, from_literals, from_extra)?;
     for (unit, old) in units {
         making.unit(unit, old, &mut Nowhere)?;
     }
