@@ -6,12 +6,14 @@
 use std::fs::File;
 use std::io;
 use std::ops::Deref;
+use std::thread::{Builder, Scope, ScopedJoinHandle};
 
 use crate::platform::Mapped;
 use crate::release::Digest;
 
 use super::archive::{self, Expanded};
 use super::beside::beside;
+use super::code::{Image, Refs};
 use super::head::{Action, Delta, Group, Unit};
 use super::known;
 use super::making::Making;
@@ -196,21 +198,23 @@ fn apply_group(
     new: &mut dyn NewFiles,
 ) -> Result<(), ApplyError> {
     let streams = Streams::parse(&delta.bytes[group.body.clone()])?;
-    let control = Control::unpack(&streams)?;
-    let mut first = None;
-    if let [unit] = group.units.as_slice() {
-        first = Some(Joined::open(unit, old)?);
-    } else if streams.needs_old() {
+    if streams.needs_old() && group.units.len() != 1 {
         return Err(Short.into());
     }
-    let bytes = first.as_ref().map_or(&[][..], Joined::bytes);
+    // The old bytes of the only unit, or of a large one, are needed before its turn comes.
+    let large = group.units.iter().position(is_large);
+    let early = large.or((group.units.len() == 1).then_some(0)).unwrap_or(usize::MAX);
+    let opened = group.units.get(early).map(|unit| Joined::open(unit, old)).transpose()?;
+    let bytes = opened.as_ref().map_or(&[][..], Joined::bytes);
     let known = if streams.needs_known() { told(delta, new)? } else { Vec::new() };
     std::thread::scope(|scope| {
+        let mut refs = large.and_then(|_| ahead(bytes, scope));
+        let control = Control::unpack(&streams)?;
         let extra = streams.extra_ahead(bytes, &known, scope)?;
-        let mut making = Making::new(&control, streams.literals()?, extra)?;
+        let mut making = Making::new(&control, streams.literals_ahead(scope)?, extra)?;
         for (at, unit) in group.units.iter().enumerate() {
             let next;
-            let joined = match first.as_ref().filter(|_| at == 0) {
+            let joined = match opened.as_ref().filter(|_| at == early) {
                 Some(joined) => joined,
                 None => {
                     next = Joined::open(unit, old)?;
@@ -219,11 +223,11 @@ fn apply_group(
             };
             match joined {
                 Joined::Archive(old) => archive::make(&mut making, unit, old, new)?,
-                _ if unit.code && unit.new_bytes() >= LONG => {
+                _ if is_large(unit) => {
                     let bytes = joined.bytes();
-                    beside(new, |new| making.unit(unit, bytes, new))?;
+                    beside(new, |new| making.unit((unit, bytes), refs.take(), new))?;
                 }
-                _ => making.unit(unit, joined.bytes(), new)?,
+                _ => making.unit((unit, joined.bytes()), None, new)?,
             }
         }
         if making.is_empty() {
@@ -232,6 +236,17 @@ fn apply_group(
             Err(ApplyError::Damaged("something is left of it at the end"))
         }
     })
+}
+
+/// Whether a unit is made in a thread of its own.
+fn is_large(unit: &Unit) -> bool {
+    unit.code && unit.new_bytes() >= LONG
+}
+
+/// Begins to look for the references of a large program, while streams are unpacked.
+fn ahead<'s>(old: &'s [u8], scope: &'s Scope<'s, '_>) -> Option<ScopedJoinHandle<'s, Option<Refs>>> {
+    let find = || Image::read(old).map(|image| Refs::find(&image));
+    Builder::new().name("references".to_owned()).spawn_scoped(scope, find).ok()
 }
 
 /// What the manifest says of the files that are made.

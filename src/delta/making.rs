@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 use std::sync::mpsc::sync_channel;
-use std::thread::Builder;
+use std::thread::{Builder, ScopedJoinHandle};
 
 use super::apply::{ApplyError, NewFiles};
 use super::code::{
@@ -67,13 +67,18 @@ impl<'a, 'f> Making<'a, 'f> {
         &mut self.layouts
     }
 
-    /// Makes the new files of a unit from its old bytes.
-    pub(super) fn unit(&mut self, unit: &Unit, old: &[u8], new: &mut dyn NewFiles) -> Result<(), ApplyError> {
+    /// Makes the new files of a unit from its old bytes. Who has begun to look for the references of its program says so.
+    pub(super) fn unit(
+        &mut self,
+        (unit, old): (&Unit, &[u8]),
+        refs: Option<ScopedJoinHandle<'_, Option<Refs>>>,
+        new: &mut dyn NewFiles,
+    ) -> Result<(), ApplyError> {
         let mut out = Output { unit, next: 0, left: 0, sealing: None, new };
         self.ops.begin(old.len() as u64, unit.new_bytes());
         self.window[..PAST].fill(0);
         if unit.code {
-            return self.code(old, &mut out);
+            return self.code(old, refs, &mut out);
         }
         let mut next = self.ops.next()?;
         while let Some(op) = next {
@@ -93,24 +98,23 @@ impl<'a, 'f> Making<'a, 'f> {
     }
 
     /// A unit whose code is predicted.
-    fn code(&mut self, old: &[u8], out: &mut Output<'_>) -> Result<(), ApplyError> {
+    fn code(
+        &mut self,
+        old: &[u8],
+        refs: Option<ScopedJoinHandle<'_, Option<Refs>>>,
+        out: &mut Output<'_>,
+    ) -> Result<(), ApplyError> {
         let image =
             Image::read(old).ok_or(ApplyError::Damaged("an old file is not the program it was made from"))?;
         let layout = image.layout().parse(&mut self.layouts)?;
-        // References are looked for in a thread of their own while stretches are read.
-        let (map, refs) = std::thread::scope(|scope| {
-            let aside = Builder::new().name("delta".to_owned()).spawn_scoped(scope, || Refs::find(&image));
-            let map = self.spans().map(|spans| Map::new(spans, old.len()));
-            let refs = aside.ok().and_then(|aside| aside.join().ok());
-            (map, refs.unwrap_or_else(|| Refs::find(&image)))
-        });
-        let map = map?;
+        let map = Map::new(self.spans()?, old.len());
+        let refs = refs.and_then(|ahead| ahead.join().ok().flatten()).unwrap_or_else(|| Refs::find(&image));
         let on = Grounds { image: &image, refs: &refs, new: &layout, map: &map };
         out.sealing = layout.seal.map(Sealing::new);
         std::thread::scope(|scope| {
             let (ops, (to, sights)) = (self.ops.clone(), sync_channel(SIGHTS_AHEAD));
             let look = move || on.look_ahead(spans(ops).map_while(Result::ok), &to);
-            let ahead = Builder::new().name("delta".to_owned()).spawn_scoped(scope, look);
+            let ahead = Builder::new().name("sights".to_owned()).spawn_scoped(scope, look);
             let predictor = if ahead.is_ok() { Predictor::with(on, sights) } else { Predictor::new(on) };
             self.predicted(old, predictor, &layout, out)
         })

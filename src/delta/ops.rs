@@ -35,7 +35,7 @@ impl Control {
         let unpack = |kinds: [Kind; 4]| kinds.map(|kind| streams.held(kind));
         let (some, others) = ([Layout, Add, Copy, Seek], [Zeros, Runs, Right, Wrong]);
         let both = std::thread::scope(|scope| {
-            let aside = Builder::new().name("delta".to_owned()).spawn_scoped(scope, || unpack(others));
+            let aside = Builder::new().name("control".to_owned()).spawn_scoped(scope, || unpack(others));
             let here = unpack(some);
             let there = aside.ok().and_then(|aside| aside.join().ok());
             [here, there.unwrap_or_else(|| unpack(others))]

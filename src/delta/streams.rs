@@ -32,7 +32,7 @@ pub(super) const FLOW_WINDOW_LOG: u32 = 23;
 /// How many bytes of a stream that flows are unpacked at once.
 const PIECE: u64 = 64 << 10;
 /// From so many bytes on, it is unpacked in a thread of its own; and how many pieces that may be ahead.
-const AHEAD_FROM: u64 = 256 << 10;
+const AHEAD_FROM: u64 = 64 << 10;
 const AHEAD: usize = 8;
 
 /// What a stream tells; the number is its place in the group.
@@ -154,13 +154,24 @@ impl<'a> Streams<'a> {
         Source::open(stream, (&[], &[]), Literals::new)
     }
 
+    /// The same, but if they are many, they are unpacked in a thread of their own, ahead of what is asked for.
+    pub(super) fn literals_ahead<'s>(
+        &self,
+        scope: &'s Scope<'s, '_>,
+    ) -> Result<Source<'a, Literals<'a>>, Short>
+    where
+        'a: 's,
+    {
+        self.literals()?.ahead(scope).map_or_else(|| self.literals(), Ok)
+    }
+
     /// Opens the extra bytes; `old` is the old bytes of the group's only unit, `known` what the manifest says.
     pub(super) fn extra(&self, old: &[u8], known: &[u8]) -> Result<Source<'a, Extra<'a>>, Short> {
         let stream = &self.0[Kind::Extra as usize];
         Source::open(stream, (old, known), Extra::new)
     }
 
-    /// The same, but if they are many, they are unpacked in a thread of their own, ahead of what is asked for.
+    /// The same as with [`Self::literals_ahead`].
     pub(super) fn extra_ahead<'s>(
         &self,
         old: &[u8],
@@ -170,15 +181,7 @@ impl<'a> Streams<'a> {
     where
         'a: 's,
     {
-        let source = self.extra(old, known)?;
-        match source {
-            Source::Flow(flow) if flow.is_work() => match flow.ahead(scope) {
-                Some(flow) => Ok(Source::Flow(flow)),
-                // If there are no more threads to be had, this one does the work.
-                None => self.extra(old, known),
-            },
-            source => Ok(source),
-        }
+        self.extra(old, known)?.ahead(scope).map_or_else(|| self.extra(old, known), Ok)
     }
 }
 
@@ -201,6 +204,17 @@ impl<'a, M> Source<'a, M> {
         }
         let coder = Coder::Reads(Decoder::new(stream.bytes));
         if stream.raw > MAX_MIXED { Err(Short) } else { Ok(Self::Mixed(stream.raw, Box::new(model(coder)))) }
+    }
+
+    /// Goes on in a thread, if that pays; nothing if there are no more threads to be had.
+    fn ahead<'s>(self, scope: &'s Scope<'s, '_>) -> Option<Self>
+    where
+        'a: 's,
+    {
+        match self {
+            Self::Flow(flow) if flow.is_work() => flow.ahead(scope).map(Self::Flow),
+            source => Some(source),
+        }
     }
 
     /// Whether all of it was taken.
@@ -323,7 +337,7 @@ impl<'a> Flow<'a> {
                 }
             }
         };
-        Builder::new().name("delta".to_owned()).spawn_scoped(scope, unpack).ok()?;
+        Builder::new().name("unpack".to_owned()).spawn_scoped(scope, unpack).ok()?;
         Some(Self { left, from: From::Ahead(pieces), piece: Vec::new(), at: 0 })
     }
 

@@ -49,7 +49,7 @@ pub(super) fn make(
     let news = unit.news.iter().map(|&(index, _)| (index, layout.expanded()));
     let inner = Unit { code: false, archive: false, bases: unit.bases.clone(), news: news.collect() };
     let mut repack = repack::Repack::new(&layout, unit.new_bytes(), new);
-    let made = making.unit(&inner, &old.bytes, &mut repack);
+    let made = making.unit((&inner, &old.bytes), None, &mut repack);
     if repack.is_wrong() {
         return Err(ApplyError::Damaged("its archive would get another size"));
     }

@@ -9,6 +9,20 @@ const REACH: usize = 127;
 /// How an instruction says an address, if it may.
 #[inline]
 pub(super) fn kind(word: u32) -> Option<Kind> {
+    let kind = of(word);
+    match kind {
+        Some(Kind::Low) if word >> 5 & 31 == STACK => Some(Kind::StackLow),
+        // Pairs, without writing the sum back.
+        None if word & 0x3b80_0000 == 0x2900_0000 && word >> 5 & 31 == STACK => Some(Kind::StackPair),
+        _ => kind,
+    }
+}
+
+/// The stack pointer.
+const STACK: u32 = 31;
+
+#[inline]
+fn of(word: u32) -> Option<Kind> {
     match word >> 24 {
         0x14..=0x17 | 0x94..=0x97 => Some(Kind::Branch26),
         // Conditions, comparisons with zero, and loads relative to the instruction.
@@ -44,7 +58,14 @@ fn scale(word: u32) -> u32 {
     }
 }
 
-/// The number that an instruction of this kind says: a distance, a distance of pages, or a place in a page.
+/// The same for pairs.
+#[inline]
+fn pair_scale(word: u32) -> u32 {
+    let floating = word & 1 << 26 != 0;
+    2 + if floating { word >> 30 } else { word >> 31 }
+}
+
+/// The number that an instruction of this kind says: a distance, a distance of pages, or a place in a page or a frame.
 #[inline]
 pub(super) fn number(kind: Kind, word: u32) -> u64 {
     let signed = |value: u32, bits: u32| {
@@ -57,6 +78,7 @@ pub(super) fn number(kind: Kind, word: u32) -> u64 {
         Kind::Branch14 => signed(word >> 5, 14) << 2,
         Kind::Adr => signed((word >> 5) << 2 | (word >> 29 & 3), 21),
         Kind::Page => signed((word >> 5) << 2 | (word >> 29 & 3), 21) << 12,
+        Kind::StackPair => signed(word >> 15, 7) << pair_scale(word),
         _ => u64::from(word >> 10 & 0xfff) << scale(word),
     }
 }
@@ -71,6 +93,8 @@ pub(super) fn bits(kind: Kind, number: u64, word: u32) -> u32 {
         Kind::Branch14 => ((number >> 2) as u32 & 0x3fff) << 5,
         Kind::Adr => split(number as u32),
         Kind::Page => split((number >> 12) as u32),
+        Kind::StackLow => ((number >> scale(word)) as u32 & 0xfff) << 10,
+        Kind::StackPair => ((number >> pair_scale(word)) as u32 & 0x7f) << 15,
         _ => ((number & 0xfff) as u32 >> scale(word)) << 10,
     }
 }
@@ -159,7 +183,7 @@ mod tests {
     use super::*;
 
     /// Instructions as the manual has them, with what they say.
-    const SAMPLES: [(u32, Kind, u64); 12] = [
+    const SAMPLES: [(u32, Kind, u64); 17] = [
         (0x9434_3809, Kind::Branch26, 0x0d0_e024),
         (0x17ff_ffcc, Kind::Branch26, 0xff30_u64.wrapping_sub(0x1_0000)),
         (0x5400_6d01, Kind::Branch19, 0xda0),
@@ -172,6 +196,11 @@ mod tests {
         (0xf940_3d08, Kind::Low, 0x78),
         (0x3dc0_0400, Kind::Low, 0x10),
         (0x3940_0400, Kind::Low, 1),
+        (0xf940_3fe8, Kind::StackLow, 0x78),
+        (0x9100_03e0, Kind::StackLow, 0),
+        (0xa943_7bfd, Kind::StackPair, 0x30),
+        (0x297f_0be1, Kind::StackPair, (-8_i64).cast_unsigned()),
+        (0xad42_07e0, Kind::StackPair, 0x40),
     ];
 
     #[test]
@@ -184,7 +213,7 @@ mod tests {
             assert_eq!(bits(expected, u64::MAX, word) & !told, 0, "{word:08x}");
         }
         // Numbers, stores of pairs, and sums shifted to the left.
-        for word in [0x5280_0020, 0xa900_7bfd, 0x9140_0400, 0xd65f_03c0] {
+        for word in [0x5280_0020, 0xa900_7abd, 0xa9bf_7bfd, 0x9140_0400, 0xd65f_03c0] {
             assert_eq!(kind(word), None, "{word:08x}");
         }
     }

@@ -8,6 +8,8 @@ use super::x86::{Field, instruction};
 
 /// Code of so many bytes is read by two at once.
 const LONG: usize = 1 << 20;
+/// How many bytes of code have a reference, about.
+const CODE_PER_REF: usize = 10;
 /// Places that are remembered to see where two that read code have fallen into step.
 const IN_STEP: usize = 4096;
 
@@ -138,6 +140,7 @@ impl Finder<'_, '_> {
                     said[(word & 31) as usize] = self.found.refs.len();
                     self.put(at, kind);
                 }
+                Kind::StackLow | Kind::StackPair => self.put(at, kind),
                 Kind::Low => {
                     if let Some(back) = back {
                         self.pair((at, here), back, word, said[(word >> 5 & 31) as usize]);
@@ -193,6 +196,7 @@ impl Finder<'_, '_> {
     /// Long code is read by two at once. The second begins somewhere; instructions of x86 soon fall into step, and from
     /// a place on that both come to, both read the same.
     fn run(&mut self, section: &Section, mut at: usize, end: usize) {
+        self.found.refs.reserve((end - at) / CODE_PER_REF);
         if end - at < LONG {
             self.steps(section, (at, end), end, &mut |_, _| true);
             return;
@@ -201,6 +205,7 @@ impl Finder<'_, '_> {
         let (image, mut starts) = (self.image, Vec::new());
         let mut read = || {
             let mut second = Finder { image, found: Found::default(), leas: Vec::new() };
+            second.found.refs.reserve((end - middle) / CODE_PER_REF);
             second.steps(section, (middle, end), end, &mut |finder, at| {
                 if starts.len() < IN_STEP {
                     starts.push((at, finder.found.refs.len(), finder.leas.len()));
@@ -256,7 +261,11 @@ impl Finder<'_, '_> {
         let (Field::Branch(inside)
         | Field::Memory(inside)
         | Field::Displacement(inside)
-        | Field::Value(inside)) = field;
+        | Field::Value(inside)
+        | Field::Stack1(inside)
+        | Field::Stack4(inside)
+        | Field::Base1(inside)
+        | Field::Base4(inside)) = field;
         let place = at + usize::from(inside);
         let value = self.image.u32(place);
         let relative = |end: usize| {
@@ -286,6 +295,10 @@ impl Finder<'_, '_> {
                     }
                 }
             }
+            Field::Stack1(_) => self.put(place, Kind::Stack1),
+            Field::Stack4(_) => self.put(place, Kind::Stack4),
+            Field::Base1(_) => self.put(place, Kind::Base1),
+            Field::Base4(_) => self.put(place, Kind::Base4),
             Field::Displacement(_) if self.image.layout.form == Form::Pe => {
                 let target = u64::from(value);
                 if target >= 0x1000 && self.image.layout.offset(target).is_some() {

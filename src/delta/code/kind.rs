@@ -58,6 +58,18 @@ pub(in crate::delta) enum Kind {
     Fixup = 25,
     /// 36 bits of eight bytes: the address.
     FixupAt = 26,
+    /// One byte: an offset from the stack pointer.
+    Stack1 = 27,
+    /// Four bytes: an offset from the stack pointer.
+    Stack4 = 28,
+    /// One byte: an offset from the base pointer.
+    Base1 = 29,
+    /// Four bytes: an offset from the base pointer.
+    Base4 = 30,
+    /// A load, store or sum of aarch64 with 12 bits: an offset from the stack pointer.
+    StackLow = 31,
+    /// A load or store of a pair with seven bits: the same.
+    StackPair = 32,
 }
 
 /// Targets that are places in the file, not addresses, have this bit.
@@ -69,6 +81,7 @@ impl Kind {
     pub(in crate::delta) fn width(self) -> usize {
         match self {
             Self::Pointer | Self::FarHere | Self::FarLength | Self::Fixup | Self::FixupAt => 8,
+            Self::Stack1 | Self::Base1 => 1,
             _ => 4,
         }
     }
@@ -76,7 +89,19 @@ impl Kind {
     /// Whether the same target seen elsewhere is the same thing: false where the target is made up.
     #[inline]
     pub(in crate::delta) fn is_label(self) -> bool {
-        !matches!(self, Self::Length | Self::FarLength | Self::End)
+        !matches!(self, Self::Length | Self::FarLength | Self::End) && !self.is_in_frame()
+    }
+
+    /// Whether it says no address, but a place in a frame.
+    #[inline]
+    pub(in crate::delta) fn is_in_frame(self) -> bool {
+        self >= Self::Stack1
+    }
+
+    /// The number of the frame of a function: it has one for each of the two pointers.
+    #[inline]
+    pub(in crate::delta) fn frame(self, function: usize) -> usize {
+        function * 2 + usize::from(matches!(self, Self::Base1 | Self::Base4))
     }
 
     /// The bits that say the target, as a little-endian number, if the bytes have others too.
@@ -87,7 +112,8 @@ impl Kind {
             Self::Branch19 => Some(0x00ff_ffe0),
             Self::Branch14 => Some(0x0007_ffe0),
             Self::Adr | Self::Page => Some(0x60ff_ffe0),
-            Self::Low => Some(0x003f_fc00),
+            Self::Low | Self::StackLow => Some(0x003f_fc00),
+            Self::StackPair => Some(0x003f_8000),
             Self::Frame | Self::Entry => Some(0x00ff_ffff),
             Self::Fixup | Self::FixupAt => Some(0x000f_ffff_ffff),
             _ => None,

@@ -5,6 +5,7 @@ mod arm;
 mod elf;
 mod extra;
 mod find;
+mod frames;
 mod image;
 mod kind;
 mod macho;
@@ -19,6 +20,8 @@ mod unwind;
 mod x86;
 
 pub(super) use extra::{PIECE, turn, turn_whole};
+#[cfg(feature = "vendor")]
+pub(super) use frames::{offset, put_offset};
 pub(super) use image::{Image, Layout, Machine};
 #[cfg(feature = "vendor")]
 pub(super) use kind::Kind;

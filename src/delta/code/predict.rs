@@ -6,6 +6,7 @@ use std::sync::mpsc::{Receiver, SyncSender};
 
 use super::super::wire::Short;
 use super::arm;
+use super::frames::{Frames, offset, put_offset};
 use super::image::{Image, Layout};
 use super::kind::{IN_FILE, Kind};
 use super::map::{Map, Span};
@@ -75,6 +76,10 @@ impl Seen<'_> {
             Kind::Frame | Kind::Entry => self.keep(target.wrapping_sub(self.origin)),
             Kind::Fixup => self.keep(target),
             Kind::FixupAt => self.keep(target.wrapping_add(self.layout.base)),
+            // These say no target.
+            Kind::Stack1 | Kind::Stack4 | Kind::Base1 | Kind::Base4 | Kind::StackLow | Kind::StackPair => {
+                self.word
+            }
         }
     }
 
@@ -129,6 +134,10 @@ impl Seen<'_> {
             Kind::Frame | Kind::Entry => self.origin.wrapping_add(value & 0x00ff_ffff),
             Kind::Fixup => value & 0x000f_ffff_ffff,
             Kind::FixupAt => (value & 0x000f_ffff_ffff).wrapping_sub(self.layout.base),
+            // These say no target.
+            Kind::Stack1 | Kind::Stack4 | Kind::Base1 | Kind::Base4 | Kind::StackLow | Kind::StackPair => {
+                value
+            }
         }
     }
 }
@@ -153,11 +162,13 @@ pub(in crate::delta) struct Grounds<'a> {
 #[derive(Debug, Clone, Copy)]
 pub(in crate::delta) struct Sight {
     /// Its place in the new file.
-    new: usize,
+    new: u32,
+    /// Whether the map is sure of the guess.
+    sure: bool,
     /// What it points to in the old file.
     target: u64,
-    /// Where that has gone, and whether the map is sure of it.
-    guess: Option<(u64, bool)>,
+    /// Where that has gone, or [`EMPTY`].
+    guess: u64,
     /// The address of its new place, if it needs one.
     here: u64,
 }
@@ -173,7 +184,8 @@ impl<'a> Grounds<'a> {
             _ => self.new.address(new as u64)?,
         };
         let guess = if of.kind.is_label() { self.guess(target) } else { self.end(target) };
-        Some(Sight { new, target, guess, here })
+        let (guess, sure) = guess.unwrap_or((EMPTY, false));
+        Some(Sight { new: new as u32, sure, target, guess, here })
     }
 
     /// Looks at every reference of these stretches, in the order in which they are predicted, as long as they are taken.
@@ -187,6 +199,9 @@ impl<'a> Grounds<'a> {
             let (old, end) = (span.old as usize, span.old as usize + span.length as usize);
             for index in self.refs.from(old).. {
                 let Some(of) = self.refs.get(index).filter(|of| of.end() <= end) else { break };
+                if of.kind.is_in_frame() {
+                    continue;
+                }
                 piece.extend(self.look(of, span.new as usize + (of.place - old)));
                 if piece.len() == SIGHTS && to.send(replace(&mut piece, Vec::with_capacity(SIGHTS))).is_err()
                 {
@@ -250,7 +265,7 @@ impl Ahead {
         if self.at == self.piece.len() {
             (self.piece, self.at) = (self.pieces.as_ref()?.recv().ok()?, 0);
         }
-        let sight = self.piece.get(self.at).filter(|sight| sight.new == new).copied()?;
+        let sight = self.piece.get(self.at).filter(|sight| sight.new as usize == new).copied()?;
         self.at += 1;
         Some(sight)
     }
@@ -261,11 +276,15 @@ pub(in crate::delta) struct Predictor<'a> {
     on: Grounds<'a>,
     learned: Learned,
     ahead: Ahead,
+    frames: Frames,
+    /// The function that the last place in a frame was named in, by its number, and where it lies.
+    function: (usize, Range<usize>),
 }
 
 impl<'a> Predictor<'a> {
     pub(in crate::delta) fn new(on: Grounds<'a>) -> Self {
-        Self { on, learned: Learned::default(), ahead: Ahead::default() }
+        let (learned, ahead, frames) = (Learned::default(), Ahead::default(), Frames::default());
+        Self { on, learned, ahead, frames, function: (0, 0..0) }
     }
 
     /// The same where another thread looks ahead (see [`Grounds::look_ahead`]).
@@ -283,24 +302,26 @@ impl<'a> Predictor<'a> {
     ) -> Result<usize, Short> {
         let mut count = left.min(out.len() - start);
         let on = self.on;
-        let first = on.refs.from(old);
-        let mut next = first;
-        while let Some(of) = on.refs.get(next).filter(|of| of.place < old + count) {
-            if of.end() > old + count {
-                // Cut before a reference, unless the stretch itself cuts it.
-                if count < left && of.place > old {
-                    count = of.place - old;
-                }
-                break;
-            }
-            next += 1;
+        let mut next = on.refs.from(old);
+        if count < left {
+            // Cut before a reference.
+            let last = on.refs.from(old + count).checked_sub(1).and_then(|last| on.refs.get(last));
+            let cut = last.filter(|of| of.place > old && of.end() > old + count);
+            count = cut.map_or(count, |of| of.place - old);
         }
         let out = &mut out[..start + count];
         out[start..].copy_from_slice(&on.image.data[old..old + count]);
         let mut done = start;
-        for index in first..next {
-            let Some(of) = on.refs.get(index) else { break };
+        while let Some(of) = on.refs.get(next).filter(|of| of.end() <= old + count) {
+            next += 1;
             let (at, width) = (start + (of.place - old), of.kind.width());
+            if of.kind.is_in_frame() {
+                let place = new + (done - start);
+                let end = at + width;
+                self.frame(of, (new + (of.place - old), place), (out, done..end), teller)?;
+                done = end;
+                continue;
+            }
             let Some((target, seen, sure, label)) = self.predict(of, new + (of.place - old)) else {
                 continue;
             };
@@ -329,6 +350,27 @@ impl<'a> Predictor<'a> {
         Ok(count)
     }
 
+    /// Predicts a place in a frame, which lies at the end of `range`, and makes the range right, whose first byte lies at
+    /// `begin` in the new file.
+    fn frame(
+        &mut self,
+        of: Ref,
+        (new, begin): (usize, usize),
+        (out, range): (&mut [u8], Range<usize>),
+        teller: &mut impl Teller,
+    ) -> Result<(), Short> {
+        if !self.function.1.contains(&of.place) {
+            self.function = self.on.refs.around(of.place);
+        }
+        let (at, function) = (range.end - of.kind.width()..range.end, of.kind.frame(self.function.0));
+        let old = offset(of.kind, &out[at.clone()]);
+        let predicted = self.frames.predict(function, new, old);
+        put_offset(of.kind, predicted, &mut out[at.clone()]);
+        teller.bytes(begin, out, range)?;
+        self.frames.learn(function, old, offset(of.kind, &out[at]));
+        Ok(())
+    }
+
     #[inline]
     fn predict(&mut self, of: Ref, new: usize) -> Option<(u64, Seen<'a>, bool, Option<u64>)> {
         let Ref { place, kind, .. } = of;
@@ -341,7 +383,8 @@ impl<'a> Predictor<'a> {
         let label = kind.is_label().then_some(sight.target);
         let (target, sure) = match label.and_then(|label| self.learned.get(label)) {
             Some(learned) => (learned, false),
-            None => sight.guess?,
+            None if sight.guess == EMPTY => return None,
+            None => (sight.guess, sight.sure),
         };
         let word = number(&on.image.data[place..of.end()]);
         let seen = Seen { kind, new, here: sight.here, origin, word, layout: on.new };

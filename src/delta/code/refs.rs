@@ -1,8 +1,13 @@
 //! Every reference in an image: where it lies and how it says what it points to.
 
+use std::ops::Range;
+
 use super::arm;
 use super::image::Image;
 use super::kind::{IN_FILE, Kind};
+
+/// Bytes per entry of the index, as a power of two.
+const BLOCK: u32 = 8;
 
 /// A reference that was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,8 +41,12 @@ pub(super) struct Table {
 #[derive(Debug, Default)]
 pub(in crate::delta) struct Refs {
     places: Vec<u32>,
+    /// For each block of the file, the first reference in it or after it.
+    blocks: Vec<u32>,
     kinds: Vec<(Kind, u8)>,
     tables: Vec<Table>,
+    /// Places in the file where functions begin or end, in order.
+    functions: Vec<u32>,
     /// The address of `.eh_frame_hdr`, in Mach-O of `__eh_frame`.
     pub(super) frame_table: u64,
 }
@@ -65,7 +74,37 @@ impl Refs {
                 kept.kinds.push((kind, reach));
             }
         }
+        kept.functions = kept.functions(image);
+        for block in 0..=image.data.len() >> BLOCK {
+            let mut at = kept.blocks.last().map_or(0, |&at| at as usize);
+            while kept.places.get(at).is_some_and(|&place| (place as usize) < block << BLOCK) {
+                at += 1;
+            }
+            kept.blocks.push(at as u32);
+        }
         kept
+    }
+
+    fn functions(&self, image: &Image<'_>) -> Vec<u32> {
+        let all = self.places.iter().zip(&self.kinds);
+        let addresses = all.filter_map(|(&place, &(kind, reach))| match kind {
+            Kind::Length => self.function(image, place as usize),
+            Kind::FarLength => self.far_function(image, place as usize),
+            Kind::End => self.target(image, Ref { place: place as usize, kind, reach }),
+            _ => None,
+        });
+        let mut places: Vec<u32> =
+            addresses.filter_map(|address| u32::try_from(image.layout.offset(address)?).ok()).collect();
+        places.sort_unstable();
+        places.dedup();
+        places
+    }
+
+    /// The number of the function that a place lies in, and from where to where it goes: from one such place to the next.
+    pub(in crate::delta) fn around(&self, place: usize) -> (usize, Range<usize>) {
+        let after = self.functions.partition_point(|&start| start as usize <= place);
+        let start = after.checked_sub(1).map_or(0, |at| self.functions[at] as usize);
+        (after, start..self.functions.get(after).map_or(usize::MAX, |&end| end as usize))
     }
 
     /// How many there are.
@@ -83,7 +122,12 @@ impl Refs {
 
     /// The first reference at `place` or after it.
     pub(in crate::delta) fn from(&self, place: usize) -> usize {
-        self.places.partition_point(|&at| (at as usize) < place)
+        let Some(&at) = self.blocks.get(place >> BLOCK) else { return self.places.len() };
+        let mut at = at as usize;
+        while self.places.get(at).is_some_and(|&other| (other as usize) < place) {
+            at += 1;
+        }
+        at
     }
 
     /// What the references of the table around a place count from.
@@ -124,6 +168,9 @@ impl Refs {
             Kind::FixupAt => Some((image.u64(place) & 0x000f_ffff_ffff).wrapping_sub(image.layout.base)),
             Kind::Branch26 | Kind::Branch19 | Kind::Branch14 | Kind::Adr => {
                 Some(here()?.wrapping_add(arm::number(kind, word)))
+            }
+            Kind::Stack1 | Kind::Stack4 | Kind::Base1 | Kind::Base4 | Kind::StackLow | Kind::StackPair => {
+                None
             }
             Kind::Page | Kind::Low => {
                 let between = usize::from(reach) * 4;

@@ -168,6 +168,14 @@ pub(super) enum Field {
     Displacement(u8),
     /// Four bytes at this place that are a value.
     Value(u8),
+    /// A byte at this place that is added to the stack pointer.
+    Stack1(u8),
+    /// Four bytes at this place that are added to the stack pointer.
+    Stack4(u8),
+    /// A byte at this place that is added to the base pointer.
+    Base1(u8),
+    /// Four bytes at this place that are added to the base pointer.
+    Base4(u8),
 }
 
 /// An instruction: its length, and the fields that may hold addresses.
@@ -187,11 +195,13 @@ struct Opcode {
     narrow: bool,
     /// Values that may have eight bytes have them.
     wide: bool,
+    /// The registers of addresses are those from eight on.
+    high: bool,
 }
 
 #[inline]
 fn opcode(code: &[u8]) -> Option<Opcode> {
-    let (mut at, mut narrow, mut wide) = (0, false, false);
+    let (mut at, mut narrow, mut wide, mut high) = (0, false, false, false);
     let mut byte = *code.first()?;
     while matches!(byte, 0x66 | 0xf2 | 0xf3 | 0x2e | 0x36 | 0x3e | 0x26 | 0x64 | 0x65 | 0x67 | 0xf0) {
         narrow |= byte == 0x66;
@@ -202,7 +212,7 @@ fn opcode(code: &[u8]) -> Option<Opcode> {
         byte = *code.get(at)?;
     }
     if byte & 0xf0 == 0x40 {
-        wide = byte & 8 != 0;
+        (wide, high) = (byte & 8 != 0, byte & 1 != 0);
         at += 1;
         byte = *code.get(at)?;
     }
@@ -224,15 +234,18 @@ fn opcode(code: &[u8]) -> Option<Opcode> {
         }
         0xc4 => {
             at += 3;
+            high = *code.get(at - 3)? & 0x20 == 0;
             vex(*code.get(at - 3)? & 31, *code.get(at - 1)?)
         }
         0x62 => {
             at += 4;
+            // A displacement of one byte is multiplied here: it is not taken for one.
+            high = true;
             vex(*code.get(at - 4)? & 7, *code.get(at - 1)?)
         }
         _ => ONE[usize::from(byte)],
     };
-    (kind != BAD).then_some(Opcode { byte, kind, at, narrow, wide })
+    (kind != BAD).then_some(Opcode { byte, kind, at, narrow, wide, high })
 }
 
 /// Reads the instruction at the beginning of `code`; nothing if there is none.
@@ -243,7 +256,8 @@ pub(super) fn instruction(code: &[u8]) -> Option<Instruction> {
 
 /// Reads an instruction of those that are most of all code, in a fraction of the time; nothing if it is another one. None of
 /// these has more than thirteen bytes.
-#[inline]
+#[expect(clippy::inline_always, reason = "called for each instruction, from three places")]
+#[inline(always)]
 fn common(code: &[u8; 16]) -> Option<Instruction> {
     // All that tells the length is in the first five bytes.
     let [a, b, c, d, e, ..] = *code;
@@ -268,10 +282,16 @@ fn common(code: &[u8; 16]) -> Option<Instruction> {
     }
     let end = opcode + (shape & 15);
     let mut fields = [None; 2];
-    if shape & (HAS_MEMORY | HAS_DISPLACEMENT) != 0 {
-        let place = end - 4;
-        fields[0] =
-            Some(if shape & HAS_MEMORY != 0 { Field::Memory(place) } else { Field::Displacement(place) });
+    if shape & HAS_MEMORY != 0 {
+        fields[0] = Some(Field::Memory(end - 4));
+    } else if modrm & 0xc0 != 0xc0 {
+        let base = if shape & SIB != 0 { sib & 7 } else { modrm & 7 };
+        let base = if a & 0xf1 == 0x41 { NO_FRAME } else { base };
+        if shape & HAS_DISPLACEMENT != 0 {
+            fields[0] = Some(displacement(base, modrm >= 0x40, end - 4));
+        } else if modrm >= 0x40 && shape != 0 {
+            fields[0] = one_byte_displacement(base, end - 1);
+        }
     }
     if kind & (HAS_VALUE | HAS_BRANCH) != 0 {
         fields[1] = Some(if kind & HAS_VALUE != 0 { Field::Value(end) } else { Field::Branch(end) });
@@ -279,14 +299,37 @@ fn common(code: &[u8; 16]) -> Option<Instruction> {
     Some(Instruction { length: end + (kind & 15), fields })
 }
 
+/// A register that no frame is told from.
+const NO_FRAME: u8 = 0;
+
+/// A displacement of four bytes from a base register.
+#[inline]
+fn displacement(base: u8, has_base: bool, at: u8) -> Field {
+    match base {
+        4 if has_base => Field::Stack4(at),
+        5 if has_base => Field::Base4(at),
+        _ => Field::Displacement(at),
+    }
+}
+
+/// A displacement of a byte from a base register, if that tells a frame.
+#[inline]
+fn one_byte_displacement(base: u8, at: u8) -> Option<Field> {
+    match base {
+        4 => Some(Field::Stack1(at)),
+        5 => Some(Field::Base1(at)),
+        _ => None,
+    }
+}
+
 /// Reads any instruction.
 fn any(code: &[u8]) -> Option<Instruction> {
-    let Opcode { byte, kind, mut at, narrow, wide } = opcode(code)?;
+    let Opcode { byte, kind, mut at, narrow, wide, high } = opcode(code)?;
     let mut fields = [None; 2];
     let mut operand = kind & 15;
     if kind & MODRM != 0 {
         let modrm = *code.get(at)?;
-        at = memory(code, at, modrm, &mut fields[0])?;
+        at = memory(code, at, (modrm, high), &mut fields[0])?;
         // Of these groups only the first two members have a value.
         if modrm & 0x38 < 0x10 {
             operand = match byte {
@@ -324,7 +367,7 @@ fn vex(map: u8, opcode: u8) -> u8 {
 
 /// Passes ModRM, SIB and displacement.
 #[inline]
-fn memory(code: &[u8], mut at: usize, modrm: u8, field: &mut Option<Field>) -> Option<usize> {
+fn memory(code: &[u8], mut at: usize, (modrm, high): (u8, bool), field: &mut Option<Field>) -> Option<usize> {
     let (mode, register) = (modrm >> 6, modrm & 7);
     at += 1;
     if mode == 3 {
@@ -335,18 +378,23 @@ fn memory(code: &[u8], mut at: usize, modrm: u8, field: &mut Option<Field>) -> O
         base = *code.get(at)? & 7;
         at += 1;
     }
+    let place = at as u8;
+    let from = if high { NO_FRAME } else { base };
     let size = match mode {
         0 if register == 5 => {
-            *field = Some(Field::Memory(at as u8));
+            *field = Some(Field::Memory(place));
             4
         }
         0 if base == 5 && register == 4 => {
-            *field = Some(Field::Displacement(at as u8));
+            *field = Some(Field::Displacement(place));
             4
         }
-        1 => 1,
+        1 => {
+            *field = one_byte_displacement(from, place);
+            1
+        }
         2 => {
-            *field = Some(Field::Displacement(at as u8));
+            *field = Some(displacement(from, true, place));
             4
         }
         _ => 0,

@@ -9,7 +9,8 @@ use super::choose::{Prices, choose};
 use super::draft::Draft;
 use super::{Effort, MakeOptions};
 use crate::delta::code::{
-    Answer, Grounds, Image, Kind, Layout, Map, PIECE, Predictor, Refs, Seal, Seen, Span, Teller, turn,
+    Answer, Grounds, Image, Kind, Layout, Map, PIECE, Predictor, Refs, Seal, Seen, Span, Teller, offset,
+    put_offset, turn,
 };
 use crate::delta::ops::MAX_SPANS;
 use crate::delta::streams::Kind as Stream;
@@ -49,10 +50,25 @@ impl<'a> Program<'a> {
         self.image.is_like(&other.image)
     }
 
-    /// The bytes with every reference replaced by what stands for its target.
-    fn tokens(&self, bytes: &[u8], token: impl Fn(Kind, u64) -> Option<u32>) -> Vec<u8> {
+    /// The bytes with every reference replaced by what stands for its target, and every offset in a frame by what stands for
+    /// it.
+    fn tokens(
+        &self,
+        bytes: &[u8],
+        token: impl Fn(Kind, u64) -> Option<u32>,
+        frame: impl Fn(usize, i32) -> i32,
+    ) -> Vec<u8> {
         let mut out = bytes.to_vec();
+        let mut function = (0, 0..0);
         for of in (0..self.refs.len()).filter_map(|index| self.refs.get(index)) {
+            if of.kind.is_in_frame() {
+                if !function.1.contains(&of.place) {
+                    function = self.refs.around(of.place);
+                }
+                let here = &mut out[of.place..of.end()];
+                put_offset(of.kind, frame(of.kind.frame(function.0), offset(of.kind, here)), here);
+                continue;
+            }
             let Some(target) = self.refs.target(&self.image, of) else { continue };
             let Some(token) = token(of.kind, target) else { continue };
             let here = &mut out[of.place..of.end()];
@@ -99,11 +115,12 @@ pub(super) fn align_programs(
     // First without addresses in code: what has the same form lies side by side.
     let mask = |kind: Kind, _target: u64| (kind != Kind::Pointer).then_some(MADE_UP);
     let mut stretches = {
-        let (from, to) = (old.tokens(old_bytes, mask), new.tokens(new_bytes, mask));
+        let blank = |_: usize, _: i32| 0;
+        let (from, to) = (old.tokens(old_bytes, mask, blank), new.tokens(new_bytes, mask, blank));
         align_within(&from, &to, threads, left, quick)?
     };
-    let to =
-        new.tokens(new_bytes, |kind, target| Some(if kind.is_label() { token(target) } else { MADE_UP }));
+    let label = |kind: Kind, target: u64| Some(if kind.is_label() { token(target) } else { MADE_UP });
+    let to = new.tokens(new_bytes, label, |_, offset| offset);
     let prices = Prices::new(options.effort == Effort::Smallest);
     let passes: &[&[usize]] = match (quick, new_bytes.len() >= LARGE) {
         (true, _) => &[&[]],
@@ -121,7 +138,8 @@ pub(super) fn align_programs(
             let went = gone.get(&target).copied().or_else(|| grounds.guess(target).map(|guess| guess.0));
             Some(went.map_or(LOST, token))
         };
-        let from = old.tokens(old_bytes, follow);
+        let moved = moved(old, (old_bytes, new_bytes), &stretches);
+        let from = old.tokens(old_bytes, follow, |function, offset| moved.now(function, offset));
         let offers = offers_within((&from, &to), (threads, left, quick), gains, &prices)?;
         stretches = choose(&from, &to, &offers, &prices, threads);
     }
@@ -158,6 +176,48 @@ fn votes(old: &Program<'_>, new: &Program<'_>, stretches: &[Stretch]) -> HashMap
         gone.extend(most.map(|run| run[0]));
     }
     gone
+}
+
+/// Where old offsets in frames have gone: functions by their number, offsets in order.
+struct Moved(Vec<(usize, i32, i32)>);
+
+impl Moved {
+    /// The new one of an offset: its own or that of the nearest one in its frame.
+    fn now(&self, function: usize, offset: i32) -> i32 {
+        let at = self.0.partition_point(|known| (known.0, known.1) < (function, offset));
+        let known = |at: Option<usize>| at.and_then(|at| self.0.get(at)).filter(|known| known.0 == function);
+        let (below, above) = (known(at.checked_sub(1)), known(Some(at)));
+        let far =
+            |known: Option<&(usize, i32, i32)>| known.map_or(u32::MAX, |known| known.1.abs_diff(offset));
+        let nearest = if far(above) < far(below) { above } else { below };
+        nearest.map_or(offset, |known| offset.wrapping_add(known.2.wrapping_sub(known.1)))
+    }
+}
+
+/// What most instructions of the aligned code say of offsets in frames.
+fn moved(old: &Program<'_>, (old_bytes, new_bytes): (&[u8], &[u8]), stretches: &[Stretch]) -> Moved {
+    let mut seen: Vec<(usize, i32, i32)> = Vec::new();
+    let mut function = (0, 0..0);
+    for stretch in stretches {
+        let end = stretch.old + stretch.length;
+        for index in old.refs.from(stretch.old).. {
+            let Some(of) = old.refs.get(index).filter(|of| of.end() <= end) else { break };
+            if !of.kind.is_in_frame() {
+                continue;
+            }
+            if !function.1.contains(&of.place) {
+                function = old.refs.around(of.place);
+            }
+            let new = stretch.new + (of.place - stretch.old);
+            let said = |bytes: &[u8], at: usize| offset(of.kind, &bytes[at..at + of.kind.width()]);
+            seen.push((of.kind.frame(function.0), said(old_bytes, of.place), said(new_bytes, new)));
+        }
+    }
+    seen.sort_unstable();
+    let most = |of_one: &[(usize, i32, i32)]| {
+        of_one.chunk_by(|left, right| left == right).max_by_key(|run| run.len()).map(|run| run[0])
+    };
+    Moved(seen.chunk_by(|left, right| (left.0, left.1) == (right.0, right.1)).filter_map(most).collect())
 }
 
 /// Writes a unit whose code is predicted.
@@ -242,7 +302,9 @@ impl Teller for Telling<'_> {
     }
 
     fn bytes(&mut self, new: usize, bytes: &mut [u8], range: Range<usize>) -> Result<(), Short> {
-        self.draft.differ(&bytes[range.clone()], &self.new[new..new + range.len()]);
+        let (bytes, real) = (&mut bytes[range.clone()], &self.new[new..new + range.len()]);
+        self.draft.differ(bytes, real);
+        bytes.copy_from_slice(real);
         Ok(())
     }
 }

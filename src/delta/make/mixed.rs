@@ -84,7 +84,7 @@ fn learn(
     };
     let mut making = Making::new(&control, from_literals, from_extra)?;
     for (unit, old) in units {
-        making.unit(unit, old, &mut Nowhere)?;
+        making.unit((unit, old), None, &mut Nowhere)?;
     }
     let (literals, extra) = making.into_sources();
     Ok(Mixed { literals: written(literals, Literals::into_coder), extra: written(extra, Extra::into_coder) })

@@ -3,6 +3,7 @@
 use std::io::{self, Write as _};
 
 use lzma_rust2::{LzmaOptions, LzmaWriter};
+use zstd::zstd_safe::CParameter;
 
 use super::mixed::Mixed;
 use super::plan::{Fate, Plan};
@@ -89,10 +90,7 @@ fn smallest(bytes: &[u8], against: Option<Against<'_>>, effort: Effort) -> io::R
         offer(Coding::Lzma, lzma(bytes, shape, None)?);
     }
     if let Some(Against { old, known }) = against.filter(|_| bytes.len() as u64 <= MAX_AGAINST_OLD) {
-        offer(
-            Coding::ZstdAgainstOld,
-            zstd_against(bytes, old, if effort == Effort::Fast { 12 } else { 22 })?,
-        );
+        offer(Coding::ZstdAgainstOld, zstd_against(bytes, old, effort)?);
         // A window that holds a part of the old bytes only finds little.
         if effort != Effort::Fast && old.len() + bytes.len() <= OLD_WINDOW as usize {
             for shape in [(3, 0, 0), (0, 0, 0)] {
@@ -117,8 +115,15 @@ fn zstd(bytes: &[u8], level: i32) -> io::Result<Vec<u8>> {
     encoder.finish()
 }
 
-fn zstd_against(bytes: &[u8], old: &[u8], level: i32) -> io::Result<Vec<u8>> {
+/// Old bytes above this take long to be sorted by zstd: but for two in a hundred bytes, a shallow search does as well.
+const SHALLOW: usize = 64 << 20;
+
+fn zstd_against(bytes: &[u8], old: &[u8], effort: Effort) -> io::Result<Vec<u8>> {
+    let level = if effort == Effort::Fast { 12 } else { 22 };
     let mut encoder = zstd::stream::write::Encoder::with_ref_prefix(Vec::new(), level, old)?;
+    if effort == Effort::Best && old.len() > SHALLOW {
+        encoder.set_parameter(CParameter::SearchLog(3))?;
+    }
     let reach = (old.len() + bytes.len()).next_power_of_two().trailing_zeros();
     encoder.window_log(reach.clamp(20, 30))?;
     encoder.long_distance_matching(true)?;

@@ -1,0 +1,158 @@
+//! Where variables lie in the frames of functions. If one variable of a frame moved, those beside it did too, and
+//! each of the many instructions that name them says so again.
+
+use super::arm;
+use super::kind::Kind;
+
+/// The offset that these bytes say.
+pub(in crate::delta) fn offset(kind: Kind, bytes: &[u8]) -> i32 {
+    match (kind, bytes) {
+        (Kind::StackLow | Kind::StackPair, &[a, b, c, d]) => {
+            arm::number(kind, u32::from_le_bytes([a, b, c, d])) as i32
+        }
+        (_, &[a, b, c, d]) => i32::from_le_bytes([a, b, c, d]),
+        (_, bytes) => bytes.first().map_or(0, |byte| i32::from(byte.cast_signed())),
+    }
+}
+
+/// Makes these bytes say another offset, if they can.
+pub(in crate::delta) fn put_offset(kind: Kind, wanted: i32, bytes: &mut [u8]) {
+    let number = i64::from(wanted).cast_unsigned();
+    match (kind, &mut *bytes) {
+        (Kind::StackLow | Kind::StackPair, [a, b, c, d]) => {
+            let word = u32::from_le_bytes([*a, *b, *c, *d]);
+            let told = kind.bits().unwrap_or(0) as u32;
+            let other = word & !told | arm::bits(kind, number, word);
+            if arm::number(kind, other) == number {
+                bytes.copy_from_slice(&other.to_le_bytes());
+            }
+        }
+        (_, [byte]) => {
+            if let Ok(wanted) = i8::try_from(wanted) {
+                *byte = wanted.cast_unsigned();
+            }
+        }
+        (_, bytes) => bytes.copy_from_slice(&wanted.to_le_bytes()),
+    }
+}
+
+/// Frames that are known at a time, one for each remainder of a function's number.
+const FRAMES: usize = 256;
+/// A frame that was not seen in so many new bytes is another one: the same old code can stand for several functions.
+const REACH: usize = 8192;
+/// Most offsets that are known of a frame.
+const MOST: usize = 1024;
+
+/// What is known of frames.
+pub(super) struct Frames {
+    frames: Vec<Frame>,
+    /// Where the offset lies, or would lie, that was predicted last.
+    at: Result<usize, usize>,
+}
+
+#[derive(Default, Clone)]
+struct Frame {
+    function: usize,
+    /// The new place where it was seen last.
+    seen: usize,
+    /// Old offsets in order, each with how far it moved.
+    moved: Vec<(i32, i32)>,
+}
+
+impl Default for Frames {
+    fn default() -> Self {
+        Self { frames: vec![Frame::default(); FRAMES], at: Err(0) }
+    }
+}
+
+impl Frames {
+    /// Where the old `offset` in the frame of a function has gone, for an instruction at `new`: as far as it went last
+    /// time, or the one nearest to it; of two as near, the lower one.
+    pub(super) fn predict(&mut self, function: usize, new: usize, offset: i32) -> i32 {
+        let frame = &mut self.frames[function % FRAMES];
+        if frame.function != function || new - frame.seen > REACH {
+            frame.function = function;
+            frame.moved.clear();
+        }
+        frame.seen = new;
+        let moved = &frame.moved;
+        self.at = moved.binary_search_by_key(&offset, |known| known.0);
+        let known = match self.at {
+            Ok(at) => moved.get(at),
+            Err(at) => {
+                let (below, above) = (at.checked_sub(1).and_then(|at| moved.get(at)), moved.get(at));
+                let far =
+                    |known: Option<&(i32, i32)>| known.map_or(u32::MAX, |known| known.0.abs_diff(offset));
+                if far(above) < far(below) { above } else { below }
+            }
+        };
+        known.map_or(offset, |known| offset.wrapping_add(known.1))
+    }
+
+    /// The offset that was predicted last is `now` in truth.
+    pub(super) fn learn(&mut self, function: usize, offset: i32, now: i32) {
+        let moved = &mut self.frames[function % FRAMES].moved;
+        let by = now.wrapping_sub(offset);
+        match self.at {
+            Ok(at) => moved[at].1 = by,
+            Err(at) if moved.len() < MOST => moved.insert(at, (offset, by)),
+            Err(_) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lies_beside_what_moved_has_moved_too() {
+        let mut frames = Frames::default();
+        assert_eq!(frames.predict(5, 100, 0x20), 0x20, "nothing is known");
+        frames.learn(5, 0x20, 0x30);
+        assert_eq!(frames.predict(5, 110, 0x28), 0x38);
+        frames.learn(5, 0x28, 0x38);
+        assert_eq!(frames.predict(5, 120, 0x100), 0x110);
+        frames.learn(5, 0x100, 0x100);
+        assert_eq!(frames.predict(5, 130, 0xf0), 0xf0, "the nearest counts");
+        frames.learn(5, 0xf0, 0xf8);
+        assert_eq!(frames.predict(5, 140, 0xf0), 0xf8, "the last time counts");
+        assert_eq!(frames.predict(6, 150, 0x20), 0x20, "another function");
+        assert_eq!(frames.predict(5, 140 + REACH + 1, 0x20), 0x20, "long ago");
+        frames.predict(5 + FRAMES, 9000, 0x20);
+        frames.learn(5 + FRAMES, 0x20, 0x40);
+        assert_eq!(frames.predict(5, 9001, 0x20), 0x20, "its place was taken");
+    }
+
+    #[test]
+    fn offsets_are_read_and_written_where_there_is_room() {
+        let written = |kind, mut bytes: Vec<u8>, wanted| {
+            put_offset(kind, wanted, &mut bytes);
+            offset(kind, &bytes)
+        };
+        assert_eq!(written(Kind::Stack1, vec![0xf8], 127), 127);
+        assert_eq!(written(Kind::Base1, vec![0xf8], 128), -8, "a byte has no room for it");
+        assert_eq!(written(Kind::Stack4, vec![8, 0, 0, 0], -70_000), -70_000);
+        // ldr x8, [sp, #0x78]; ldp x29, x30, [sp, #0x30]
+        let (load, pair) = (0xf940_3fe8u32.to_le_bytes().to_vec(), 0xa943_7bfdu32.to_le_bytes().to_vec());
+        assert_eq!(written(Kind::StackLow, load.clone(), 0x7ff8), 0x7ff8);
+        for none in [0x8000, 0x7c, -8] {
+            assert_eq!(written(Kind::StackLow, load.clone(), none), 0x78);
+        }
+        assert_eq!(written(Kind::StackPair, pair.clone(), -512), -512);
+        for none in [512, 0x34, -520] {
+            assert_eq!(written(Kind::StackPair, pair.clone(), none), 0x30);
+        }
+    }
+
+    #[test]
+    fn any_numbers_and_any_many_of_them_do() {
+        let mut frames = Frames::default();
+        for at in 0..3000 {
+            let offset = if at % 2 == 0 { i32::MAX - at } else { i32::MIN + at };
+            frames.predict(1, at as usize, offset);
+            frames.learn(1, offset, i32::MIN);
+        }
+        assert_eq!(frames.frames[1].moved.len(), MOST);
+    }
+}
