@@ -79,7 +79,7 @@ impl Finder<'_, '_> {
             Role::DataInCode => self.data_in_code(section),
             Role::Functions if self.image.layout.machine == Machine::Arm => {
                 self.every(section, 8, |finder, at| {
-                    finder.put(at, Kind::Relative);
+                    finder.put(at, Kind::Start);
                     // Otherwise it says how to unwind instead of where that is said.
                     if finder.image.u32(at + 4) & 3 == 0 {
                         finder.put(at + 4, Kind::Relative);
@@ -87,7 +87,7 @@ impl Finder<'_, '_> {
                 });
             }
             Role::Functions => self.every(section, 12, |finder, at| {
-                finder.put(at, Kind::Relative);
+                finder.put(at, Kind::Start);
                 finder.put(at + 4, Kind::End);
                 finder.put(at + 8, Kind::Relative);
             }),

@@ -70,6 +70,8 @@ pub(in crate::delta) enum Kind {
     StackLow = 31,
     /// A load or store of a pair with seven bits: the same.
     StackPair = 32,
+    /// Four bytes: the address of the beginning of a function, relative to the image.
+    Start = 33,
 }
 
 /// Targets that are places in the file, not addresses, have this bit.
@@ -95,7 +97,7 @@ impl Kind {
     /// Whether it says no address, but a place in a frame.
     #[inline]
     pub(in crate::delta) fn is_in_frame(self) -> bool {
-        self >= Self::Stack1
+        self >= Self::Stack1 && self <= Self::StackPair
     }
 
     /// The number of the frame of a function: it has one for each of the two pointers.

@@ -63,7 +63,7 @@ impl Seen<'_> {
             Kind::Near4 => after(8),
             Kind::Here => after(0),
             Kind::Pointer => target.wrapping_add(self.layout.base),
-            Kind::Short | Kind::Relative | Kind::End => target,
+            Kind::Short | Kind::Relative | Kind::Start | Kind::End => target,
             Kind::FrameTable | Kind::Table | Kind::Length => target.wrapping_sub(self.origin),
             Kind::Back => self.here.wrapping_sub(target),
             Kind::Name => (target & !IN_FILE).wrapping_sub(self.layout.names[0]),
@@ -114,7 +114,7 @@ impl Seen<'_> {
         let near = i64::from((value as u32).cast_signed()).cast_unsigned();
         match self.kind {
             Kind::Pointer => value.wrapping_sub(self.layout.base),
-            Kind::Short | Kind::Relative | Kind::End => value,
+            Kind::Short | Kind::Relative | Kind::Start | Kind::End => value,
             Kind::Back => self.here.wrapping_sub(value),
             Kind::Name => IN_FILE | value.wrapping_add(self.layout.names[0]),
             Kind::DynamicName => IN_FILE | value.wrapping_add(self.layout.names[1]),
@@ -179,7 +179,8 @@ impl<'a> Grounds<'a> {
     fn look(&self, of: Ref, new: usize) -> Option<Sight> {
         let target = self.refs.target(self.image, of)?;
         let here = match of.kind {
-            Kind::Pointer | Kind::Short | Kind::Relative | Kind::End | Kind::Name | Kind::DynamicName => 0,
+            Kind::Pointer | Kind::Short | Kind::Relative | Kind::Start | Kind::End => 0,
+            Kind::Name | Kind::DynamicName => 0,
             Kind::Low | Kind::Frame | Kind::Entry | Kind::Fixup | Kind::FixupAt => 0,
             _ => self.new.address(new as u64)?,
         };

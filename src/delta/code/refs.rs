@@ -45,7 +45,7 @@ pub(in crate::delta) struct Refs {
     blocks: Vec<u32>,
     kinds: Vec<(Kind, u8)>,
     tables: Vec<Table>,
-    /// Places in the file where functions begin or end, in order.
+    /// Places in the file where functions begin, in order.
     functions: Vec<u32>,
     /// The address of `.eh_frame_hdr`, in Mach-O of `__eh_frame`.
     pub(super) frame_table: u64,
@@ -90,7 +90,7 @@ impl Refs {
         let addresses = all.filter_map(|(&place, &(kind, reach))| match kind {
             Kind::Length => self.function(image, place as usize),
             Kind::FarLength => self.far_function(image, place as usize),
-            Kind::End => self.target(image, Ref { place: place as usize, kind, reach }),
+            Kind::Start => self.target(image, Ref { place: place as usize, kind, reach }),
             _ => None,
         });
         let mut places: Vec<u32> =
@@ -153,7 +153,7 @@ impl Refs {
             Kind::Near4 => after(8),
             Kind::Here => after(0),
             Kind::Pointer => Some(image.u64(place).wrapping_sub(image.layout.base)),
-            Kind::Short | Kind::Relative | Kind::End => Some(long),
+            Kind::Short | Kind::Relative | Kind::Start | Kind::End => Some(long),
             Kind::FrameTable => Some(self.frame_table.wrapping_add_signed(near)),
             Kind::Table => Some(self.origin(place)?.wrapping_add_signed(near)),
             Kind::Length => Some(self.function(image, place)?.wrapping_add(long)),

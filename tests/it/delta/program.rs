@@ -5,6 +5,8 @@ mod arm;
 mod macho;
 mod pe;
 
+use std::collections::HashMap;
+
 /// Random numbers that are the same everywhere (SplitMix64).
 pub(crate) struct Random(pub(crate) u64);
 
@@ -33,12 +35,16 @@ enum Step {
     Load(u64),
     Store(u64),
     Switch(Vec<u64>),
+    /// A variable in the frame of the function, by its number.
+    Variable(u32),
 }
 
 /// A program before it is linked; functions and data have names that stay.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(crate) struct Program {
     functions: Vec<(u64, Vec<Step>)>,
+    /// Where the variables of functions begin in their frames, in words; 0 if nothing is said.
+    frames: HashMap<u64, u32>,
     data: Vec<(u64, Vec<u8>)>,
     pointers: Vec<u64>,
     names: u64,
@@ -46,7 +52,7 @@ pub(crate) struct Program {
 
 impl Program {
     pub(crate) fn new(random: &mut Random, functions: usize) -> Self {
-        let mut program = Self { functions: Vec::new(), data: Vec::new(), pointers: Vec::new(), names: 0 };
+        let mut program = Self::default();
         for _ in 0..functions / 2 + 1 {
             let count = 4 + random.below(60);
             program.names += 1;
@@ -70,13 +76,32 @@ impl Program {
         self
     }
 
+    /// The program in which every function names so many variables more.
+    pub(crate) fn with_variables(mut self, random: &mut Random, count: usize) -> Self {
+        for (_, body) in &mut self.functions {
+            for _ in 0..count {
+                let place = random.below(body.len() + 1);
+                body.insert(place, Step::Variable(random.below(40) as u32));
+            }
+        }
+        self
+    }
+
+    /// The program in which the variables of every other function lie `words` further up.
+    pub(crate) fn with_larger_frames(mut self, words: u32) -> Self {
+        let some = self.functions.iter().step_by(2);
+        self.frames = some.map(|(name, _)| (*name, self.frames.get(name).unwrap_or(&0) + words)).collect();
+        self
+    }
+
     fn some_function(&self, random: &mut Random) -> u64 {
         self.functions[random.below(self.functions.len())].0
     }
 
     fn step(&self, random: &mut Random) -> Step {
         let data = |random: &mut Random| self.data[random.below(self.data.len())].0;
-        match random.below(9) {
+        match random.below(10) {
+            9 => Step::Variable(random.below(40) as u32),
             0 | 1 => Step::Call(self.some_function(random)),
             2 => Step::Load(data(random)),
             3 => Step::Store(data(random)),
@@ -110,7 +135,11 @@ impl Program {
         let mut program = self.clone();
         for _ in 0..edits {
             let at = random.below(program.functions.len());
-            match random.below(6) {
+            match random.below(7) {
+                6 => {
+                    let name = program.functions[at].0;
+                    program.frames.insert(name, random.below(9) as u32);
+                }
                 0 => {
                     program.names += 1;
                     let body = program.body(random);
@@ -181,6 +210,8 @@ struct Linked {
     starts: Vec<(u64, u64)>,
     pointers: usize,
     machine: Machine,
+    /// Where the variables of the function at hand begin.
+    frame: u32,
 }
 
 fn page(length: usize) -> u64 {
@@ -196,8 +227,9 @@ impl Linked {
             Step::Call(_) => 5,
             Step::Load(_) | Step::Switch(_) => 7,
             Step::Store(_) => 10,
+            Step::Variable(_) => 8,
         };
-        let mut addresses = std::collections::HashMap::new();
+        let mut addresses = HashMap::new();
         let (mut at, mut starts) = (first, Vec::new());
         for (name, body) in &program.functions {
             let end = if machine == Machine::Arm { 4 } else { 1 };
@@ -220,12 +252,14 @@ impl Linked {
             starts,
             pointers: program.pointers.len(),
             machine,
+            frame: 0,
         };
         for (_, bytes) in &program.data {
             linked.constants.extend_from_slice(bytes);
             linked.constants.resize(linked.constants.len().next_multiple_of(8), 0);
         }
-        for (_, body) in &program.functions {
+        for (name, body) in &program.functions {
+            linked.frame = program.frames.get(name).copied().unwrap_or(0);
             for step in body {
                 match machine {
                     Machine::X86 => linked.step(step, &addresses),
@@ -243,13 +277,17 @@ impl Linked {
         linked
     }
 
-    fn step(&mut self, step: &Step, addresses: &std::collections::HashMap<u64, u64>) {
+    fn step(&mut self, step: &Step, addresses: &HashMap<u64, u64>) {
         let near = |text: &[u8], target: u64, more: u64| {
             let next = self.at[0] + text.len() as u64 + 4 + more;
             (target.wrapping_sub(next) as u32).to_le_bytes()
         };
         match step {
             Step::Plain(bytes) => self.text.extend_from_slice(bytes),
+            Step::Variable(number) => {
+                self.text.extend([0x48, 0x8b, 0x84, 0x24]);
+                self.text.extend((8 * (number + self.frame)).to_le_bytes());
+            }
             Step::Call(name) => {
                 self.text.push(0xe8);
                 let bytes = near(&self.text, addresses[name], 0);
@@ -277,7 +315,7 @@ impl Linked {
     }
 
     /// Adds a table of places relative to itself.
-    fn table(&mut self, names: &[u64], addresses: &std::collections::HashMap<u64, u64>) {
+    fn table(&mut self, names: &[u64], addresses: &HashMap<u64, u64>) {
         let table = self.at[1] + self.constants.len() as u64;
         for name in names {
             let entry = addresses[name].wrapping_sub(table) as u32;

@@ -193,3 +193,19 @@ fn edits_of_programs_round_trip_and_cost_what_was_edited() {
         }
     }
 }
+
+/// Where frames of functions grow, every instruction that names a variable changes: each function costs a few bytes, not each
+/// instruction, where functions are told from each other.
+#[test]
+fn variables_that_move_in_their_frames_cost_once_a_function() {
+    let mut random = Random(3);
+    let before = Program::new(&mut random, 80).with_variables(&mut random, 60);
+    let after = before.clone().with_larger_frames(2);
+    for link in FORMS {
+        let (old, new) = (one(link(&before)), one(link(&after)));
+        let changed = old[0].1.iter().zip(&new[0].1).filter(|(old, new)| old != new).count();
+        assert!(changed > 2000, "{changed}");
+        let (bytes, _) = round_trip(&old, &new, Effort::Best);
+        assert!(bytes.len() * 5 < changed, "{} bytes for {changed}", bytes.len());
+    }
+}

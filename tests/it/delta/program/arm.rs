@@ -10,7 +10,7 @@ pub(super) const RETURN: [u8; 4] = 0xd65f_03c0u32.to_le_bytes();
 pub(super) fn size(step: &Step) -> usize {
     match step {
         Step::Plain(bytes) => 4 * (1 + bytes.len() / 5),
-        Step::Call(_) => 4,
+        Step::Call(_) | Step::Variable(_) => 4,
         Step::Load(_) | Step::Store(_) | Step::Switch(_) => 8,
     }
 }
@@ -35,6 +35,7 @@ impl Linked {
                 words.extend(more.chain([0xd503_201f; 2]).take(count));
                 words
             }
+            Step::Variable(number) => vec![0xf940_03e0 | (number + self.frame) << 10],
             Step::Call(name) => {
                 vec![0x9400_0000 | (addresses[name].wrapping_sub(here) >> 2) as u32 & 0x3ff_ffff]
             }
