@@ -36,6 +36,17 @@ pub(in crate::delta) fn put_offset(kind: Kind, wanted: i32, bytes: &mut [u8]) {
     }
 }
 
+/// Of what is known below an offset and above it, what lies nearer; the lower one if both are as near.
+pub(in crate::delta) fn nearer<T>(
+    offset: i32,
+    below: Option<T>,
+    above: Option<T>,
+    place: impl Fn(&T) -> i32,
+) -> Option<T> {
+    let far = |known: &Option<T>| known.as_ref().map_or(u32::MAX, |known| place(known).abs_diff(offset));
+    if far(&above) < far(&below) { above } else { below }
+}
+
 /// Frames that are known at a time, one for each remainder of a function's number.
 const FRAMES: usize = 256;
 /// A frame that was not seen in so many new bytes is another one: the same old code can stand for several functions.
@@ -80,10 +91,8 @@ impl Frames {
         let known = match self.at {
             Ok(at) => moved.get(at),
             Err(at) => {
-                let (below, above) = (at.checked_sub(1).and_then(|at| moved.get(at)), moved.get(at));
-                let far =
-                    |known: Option<&(i32, i32)>| known.map_or(u32::MAX, |known| known.0.abs_diff(offset));
-                if far(above) < far(below) { above } else { below }
+                let below = at.checked_sub(1).and_then(|at| moved.get(at));
+                nearer(offset, below, moved.get(at), |known| known.0)
             }
         };
         known.map_or(offset, |known| offset.wrapping_add(known.1))

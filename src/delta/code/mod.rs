@@ -21,7 +21,7 @@ mod x86;
 
 pub(super) use extra::{PIECE, turn, turn_whole};
 #[cfg(feature = "vendor")]
-pub(super) use frames::{offset, put_offset};
+pub(super) use frames::{nearer, offset, put_offset};
 pub(super) use image::{Image, Layout, Machine};
 #[cfg(feature = "vendor")]
 pub(super) use kind::Kind;

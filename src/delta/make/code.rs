@@ -9,8 +9,8 @@ use super::choose::{Prices, choose};
 use super::draft::Draft;
 use super::{Effort, MakeOptions};
 use crate::delta::code::{
-    Answer, Grounds, Image, Kind, Layout, Map, PIECE, Predictor, Refs, Seal, Seen, Span, Teller, offset,
-    put_offset, turn,
+    Answer, Grounds, Image, Kind, Layout, Map, PIECE, Predictor, Refs, Seal, Seen, Span, Teller, nearer,
+    offset, put_offset, turn,
 };
 use crate::delta::ops::MAX_SPANS;
 use crate::delta::streams::Kind as Stream;
@@ -186,10 +186,7 @@ impl Moved {
     fn now(&self, function: usize, offset: i32) -> i32 {
         let at = self.0.partition_point(|known| (known.0, known.1) < (function, offset));
         let known = |at: Option<usize>| at.and_then(|at| self.0.get(at)).filter(|known| known.0 == function);
-        let (below, above) = (known(at.checked_sub(1)), known(Some(at)));
-        let far =
-            |known: Option<&(usize, i32, i32)>| known.map_or(u32::MAX, |known| known.1.abs_diff(offset));
-        let nearest = if far(above) < far(below) { above } else { below };
+        let nearest = nearer(offset, known(at.checked_sub(1)), known(Some(at)), |known| known.1);
         nearest.map_or(offset, |known| offset.wrapping_add(known.2.wrapping_sub(known.1)))
     }
 }
