@@ -16,13 +16,11 @@ use super::beside::beside;
 use super::code::{Image, Refs};
 use super::head::{Action, Delta, Group, Unit};
 use super::known;
-use super::making::Making;
+use super::making::{Making, is_large};
 use super::ops::Control;
 use super::streams::Streams;
 use super::wire::Short;
 
-/// Programs of so many bytes are made in a thread of their own.
-const LONG: u64 = 1 << 20;
 /// Most bytes of several old files that are put one after the other in memory.
 pub(super) const MAX_JOINT: u64 = 24 << 20;
 
@@ -203,8 +201,8 @@ fn apply_group(
     }
     // The old bytes of the only unit, or of a large one, are needed before its turn comes.
     let large = group.units.iter().position(is_large);
-    let early = large.or((group.units.len() == 1).then_some(0)).unwrap_or(usize::MAX);
-    let opened = group.units.get(early).map(|unit| Joined::open(unit, old)).transpose()?;
+    let early = large.or((group.units.len() == 1).then_some(0));
+    let opened = early.map(|at| Joined::open(&group.units[at], old)).transpose()?;
     let bytes = opened.as_ref().map_or(&[][..], Joined::bytes);
     let known = if streams.needs_known() { told(delta, new)? } else { Vec::new() };
     std::thread::scope(|scope| {
@@ -214,7 +212,7 @@ fn apply_group(
         let mut making = Making::new(&control, streams.literals_ahead(scope)?, extra)?;
         for (at, unit) in group.units.iter().enumerate() {
             let next;
-            let joined = match opened.as_ref().filter(|_| at == early) {
+            let joined = match opened.as_ref().filter(|_| Some(at) == early) {
                 Some(joined) => joined,
                 None => {
                     next = Joined::open(unit, old)?;
@@ -236,11 +234,6 @@ fn apply_group(
             Err(ApplyError::Damaged("something is left of it at the end"))
         }
     })
-}
-
-/// Whether a unit is made in a thread of its own.
-fn is_large(unit: &Unit) -> bool {
-    unit.code && unit.new_bytes() >= LONG
 }
 
 /// Begins to look for the references of a large program, while streams are unpacked.

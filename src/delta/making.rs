@@ -23,6 +23,14 @@ const SIGHTS_AHEAD: usize = 8;
 /// A place beyond all old bytes.
 const NOWHERE: u64 = 1 << 62;
 
+/// Programs of so many new bytes are worth threads of their own.
+const LONG: u64 = 1 << 20;
+
+/// Whether a unit is a program that is worth them.
+pub(super) fn is_large(unit: &Unit) -> bool {
+    unit.code && unit.new_bytes() >= LONG
+}
+
 /// What goes on from unit to unit of a group.
 pub(super) struct Making<'a, 'f> {
     ops: Ops<'a>,
@@ -111,6 +119,9 @@ impl<'a, 'f> Making<'a, 'f> {
         let refs = refs.and_then(|ahead| ahead.join().ok().flatten()).unwrap_or_else(|| Refs::find(&image));
         let on = Grounds { image: &image, refs: &refs, new: &layout, map: &map };
         out.sealing = layout.seal.map(Sealing::new);
+        if !is_large(out.unit) {
+            return self.predicted(old, Predictor::new(on), &layout, out);
+        }
         std::thread::scope(|scope| {
             let (ops, (to, sights)) = (self.ops.clone(), sync_channel(SIGHTS_AHEAD));
             let look = move || on.look_ahead(spans(ops).map_while(Result::ok), &to);

@@ -238,9 +238,8 @@ pub(super) struct Flow<'a> {
 enum From<'a> {
     Stored(&'a [u8]),
     Held,
-    /// What unpacks, and how many bytes it has still to give.
-    Zstd(Box<zstd::stream::read::Decoder<'static, &'a [u8]>>, u64),
-    Lzma(Box<LzmaReader<&'a [u8]>>, u64),
+    Zstd(Box<zstd::stream::read::Decoder<'static, &'a [u8]>>),
+    Lzma(Box<LzmaReader<&'a [u8]>>),
     Ahead(Receiver<Result<Vec<u8>, Short>>),
 }
 
@@ -254,13 +253,13 @@ impl<'a> Flow<'a> {
                     .map_err(|_why| Short)?
                     .single_frame();
                 decoder.window_log_max(FLOW_WINDOW_LOG).map_err(|_why| Short)?;
-                From::Zstd(Box::new(decoder), stream.raw)
+                From::Zstd(Box::new(decoder))
             }
             Coding::Lzma => {
                 let (&properties, bytes) = stream.bytes.split_first().ok_or(Short)?;
                 let reader =
                     LzmaReader::new_with_props(bytes, stream.raw, properties, 1 << FLOW_WINDOW_LOG, None);
-                From::Lzma(Box::new(reader.map_err(|_why| Short)?), stream.raw)
+                From::Lzma(Box::new(reader.map_err(|_why| Short)?))
             }
             Coding::LzmaAgainstOld => lzma_against(stream, old)?,
             Coding::LzmaAgainstKnown => lzma_against(stream, &behind(old, known, OLD_WINDOW as usize))?,
@@ -275,11 +274,11 @@ impl<'a> Flow<'a> {
 
     /// Fills `out` with the next bytes.
     pub(super) fn fill(&mut self, out: &mut [u8]) -> Result<(), Short> {
-        self.left = self.left.checked_sub(out.len() as u64).ok_or(Short)?;
+        let left = self.left.checked_sub(out.len() as u64).ok_or(Short)?;
         if let From::Stored(bytes) = &mut self.from {
             let (now, later) = bytes.split_at_checked(out.len()).ok_or(Short)?;
             out.copy_from_slice(now);
-            *bytes = later;
+            (*bytes, self.left) = (later, left);
             return Ok(());
         }
         let mut done = 0;
@@ -290,34 +289,30 @@ impl<'a> Flow<'a> {
             let count = (self.piece.len() - self.at).min(out.len() - done);
             out[done..done + count].copy_from_slice(&self.piece[self.at..self.at + count]);
             (done, self.at) = (done + count, self.at + count);
+            self.left -= count as u64;
         }
         Ok(())
     }
 
-    /// Unpacks the next piece: a few bytes at once would take many times as long.
+    /// Unpacks the next piece, when the last one was read: a few bytes at once would take many times as long.
     fn refill(&mut self) -> Result<(), Short> {
         self.at = 0;
-        let (reader, rest): (&mut dyn Read, _) = match &mut self.from {
-            From::Zstd(decoder, rest) => (decoder, rest),
-            From::Lzma(reader, rest) => (reader, rest),
+        let reader: &mut dyn Read = match &mut self.from {
+            From::Zstd(decoder) => decoder,
+            From::Lzma(reader) => reader,
             From::Ahead(pieces) => {
                 self.piece = pieces.recv().map_err(|_ended| Short)??;
                 return Ok(());
             }
             From::Stored(_) | From::Held => return Err(Short),
         };
-        let count = (*rest).min(PIECE);
-        if count == 0 {
-            return Err(Short);
-        }
-        *rest -= count;
-        self.piece.resize(count as usize, 0);
+        self.piece.resize(self.left.min(PIECE) as usize, 0);
         reader.read_exact(&mut self.piece).map_err(|_why| Short)
     }
 
     /// Whether unpacking it takes so long that a thread pays.
     fn is_work(&self) -> bool {
-        matches!(self.from, From::Lzma(..) | From::Zstd(..)) && self.left >= AHEAD_FROM
+        matches!(self.from, From::Lzma(_) | From::Zstd(_)) && self.left >= AHEAD_FROM
     }
 
     /// Goes on in a thread, a few pieces ahead; nothing if there is none to be had.
@@ -329,10 +324,10 @@ impl<'a> Flow<'a> {
         let unpack = move || {
             while self.left > 0 {
                 let filled = self.refill().map(|()| take(&mut self.piece));
+                // What fails gives no more.
                 self.left -= filled.as_ref().map_or(self.left, |piece| piece.len() as u64);
                 // Who asked may have failed meanwhile, and asks no more.
-                let over = filled.is_err();
-                if to.send(filled).is_err() || over {
+                if to.send(filled).is_err() {
                     return;
                 }
             }
@@ -351,7 +346,7 @@ fn lzma_against<'a>(stream: &Packed<'a>, before: &[u8]) -> Result<From<'a>, Shor
     let (&properties, bytes) = stream.bytes.split_first().ok_or(Short)?;
     let before = Some(before).filter(|before| !before.is_empty());
     let reader = LzmaReader::new_with_props(bytes, stream.raw, properties, OLD_WINDOW, before);
-    Ok(From::Lzma(Box::new(reader.map_err(|_why| Short)?), stream.raw))
+    Ok(From::Lzma(Box::new(reader.map_err(|_why| Short)?)))
 }
 
 /// Unpacks in one go: that way no window is set aside, whatever the frame asks for.

@@ -102,7 +102,7 @@ impl Kind {
 
     /// The number of the frame of a function: it has one for each of the two pointers.
     #[inline]
-    pub(in crate::delta) fn frame(self, function: usize) -> usize {
+    pub(super) fn frame(self, function: usize) -> usize {
         function * 2 + usize::from(matches!(self, Self::Base1 | Self::Base4))
     }
 

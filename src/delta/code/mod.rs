@@ -27,6 +27,8 @@ pub(super) use image::{Image, Layout, Machine};
 pub(super) use kind::Kind;
 pub(super) use map::{Map, Span};
 pub(super) use predict::{Answer, Grounds, Predictor, Seen, Teller};
+#[cfg(feature = "vendor")]
+pub(super) use refs::Functions;
 pub(super) use refs::Refs;
 pub(super) use seal::Sealing;
 #[cfg(feature = "vendor")]

@@ -10,7 +10,7 @@ use super::frames::{Frames, offset, put_offset};
 use super::image::{Image, Layout};
 use super::kind::{IN_FILE, Kind};
 use super::map::{Map, Span};
-use super::refs::{Ref, Refs};
+use super::refs::{Functions, Ref, Refs};
 
 /// How many references are looked at ahead before they are handed over.
 const SIGHTS: usize = 2048;
@@ -198,11 +198,7 @@ impl<'a> Grounds<'a> {
         let mut piece = Vec::with_capacity(SIGHTS);
         for span in spans {
             let (old, end) = (span.old as usize, span.old as usize + span.length as usize);
-            for index in self.refs.from(old).. {
-                let Some(of) = self.refs.get(index).filter(|of| of.end() <= end) else { break };
-                if of.kind.is_in_frame() {
-                    continue;
-                }
+            for of in self.refs.within(old..end).filter(|of| !of.kind.is_in_frame()) {
                 piece.extend(self.look(of, span.new as usize + (of.place - old)));
                 if piece.len() == SIGHTS && to.send(replace(&mut piece, Vec::with_capacity(SIGHTS))).is_err()
                 {
@@ -278,14 +274,13 @@ pub(in crate::delta) struct Predictor<'a> {
     learned: Learned,
     ahead: Ahead,
     frames: Frames,
-    /// The function that the last place in a frame was named in, by its number, and where it lies.
-    function: (usize, Range<usize>),
+    functions: Functions,
 }
 
 impl<'a> Predictor<'a> {
     pub(in crate::delta) fn new(on: Grounds<'a>) -> Self {
-        let (learned, ahead, frames) = (Learned::default(), Ahead::default(), Frames::default());
-        Self { on, learned, ahead, frames, function: (0, 0..0) }
+        let (learned, ahead) = (Learned::default(), Ahead::default());
+        Self { on, learned, ahead, frames: Frames::default(), functions: Functions::default() }
     }
 
     /// The same where another thread looks ahead (see [`Grounds::look_ahead`]).
@@ -303,7 +298,6 @@ impl<'a> Predictor<'a> {
     ) -> Result<usize, Short> {
         let mut count = left.min(out.len() - start);
         let on = self.on;
-        let mut next = on.refs.from(old);
         if count < left {
             // Cut before a reference.
             let last = on.refs.from(old + count).checked_sub(1).and_then(|last| on.refs.get(last));
@@ -313,8 +307,7 @@ impl<'a> Predictor<'a> {
         let out = &mut out[..start + count];
         out[start..].copy_from_slice(&on.image.data[old..old + count]);
         let mut done = start;
-        while let Some(of) = on.refs.get(next).filter(|of| of.end() <= old + count) {
-            next += 1;
+        for of in on.refs.within(old..old + count) {
             let (at, width) = (start + (of.place - old), of.kind.width());
             if of.kind.is_in_frame() {
                 let place = new + (done - start);
@@ -360,15 +353,12 @@ impl<'a> Predictor<'a> {
         (out, range): (&mut [u8], Range<usize>),
         teller: &mut impl Teller,
     ) -> Result<(), Short> {
-        if !self.function.1.contains(&of.place) {
-            self.function = self.on.refs.around(of.place);
-        }
-        let (at, function) = (range.end - of.kind.width()..range.end, of.kind.frame(self.function.0));
+        let (at, frame) = (range.end - of.kind.width()..range.end, self.functions.frame(self.on.refs, of));
         let old = offset(of.kind, &out[at.clone()]);
-        let predicted = self.frames.predict(function, new, old);
+        let predicted = self.frames.predict(frame, new, old);
         put_offset(of.kind, predicted, &mut out[at.clone()]);
         teller.bytes(begin, out, range)?;
-        self.frames.learn(function, old, offset(of.kind, &out[at]));
+        self.frames.learn(frame, old, offset(of.kind, &out[at]));
         Ok(())
     }
 

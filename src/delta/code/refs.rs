@@ -27,6 +27,24 @@ impl Ref {
     }
 }
 
+/// Tells the frames of references: mostly the next one lies in the same function.
+#[derive(Debug, Default)]
+pub(in crate::delta) struct Functions {
+    /// The number of the last one, and from where to where it goes.
+    last: (usize, Range<usize>),
+}
+
+impl Functions {
+    /// The number of the frame in which a reference says a place.
+    #[inline]
+    pub(in crate::delta) fn frame(&mut self, refs: &Refs, of: Ref) -> usize {
+        if !self.last.1.contains(&of.place) {
+            self.last = refs.around(of.place);
+        }
+        of.kind.frame(self.last.0)
+    }
+}
+
 /// References that say how far their targets are from a common origin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Table {
@@ -100,8 +118,14 @@ impl Refs {
         places
     }
 
+    /// The references that lie wholly in these bytes.
+    #[inline]
+    pub(in crate::delta) fn within(&self, bytes: Range<usize>) -> impl Iterator<Item = Ref> + '_ {
+        (self.from(bytes.start)..).map_while(move |index| self.get(index).filter(|of| of.end() <= bytes.end))
+    }
+
     /// The number of the function that a place lies in, and from where to where it goes: from one such place to the next.
-    pub(in crate::delta) fn around(&self, place: usize) -> (usize, Range<usize>) {
+    fn around(&self, place: usize) -> (usize, Range<usize>) {
         let after = self.functions.partition_point(|&start| start as usize <= place);
         let start = after.checked_sub(1).map_or(0, |at| self.functions[at] as usize);
         (after, start..self.functions.get(after).map_or(usize::MAX, |&end| end as usize))

@@ -9,8 +9,8 @@ use super::choose::{Prices, choose};
 use super::draft::Draft;
 use super::{Effort, MakeOptions};
 use crate::delta::code::{
-    Answer, Grounds, Image, Kind, Layout, Map, PIECE, Predictor, Refs, Seal, Seen, Span, Teller, nearer,
-    offset, put_offset, turn,
+    Answer, Functions, Grounds, Image, Kind, Layout, Map, PIECE, Predictor, Refs, Seal, Seen, Span, Teller,
+    nearer, offset, put_offset, turn,
 };
 use crate::delta::ops::MAX_SPANS;
 use crate::delta::streams::Kind as Stream;
@@ -59,14 +59,11 @@ impl<'a> Program<'a> {
         frame: impl Fn(usize, i32) -> i32,
     ) -> Vec<u8> {
         let mut out = bytes.to_vec();
-        let mut function = (0, 0..0);
+        let mut functions = Functions::default();
         for of in (0..self.refs.len()).filter_map(|index| self.refs.get(index)) {
             if of.kind.is_in_frame() {
-                if !function.1.contains(&of.place) {
-                    function = self.refs.around(of.place);
-                }
                 let here = &mut out[of.place..of.end()];
-                put_offset(of.kind, frame(of.kind.frame(function.0), offset(of.kind, here)), here);
+                put_offset(of.kind, frame(functions.frame(&self.refs, of), offset(of.kind, here)), here);
                 continue;
             }
             let Some(target) = self.refs.target(&self.image, of) else { continue };
@@ -139,7 +136,7 @@ pub(super) fn align_programs(
             Some(went.map_or(LOST, token))
         };
         let moved = moved(old, (old_bytes, new_bytes), &stretches);
-        let from = old.tokens(old_bytes, follow, |function, offset| moved.now(function, offset));
+        let from = old.tokens(old_bytes, follow, |frame, offset| moved.now(frame, offset));
         let offers = offers_within((&from, &to), (threads, left, quick), gains, &prices)?;
         stretches = choose(&from, &to, &offers, &prices, threads);
     }
@@ -178,14 +175,14 @@ fn votes(old: &Program<'_>, new: &Program<'_>, stretches: &[Stretch]) -> HashMap
     gone
 }
 
-/// Where old offsets in frames have gone: functions by their number, offsets in order.
+/// Where old offsets in frames have gone: frames by their number, offsets in order.
 struct Moved(Vec<(usize, i32, i32)>);
 
 impl Moved {
     /// The new one of an offset: its own or that of the nearest one in its frame.
-    fn now(&self, function: usize, offset: i32) -> i32 {
-        let at = self.0.partition_point(|known| (known.0, known.1) < (function, offset));
-        let known = |at: Option<usize>| at.and_then(|at| self.0.get(at)).filter(|known| known.0 == function);
+    fn now(&self, frame: usize, offset: i32) -> i32 {
+        let at = self.0.partition_point(|known| (known.0, known.1) < (frame, offset));
+        let known = |at: Option<usize>| at.and_then(|at| self.0.get(at)).filter(|known| known.0 == frame);
         let nearest = nearer(offset, known(at.checked_sub(1)), known(Some(at)), |known| known.1);
         nearest.map_or(offset, |known| offset.wrapping_add(known.2.wrapping_sub(known.1)))
     }
@@ -194,20 +191,13 @@ impl Moved {
 /// What most instructions of the aligned code say of offsets in frames.
 fn moved(old: &Program<'_>, (old_bytes, new_bytes): (&[u8], &[u8]), stretches: &[Stretch]) -> Moved {
     let mut seen: Vec<(usize, i32, i32)> = Vec::new();
-    let mut function = (0, 0..0);
+    let mut functions = Functions::default();
     for stretch in stretches {
         let end = stretch.old + stretch.length;
-        for index in old.refs.from(stretch.old).. {
-            let Some(of) = old.refs.get(index).filter(|of| of.end() <= end) else { break };
-            if !of.kind.is_in_frame() {
-                continue;
-            }
-            if !function.1.contains(&of.place) {
-                function = old.refs.around(of.place);
-            }
+        for of in old.refs.within(stretch.old..end).filter(|of| of.kind.is_in_frame()) {
             let new = stretch.new + (of.place - stretch.old);
             let said = |bytes: &[u8], at: usize| offset(of.kind, &bytes[at..at + of.kind.width()]);
-            seen.push((of.kind.frame(function.0), said(old_bytes, of.place), said(new_bytes, new)));
+            seen.push((functions.frame(&old.refs, of), said(old_bytes, of.place), said(new_bytes, new)));
         }
     }
     seen.sort_unstable();
