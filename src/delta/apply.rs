@@ -209,6 +209,7 @@ fn apply_group(
         let mut refs = large.and_then(|_| ahead(bytes, scope));
         let control = Control::unpack(&streams)?;
         let extra = streams.extra_ahead(bytes, &known, scope)?;
+        let extra = (extra, streams.fields()?);
         let mut making = Making::new(&control, streams.literals_ahead(scope)?, extra)?;
         for (at, unit) in group.units.iter().enumerate() {
             let next;

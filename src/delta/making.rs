@@ -6,12 +6,12 @@ use std::thread::{Builder, ScopedJoinHandle};
 
 use super::apply::{ApplyError, NewFiles};
 use super::code::{
-    Answer, Grounds, Image, Layout, Map, PIECE, Predictor, Refs, Sealing, Seen, Span, Teller, turn,
+    Answer, Grounds, Image, Layout, Map, PIECE, Predictor, Refs, Sealing, Seen, Span, Teller, together, turn,
 };
 use super::head::Unit;
 use super::mixed::{Around, Extra, Literals, PAST};
 use super::ops::{Control, Corrections, MAX_SPANS, Mending, Op, Ops};
-use super::streams::{Kind, Source};
+use super::streams::{Fields, InParts, Kind, Source};
 use super::wire::{Numbers, Short};
 
 /// Bytes made at once.
@@ -38,6 +38,8 @@ pub(super) struct Making<'a, 'f> {
     corrections: Corrections<'a>,
     mending: Mending<'a, 'f>,
     extra: Source<'f, Extra<'f>>,
+    /// What is told apart of extra bytes.
+    fields: Option<Fields<'f>>,
     /// The last bytes made, [`PAST`] of them, and those being made.
     window: Vec<u8>,
 }
@@ -46,7 +48,7 @@ impl<'a, 'f> Making<'a, 'f> {
     pub(super) fn new(
         control: &'a Control,
         literals: Source<'f, Literals<'f>>,
-        extra: Source<'f, Extra<'f>>,
+        (extra, fields): (Source<'f, Extra<'f>>, Option<Fields<'f>>),
     ) -> Result<Self, Short> {
         Ok(Self {
             ops: Ops::new(control),
@@ -54,6 +56,7 @@ impl<'a, 'f> Making<'a, 'f> {
             corrections: Corrections::new(control)?,
             mending: Mending::new(control, literals),
             extra,
+            fields,
             window: vec![0; PAST + CHUNK],
         })
     }
@@ -61,6 +64,7 @@ impl<'a, 'f> Making<'a, 'f> {
     /// Whether everything that was said was used.
     pub(super) fn is_empty(&self) -> bool {
         let all = self.ops.is_empty() && self.mending.is_empty() && self.extra.is_empty();
+        let all = all && self.fields.as_ref().is_none_or(Fields::is_empty);
         all && self.layouts.is_empty() && self.corrections.is_empty()
     }
 
@@ -96,7 +100,7 @@ impl<'a, 'f> Making<'a, 'f> {
                 let (now, later) = rest.split_at(rest.len().min(CHUNK));
                 let range = PAST..PAST + now.len();
                 self.window[range.clone()].copy_from_slice(now);
-                self.mending.mend(&mut self.window, range, 0, &|_| false)?;
+                self.mending.mend(&mut self.window, range, &|_| None)?;
                 self.put(now.len(), &mut out)?;
                 rest = later;
             }
@@ -120,25 +124,25 @@ impl<'a, 'f> Making<'a, 'f> {
         let on = Grounds { image: &image, refs: &refs, new: &layout, map: &map };
         out.sealing = layout.seal.map(Sealing::new);
         if !is_large(out.unit) {
-            return self.predicted(old, Predictor::new(on), &layout, out);
+            return self.predicted(on, Predictor::new(on), out);
         }
         std::thread::scope(|scope| {
             let (ops, (to, sights)) = (self.ops.clone(), sync_channel(SIGHTS_AHEAD));
             let look = move || on.look_ahead(spans(ops).map_while(Result::ok), &to);
             let ahead = Builder::new().name("sights".to_owned()).spawn_scoped(scope, look);
             let predictor = if ahead.is_ok() { Predictor::with(on, sights) } else { Predictor::new(on) };
-            self.predicted(old, predictor, &layout, out)
+            self.predicted(on, predictor, out)
         })
     }
 
     /// Makes the new bytes of a unit whose code is predicted.
     fn predicted(
         &mut self,
-        old: &[u8],
+        on: Grounds<'_>,
         mut predictor: Predictor<'_>,
-        layout: &Layout,
         out: &mut Output<'_>,
     ) -> Result<(), ApplyError> {
+        let Grounds { refs, new: layout, .. } = on;
         let (mut at, mut next) = (0, self.ops.next()?);
         while let Some(op) = next {
             next = self.ops.next()?;
@@ -146,13 +150,13 @@ impl<'a, 'f> Making<'a, 'f> {
             while done < op.add as usize {
                 let span = (op.old as usize + done, at + done, op.add as usize - done);
                 let (corrections, mending) = (&mut self.corrections, &mut self.mending);
-                let mut told = Told { corrections, mending, layout };
+                let mut told = Told { corrections, mending, layout, refs };
                 let count = predictor.make(span, (&mut self.window, PAST), &mut told)?;
                 self.put(count, out)?;
                 done += count;
             }
             at += op.add as usize;
-            self.copy(op, next, old, Some((layout, at as u64)), out)?;
+            self.copy(op, next, on.image.bytes(), Some((layout, at as u64)), out)?;
             at += op.copy as usize;
         }
         out.close()
@@ -178,8 +182,17 @@ impl<'a, 'f> Making<'a, 'f> {
         while done < op.copy {
             let count = (op.copy - done).min(CHUNK as u64) as usize;
             let window = &mut self.window[..PAST + count];
+            let mut turned = true;
             match &mut self.extra {
-                Source::Flow(flow) => flow.fill(&mut window[PAST..])?,
+                Source::Flow(flow) => {
+                    let piece = &mut window[PAST..];
+                    if let (Some((layout, new)), Some(fields)) = (program, &mut self.fields) {
+                        turned = !together(layout, new, piece, &mut InParts { left: flow, fields })?;
+                    }
+                    if turned {
+                        flow.fill(piece)?;
+                    }
+                }
                 Source::Mixed(left, model) => {
                     *left = left.checked_sub(count as u64).ok_or(Short)?;
                     let after = op.old.wrapping_add(op.add).wrapping_add(done);
@@ -189,7 +202,9 @@ impl<'a, 'f> Making<'a, 'f> {
                 }
             }
             if let Some((layout, new)) = &mut program {
-                turn(layout, *new, &mut window[PAST..], true);
+                if turned {
+                    turn(layout, *new, &mut window[PAST..], true);
+                }
                 *new += count as u64;
             }
             self.put(count, out)?;
@@ -224,6 +239,7 @@ struct Told<'m, 'a, 'f> {
     corrections: &'m mut Corrections<'a>,
     mending: &'m mut Mending<'a, 'f>,
     layout: &'m Layout,
+    refs: &'m Refs,
 }
 
 impl Teller for Told<'_, '_, '_> {
@@ -233,8 +249,14 @@ impl Teller for Told<'_, '_, '_> {
     }
 
     #[inline]
-    fn bytes(&mut self, new: usize, bytes: &mut [u8], range: Range<usize>) -> Result<(), Short> {
-        self.mending.mend(bytes, range, new as u64, &|place| self.layout.has_steps(place))
+    fn bytes(
+        &mut self,
+        (old, new): (usize, usize),
+        bytes: &mut [u8],
+        range: Range<usize>,
+    ) -> Result<(), Short> {
+        let inside = |at: usize| self.layout.has_steps((new + at) as u64).then(|| self.refs.inside(old + at));
+        self.mending.mend(bytes, range, &inside)
     }
 }
 

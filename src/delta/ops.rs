@@ -51,26 +51,70 @@ impl Control {
     }
 }
 
+/// How many lines are known at a time.
+const LINES: usize = 4;
+/// So far from a line one goes on with it.
+const NEAR: u64 = 64;
+
+/// How far old bytes lay after the new ones that they made, in the stretches before, the last one first: most stretches go
+/// on with one of these lines, since what was put in between has ended.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Lines([i64; LINES]);
+
+impl Lines {
+    /// Goes on `far` from a line: where that is. Both are as told; too far comes out somewhere.
+    fn go(&mut self, line: usize, far: i64) -> i64 {
+        let way = self.0[line].wrapping_add(far);
+        let last = if far.unsigned_abs() < NEAR { line } else { LINES - 1 };
+        self.0.copy_within(..last, 1);
+        self.0[0] = way;
+        way
+    }
+
+    /// Reads where the next stretch goes on: the lowest bit is a sign, the next two are the line.
+    fn read(&mut self, told: u64) -> i64 {
+        let far = (told >> 3).cast_signed();
+        self.go((told >> 1) as usize % LINES, if told & 1 == 1 { far.wrapping_neg() } else { far })
+    }
+
+    /// Tells that the next stretch goes on so far from its new bytes, from the line that says so in the fewest bits.
+    #[cfg(feature = "vendor")]
+    pub(super) fn tell(&mut self, way: i64) -> u64 {
+        let cost = |&line: &usize| {
+            let bits = u64::BITS - way.abs_diff(self.0[line]).leading_zeros();
+            bits + line as u32 + u32::from(line > 0)
+        };
+        let line = (0..LINES).min_by_key(cost).unwrap_or(0);
+        let far = way - self.0[line];
+        self.go(line, far);
+        far.unsigned_abs() << 3 | (line as u64) << 1 | u64::from(far < 0)
+    }
+}
+
 /// Reads the instructions of one unit after the other.
 #[derive(Clone)]
 pub(super) struct Ops<'a> {
     add: Numbers<'a>,
     copy: Numbers<'a>,
     seek: Numbers<'a>,
-    old: i64,
+    lines: Lines,
     old_length: u64,
+    /// New bytes of the unit that were made, and that are left.
+    made: u64,
     left: u64,
 }
 
 impl<'a> Ops<'a> {
     pub(super) fn new(control: &'a Control) -> Self {
         let (add, copy) = (control.numbers(Kind::Add), control.numbers(Kind::Copy));
-        Self { add, copy, seek: control.numbers(Kind::Seek), old: 0, old_length: 0, left: 0 }
+        let (seek, lines) = (control.numbers(Kind::Seek), Lines::default());
+        Self { add, copy, seek, lines, old_length: 0, made: 0, left: 0 }
     }
 
     /// Goes on to a unit with so many old and new bytes.
     pub(super) fn begin(&mut self, old_length: u64, new_length: u64) {
-        (self.old, self.old_length, self.left) = (0, old_length, new_length);
+        (self.lines, self.old_length) = (Lines::default(), old_length);
+        (self.made, self.left) = (0, new_length);
     }
 
     /// The next instruction, or nothing at the end of the unit. What it names is there.
@@ -83,14 +127,13 @@ impl<'a> Ops<'a> {
         if length == 0 || length > self.left {
             return Err(Short);
         }
-        let old = self.old.checked_add(self.seek.i64()?).ok_or(Short)?;
-        let (old_start, old_end) = (old.cast_unsigned(), old.checked_add_unsigned(add).ok_or(Short)?);
-        if add > 0 && (old < 0 || old_end.cast_unsigned() > self.old_length) {
+        // There are less than 2^63 new bytes, and what comes out before the old ones ends behind them.
+        let old = self.lines.read(self.seek.u64()?).wrapping_add(self.made.cast_signed()).cast_unsigned();
+        if add > 0 && old.checked_add(add).is_none_or(|end| end > self.old_length) {
             return Err(Short);
         }
-        self.old = old_end.checked_add_unsigned(copy).ok_or(Short)?;
-        self.left -= length;
-        Ok(Some(Op { old: old_start, add, copy }))
+        (self.made, self.left) = (self.made + length, self.left - length);
+        Ok(Some(Op { old, add, copy }))
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -153,15 +196,14 @@ impl<'a, 'f> Mending<'a, 'f> {
         Self { zeros, runs, literals, right: 0, wrong: 0, mended: 0 }
     }
 
-    /// Mends a range of bytes, the first of which lies at `new` in the new file. What lies before the range was made
-    /// before; `is_code` tells which places are code.
+    /// Mends a range of bytes. What lies before the range was made before; `inside` tells of each byte of it, if it lies in
+    /// code, how many bytes of the old instruction come before.
     #[inline]
     pub(super) fn mend(
         &mut self,
         bytes: &mut [u8],
         range: Range<usize>,
-        new: u64,
-        is_code: &impl Fn(u64) -> bool,
+        inside: &impl Fn(usize) -> Option<u32>,
     ) -> Result<(), Short> {
         if range.len() as u64 <= self.right {
             self.right -= range.len() as u64;
@@ -177,7 +219,7 @@ impl<'a, 'f> Mending<'a, 'f> {
             } else if self.wrong > 0 {
                 let count = self.wrong.min(left).min(256);
                 let wrong = at..at + count as usize;
-                self.mend_run(bytes, wrong, new + (at - range.start) as u64, is_code)?;
+                self.mend_run(bytes, (wrong, range.start), inside)?;
                 (self.wrong, self.mended) = (self.wrong - count, self.mended + count);
                 at += count as usize;
             } else if self.zeros.is_empty() {
@@ -190,13 +232,12 @@ impl<'a, 'f> Mending<'a, 'f> {
         Ok(())
     }
 
-    /// Mends bytes that are all wrong, at most 256.
+    /// Mends bytes that are all wrong, at most 256, of the range that begins at `start`.
     fn mend_run(
         &mut self,
         bytes: &mut [u8],
-        range: Range<usize>,
-        new: u64,
-        is_code: &impl Fn(u64) -> bool,
+        (range, start): (Range<usize>, usize),
+        inside: &impl Fn(usize) -> Option<u32>,
     ) -> Result<(), Short> {
         match &mut self.literals {
             Source::Flow(flow) => {
@@ -209,8 +250,8 @@ impl<'a, 'f> Mending<'a, 'f> {
             }
             Source::Mixed(left, model) => {
                 *left = left.checked_sub(range.len() as u64).ok_or(Short)?;
-                for (at, place) in range.zip(new..) {
-                    model.mend(bytes, at, self.mended + (place - new), is_code(place).then_some(place));
+                for (at, mended) in range.zip(self.mended..) {
+                    model.mend(bytes, at, mended, inside(at - start));
                 }
             }
         }

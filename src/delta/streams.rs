@@ -10,12 +10,13 @@ use std::thread::{Builder, Scope};
 
 use lzma_rust2::LzmaReader;
 
+use super::code::{Part, Parts, View};
 use super::known::behind;
 use super::mixed::{Coder, Decoder, Extra, Literals};
 use super::wire::{Numbers, Short};
 
 /// Streams of a group.
-pub(super) const STREAMS: usize = 10;
+pub(super) const STREAMS: usize = 12;
 /// Most bytes of one stream, unpacked.
 pub(super) const MAX_STREAM: u64 = 1 << 40;
 /// Most bytes of all streams that are held in memory, unpacked.
@@ -57,8 +58,21 @@ pub(super) enum Kind {
     Wrong = 7,
     /// The differences of the bytes that differ.
     Literals = 8,
-    /// Bytes without a prediction.
+    /// Bytes without a prediction; in x86-64 without what the next two tell.
     Extra = 9,
+    /// Addresses in extra bytes.
+    Targets = 10,
+    /// Values in extra bytes.
+    Values = 11,
+}
+
+#[cfg(feature = "vendor")]
+impl Kind {
+    /// All of them, in order.
+    pub(super) const ALL: [Self; STREAMS] = {
+        use Kind::{Add, Copy, Extra, Layout, Literals, Right, Runs, Seek, Targets, Values, Wrong, Zeros};
+        [Layout, Add, Copy, Seek, Zeros, Runs, Right, Wrong, Literals, Extra, Targets, Values]
+    };
 }
 
 /// How a stream is packed.
@@ -121,9 +135,13 @@ impl<'a> Streams<'a> {
         for (stream, length) in streams.iter_mut().zip(lengths) {
             stream.bytes = read.take(length)?;
         }
-        let old = streams[..Kind::Extra as usize].iter().any(|stream| stream.coding.needs_old());
-        let mixed = streams[..Kind::Literals as usize].iter().any(|stream| stream.coding == Coding::Mixed);
-        if old || mixed {
+        // What a coding may be used for.
+        let apart = streams[Kind::Targets as usize..].iter().any(|stream| stream.raw > 0);
+        let fits = |(at, stream): (usize, &Packed<'_>)| match stream.coding {
+            Coding::Mixed => at == Kind::Literals as usize || (at == Kind::Extra as usize && !apart),
+            coding => at == Kind::Extra as usize || !coding.needs_old(),
+        };
+        if !streams.iter().enumerate().all(fits) {
             return Err(Short);
         }
         let held: u64 = streams[..Kind::Literals as usize].iter().map(|stream| stream.raw).sum();
@@ -171,6 +189,16 @@ impl<'a> Streams<'a> {
         Source::open(stream, (old, known), Extra::new)
     }
 
+    /// Opens what is told apart of extra bytes; nothing if all is told with them.
+    pub(super) fn fields(&self) -> Result<Option<Fields<'a>>, Short> {
+        let [targets, values] = [Kind::Targets, Kind::Values].map(|kind| &self.0[kind as usize]);
+        if targets.raw == 0 && values.raw == 0 {
+            return Ok(None);
+        }
+        let (targets, values) = (Flow::open(targets, &[], &[])?, Flow::open(values, &[], &[])?);
+        Ok(Some(Fields { targets, values }))
+    }
+
     /// The same as with [`Self::literals_ahead`].
     pub(super) fn extra_ahead<'s>(
         &self,
@@ -182,6 +210,44 @@ impl<'a> Streams<'a> {
         'a: 's,
     {
         self.extra(old, known)?.ahead(scope).map_or_else(|| self.extra(old, known), Ok)
+    }
+}
+
+/// Addresses and values that are told apart of extra bytes.
+pub(super) struct Fields<'a> {
+    targets: Flow<'a>,
+    values: Flow<'a>,
+}
+
+impl Fields<'_> {
+    /// Whether all of them were taken.
+    pub(super) fn is_empty(&self) -> bool {
+        self.targets.is_empty() && self.values.is_empty()
+    }
+}
+
+/// All that tells extra bytes in parts.
+pub(super) struct InParts<'f, 'a> {
+    pub(super) left: &'f mut Flow<'a>,
+    pub(super) fields: &'f mut Fields<'a>,
+}
+
+impl Parts for InParts<'_, '_> {
+    fn view(&mut self) -> Result<View, Short> {
+        self.left.view()
+    }
+
+    fn left(&mut self, out: &mut [u8]) -> Result<(), Short> {
+        self.left.fill(out)
+    }
+
+    fn field(&mut self, part: Part) -> Result<u32, Short> {
+        let mut field = [0; 4];
+        match part {
+            Part::Target => self.fields.targets.fill(&mut field)?,
+            Part::Value => self.fields.values.fill(&mut field)?,
+        }
+        Ok(u32::from_be_bytes(field))
     }
 }
 
@@ -292,6 +358,26 @@ impl<'a> Flow<'a> {
             self.left -= count as u64;
         }
         Ok(())
+    }
+
+    /// The next bytes, which stay to be read; zeros after the end.
+    pub(super) fn view(&mut self) -> Result<View, Short> {
+        let mut view = View::default();
+        let count = (view.len() as u64).min(self.left) as usize;
+        if let From::Stored(bytes) = &self.from {
+            view[..count].copy_from_slice(bytes.get(..count).ok_or(Short)?);
+            return Ok(view);
+        }
+        while self.piece.len() - self.at < count {
+            let mut rest = self.piece.split_off(self.at);
+            self.left -= rest.len() as u64;
+            self.refill()?;
+            self.left += rest.len() as u64;
+            rest.append(&mut self.piece);
+            self.piece = rest;
+        }
+        view[..count].copy_from_slice(&self.piece[self.at..self.at + count]);
+        Ok(view)
     }
 
     /// Unpacks the next piece, when the last one was read: a few bytes at once would take many times as long.

@@ -1,11 +1,16 @@
 //! Looks through an image for references.
 
+use std::ops::Range;
+
 use super::arm;
 use super::image::{Form, Image, Machine, Role, Section};
 use super::kind::Kind;
-use super::refs::Table;
-use super::x86::{Field, instruction};
+use super::places::Places;
+use super::refs::{Table, Told};
+use super::x86::{Field, visit};
 
+/// Most bytes of an instruction.
+const MOST_BYTES: u32 = 15;
 /// Code of so many bytes is read by two at once.
 const LONG: usize = 1 << 20;
 /// How many bytes of code have a reference, about.
@@ -16,15 +21,69 @@ const IN_STEP: usize = 4096;
 /// What was found in an image.
 #[derive(Default)]
 pub(super) struct Found {
-    /// Place, kind, and the distance to the partner.
-    pub(super) refs: Vec<(u32, Kind, u8)>,
+    /// Those in instructions of x86-64, as far as they come in order.
+    pub(super) code: Places,
+    pub(super) refs: Vec<Told>,
     pub(super) tables: Vec<Table>,
     pub(super) frame_table: u64,
+    /// Where instructions of x86-64 begin.
+    pub(super) starts: Starts,
+}
+
+/// Where instructions begin: a bit for each byte from some place on.
+#[derive(Debug, Default)]
+pub(super) struct Starts {
+    /// A multiple of 64.
+    from: usize,
+    bits: Vec<u64>,
+}
+
+impl Starts {
+    /// Those of a range of bytes.
+    fn of(bytes: Range<usize>) -> Self {
+        let from = bytes.start & !63;
+        Self { from, bits: vec![0; (bytes.end - from).div_ceil(64)] }
+    }
+
+    /// An instruction begins here.
+    #[inline]
+    fn put(&mut self, at: usize) {
+        if let Some(word) = self.bits.get_mut((at - self.from) / 64) {
+            *word |= 1 << (at % 64);
+        }
+    }
+
+    /// Takes all from a place on.
+    fn take(&mut self, other: &Self, from: usize) {
+        let Some(mine) = self.bits.get_mut((other.from - self.from) / 64..) else { return };
+        for (index, (mine, word)) in mine.iter_mut().zip(&other.bits).enumerate() {
+            let first = other.from + index * 64;
+            *mine |= match from.saturating_sub(first) {
+                before @ 0..64 => word & u64::MAX << before,
+                _ => 0,
+            };
+        }
+    }
+
+    /// How many bytes of the instruction that a byte lies in come before it; 0 as well if none begins nearby.
+    pub(super) fn inside(&self, at: usize) -> u32 {
+        let word = |back: usize| {
+            let index = (at / 64).checked_sub(self.from / 64 + back);
+            index.and_then(|index| self.bits.get(index)).copied().unwrap_or(0)
+        };
+        let near = u128::from(word(0)) << 64 | u128::from(word(1));
+        let back = (near << (63 - at % 64)).leading_zeros();
+        if back < MOST_BYTES { back } else { 0 }
+    }
 }
 
 /// Finds the references of an image, in any order.
 pub(super) fn find(image: &Image<'_>) -> Found {
     let mut finder = Finder { image, found: Found::default(), leas: Vec::new() };
+    if image.layout.machine == Machine::X86 {
+        let [from, length] = image.layout.code;
+        finder.found.starts = Starts::of(from as usize..(from + length) as usize);
+    }
     // Sections of a sound file do not overlap.
     let mut left = image.data.len() * 2;
     for section in &image.sections {
@@ -104,6 +163,13 @@ impl Finder<'_, '_> {
 
     pub(super) fn put(&mut self, place: usize, kind: Kind) {
         self.found.refs.push((place as u32, kind, 0));
+    }
+
+    #[inline]
+    fn put_code(&mut self, place: usize, kind: Kind) {
+        if !self.found.code.put(place, kind) {
+            self.put(place, kind);
+        }
     }
 
     pub(super) fn every(&mut self, section: &Section, step: usize, mut take: impl FnMut(&mut Self, usize)) {
@@ -196,7 +262,7 @@ impl Finder<'_, '_> {
     /// Long code is read by two at once. The second begins somewhere; instructions of x86 soon fall into step, and from
     /// a place on that both come to, both read the same.
     fn run(&mut self, section: &Section, mut at: usize, end: usize) {
-        self.found.refs.reserve((end - at) / CODE_PER_REF);
+        self.found.code.reserve((end - at) / CODE_PER_REF);
         if end - at < LONG {
             self.steps(section, (at, end), end, &mut |_, _| true);
             return;
@@ -205,10 +271,12 @@ impl Finder<'_, '_> {
         let (image, mut starts) = (self.image, Vec::new());
         let mut read = || {
             let mut second = Finder { image, found: Found::default(), leas: Vec::new() };
-            second.found.refs.reserve((end - middle) / CODE_PER_REF);
+            second.found.starts = Starts::of(middle..end);
+            second.found.code = Places::from(middle);
+            second.found.code.reserve((end - middle) / CODE_PER_REF);
             second.steps(section, (middle, end), end, &mut |finder, at| {
                 if starts.len() < IN_STEP {
-                    starts.push((at, finder.found.refs.len(), finder.leas.len()));
+                    starts.push((at, finder.found.code.len(), finder.leas.len()));
                 }
                 true
             });
@@ -225,8 +293,9 @@ impl Finder<'_, '_> {
             met = starts.binary_search_by_key(&at, |start| start.0).ok();
             second.is_none() || met.is_none()
         });
-        if let (Some(second), Some((_, refs, leas))) = (second, met.map(|met| starts[met])) {
-            self.found.refs.extend_from_slice(&second.found.refs[refs..]);
+        if let (Some(second), Some((met, refs, leas))) = (second, met.map(|met| starts[met])) {
+            self.found.starts.take(&second.found.starts, met);
+            self.found.code.append(&second.found.code, refs);
             self.leas.extend_from_slice(&second.leas[leas..]);
         }
     }
@@ -243,20 +312,22 @@ impl Finder<'_, '_> {
     ) -> usize {
         let code = &self.image.data[..end];
         while at < last && goes_on(self, at) {
-            let Some(found) = instruction(&code[at..end.min(at + 16)]) else {
+            let bytes = &code[at..end.min(at + 16)];
+            let read = visit(bytes, &mut |length, field| {
+                self.field(section, at, at + usize::from(length), field);
+            });
+            let Some(length) = read else {
                 at += 1;
                 continue;
             };
-            let next = at + usize::from(found.length);
-            for field in found.fields.into_iter().flatten() {
-                self.field(section, at, next, field);
-            }
-            at = next;
+            self.found.starts.put(at);
+            at += usize::from(length);
         }
         at
     }
 
-    #[inline]
+    #[expect(clippy::inline_always, reason = "the kind of the field is known wherever it is called")]
+    #[inline(always)]
     fn field(&mut self, section: &Section, at: usize, next: usize, field: Field) {
         let (Field::Branch(inside)
         | Field::Memory(inside)
@@ -267,16 +338,16 @@ impl Finder<'_, '_> {
         | Field::Base1(inside)
         | Field::Base4(inside)) = field;
         let place = at + usize::from(inside);
-        let value = self.image.u32(place);
+        let value = || self.image.u32(place);
         let relative = |end: usize| {
             let end = section.address.wrapping_add((end - section.offset) as u64);
-            end.wrapping_add_signed(i64::from(value.cast_signed()))
+            end.wrapping_add_signed(i64::from(value().cast_signed()))
         };
         match field {
             Field::Branch(_) => {
                 let target = relative(next);
                 if target.wrapping_sub(section.address) < section.length as u64 || self.in_code(target) {
-                    self.put(place, Kind::Near);
+                    self.put_code(place, Kind::Near);
                 }
             }
             Field::Memory(_) => {
@@ -289,26 +360,26 @@ impl Finder<'_, '_> {
                     _ => return,
                 };
                 if self.image.holds(target) {
-                    self.put(place, kind);
+                    self.put_code(place, kind);
                     if self.image.data[place - 2] == 0x8d {
                         self.leas.push(target);
                     }
                 }
             }
-            Field::Stack1(_) => self.put(place, Kind::Stack1),
-            Field::Stack4(_) => self.put(place, Kind::Stack4),
-            Field::Base1(_) => self.put(place, Kind::Base1),
-            Field::Base4(_) => self.put(place, Kind::Base4),
+            Field::Stack1(_) => self.put_code(place, Kind::Stack1),
+            Field::Stack4(_) => self.put_code(place, Kind::Stack4),
+            Field::Base1(_) => self.put_code(place, Kind::Base1),
+            Field::Base4(_) => self.put_code(place, Kind::Base4),
             Field::Displacement(_) if self.image.layout.form == Form::Pe => {
-                let target = u64::from(value);
+                let target = u64::from(value());
                 if target >= 0x1000 && self.image.layout.offset(target).is_some() {
-                    self.put(place, Kind::Relative);
+                    self.put_code(place, Kind::Relative);
                 }
             }
             Field::Displacement(_) | Field::Value(_) if self.image.fixed => {
-                let target = u64::from(value);
+                let target = u64::from(value());
                 if target >= self.image.range.0.saturating_add(0x1000) && self.image.holds(target) {
-                    self.put(place, Kind::Short);
+                    self.put_code(place, Kind::Short);
                     self.leas.push(target);
                 }
             }
@@ -387,13 +458,15 @@ mod tests {
                 fixed: false,
                 holes: Vec::new(),
             };
-            let finder = || Finder { image: &image, found: Found::default(), leas: Vec::new() };
+            let found = || Found { starts: Starts::of(3..data.len() - 6), ..Found::default() };
+            let finder = || Finder { image: &image, found: found(), leas: Vec::new() };
             let (mut one, mut two) = (finder(), finder());
             let end = section.offset + section.length;
             one.steps(&section, (section.offset, end), end, &mut |_, _| true);
             two.run(&section, section.offset, end);
-            assert!(noise > 0 || one.found.refs.len() > 1000);
-            assert!(one.found.refs == two.found.refs && one.leas == two.leas, "{noise}");
+            assert!(noise > 0 || one.found.code.len() > 1000);
+            assert!(one.found.code == two.found.code && one.leas == two.leas, "{noise}");
+            assert_eq!(one.found.starts.bits, two.found.starts.bits, "{noise}");
         }
     }
 }

@@ -57,9 +57,20 @@ const MOST: usize = 1024;
 /// What is known of frames.
 pub(super) struct Frames {
     frames: Vec<Frame>,
-    /// Where the offset lies, or would lie, that was predicted last.
-    at: Result<usize, usize>,
+    /// Where the offset lies that was predicted last.
+    at: At,
 }
+
+/// Where an offset lies among those that are known of its frame.
+enum At {
+    /// It is at hand, and moved so far.
+    Hand(i32),
+    /// There, or there it would lie.
+    Table(Result<usize, usize>),
+}
+
+/// Offsets of a frame that are at hand: most instructions name one of a few.
+const AT_HAND: usize = 8;
 
 #[derive(Default, Clone)]
 struct Frame {
@@ -68,11 +79,19 @@ struct Frame {
     seen: usize,
     /// Old offsets in order, each with how far it moved.
     moved: Vec<(i32, i32)>,
+    /// Some of them, one for each remainder.
+    at_hand: [Option<(i32, i32)>; AT_HAND],
+}
+
+impl Frame {
+    fn hand(&mut self, offset: i32) -> &mut Option<(i32, i32)> {
+        &mut self.at_hand[(offset >> 3).cast_unsigned() as usize % AT_HAND]
+    }
 }
 
 impl Default for Frames {
     fn default() -> Self {
-        Self { frames: vec![Frame::default(); FRAMES], at: Err(0) }
+        Self { frames: vec![Frame::default(); FRAMES], at: At::Table(Err(0)) }
     }
 }
 
@@ -84,11 +103,17 @@ impl Frames {
         if frame.function != function || new - frame.seen > REACH {
             frame.function = function;
             frame.moved.clear();
+            frame.at_hand = [None; AT_HAND];
         }
         frame.seen = new;
+        if let Some((_, by)) = frame.hand(offset).filter(|known| known.0 == offset) {
+            self.at = At::Hand(by);
+            return offset.wrapping_add(by);
+        }
         let moved = &frame.moved;
-        self.at = moved.binary_search_by_key(&offset, |known| known.0);
-        let known = match self.at {
+        let at = moved.binary_search_by_key(&offset, |known| known.0);
+        self.at = At::Table(at);
+        let known = match at {
             Ok(at) => moved.get(at),
             Err(at) => {
                 let below = at.checked_sub(1).and_then(|at| moved.get(at));
@@ -100,13 +125,18 @@ impl Frames {
 
     /// The offset that was predicted last is `now` in truth.
     pub(super) fn learn(&mut self, function: usize, offset: i32, now: i32) {
-        let moved = &mut self.frames[function % FRAMES].moved;
-        let by = now.wrapping_sub(offset);
-        match self.at {
-            Ok(at) => moved[at].1 = by,
-            Err(at) if moved.len() < MOST => moved.insert(at, (offset, by)),
-            Err(_) => {}
+        let (frame, by) = (&mut self.frames[function % FRAMES], now.wrapping_sub(offset));
+        let at = match self.at {
+            At::Hand(known) if known == by => return,
+            At::Hand(_) => frame.moved.binary_search_by_key(&offset, |known| known.0),
+            At::Table(at) => at,
+        };
+        match at {
+            Ok(at) => frame.moved[at].1 = by,
+            Err(at) if frame.moved.len() < MOST => frame.moved.insert(at, (offset, by)),
+            Err(_) => return,
         }
+        *frame.hand(offset) = Some((offset, by));
     }
 }
 

@@ -137,6 +137,10 @@ impl<'a> Image<'a> {
         Some(image)
     }
 
+    pub(in crate::delta) fn bytes(&self) -> &'a [u8] {
+        self.data
+    }
+
     pub(in crate::delta) fn layout(&self) -> &Layout {
         &self.layout
     }

@@ -94,6 +94,12 @@ impl Kind {
         !matches!(self, Self::Length | Self::FarLength | Self::End) && !self.is_in_frame()
     }
 
+    /// Whether it may as well be a number that only looks like an address.
+    #[inline]
+    pub(in crate::delta) fn is_number(self) -> bool {
+        matches!(self, Self::Pointer | Self::Short | Self::Relative)
+    }
+
     /// Whether it says no address, but a place in a frame.
     #[inline]
     pub(in crate::delta) fn is_in_frame(self) -> bool {

@@ -32,8 +32,9 @@ pub(in crate::delta) enum Answer {
 pub(in crate::delta) trait Teller {
     /// What the reference at `new`, predicted to point to `target`, really says.
     fn reference(&mut self, seen: &Seen<'_>, target: u64) -> Result<Answer, Short>;
-    /// Makes predicted bytes, a range of these that begins at `new`, right. Those before the range were made before.
-    fn bytes(&mut self, new: usize, bytes: &mut [u8], range: Range<usize>) -> Result<(), Short>;
+    /// Makes predicted bytes right, a range of these that begins at such places of the old and the new file. Those before
+    /// the range were made before.
+    fn bytes(&mut self, places: (usize, usize), bytes: &mut [u8], range: Range<usize>) -> Result<(), Short>;
 }
 
 /// A reference on its way to the new file.
@@ -101,10 +102,11 @@ impl Seen<'_> {
         (self.value(target) ^ number(bytes)) & self.kind.bits().unwrap_or(all) == 0
     }
 
-    /// Whether the bytes here say the same as the old ones did, where both have other bits beside.
+    /// Whether the bytes here say the same as the old ones did, where both have other bits beside or may be no reference.
     #[cfg(feature = "vendor")]
     pub(in crate::delta) fn stays(&self, bytes: &[u8]) -> bool {
-        self.kind.bits().is_some_and(|bits| (number(bytes) ^ self.word) & bits == 0)
+        let bits = self.kind.bits().or(self.kind.is_number().then_some(u64::MAX));
+        bits.is_some_and(|bits| (number(bytes) ^ self.word) & bits == 0)
     }
 
     /// What the bytes here point to, the other way round.
@@ -300,8 +302,7 @@ impl<'a> Predictor<'a> {
         let on = self.on;
         if count < left {
             // Cut before a reference.
-            let last = on.refs.from(old + count).checked_sub(1).and_then(|last| on.refs.get(last));
-            let cut = last.filter(|of| of.place > old && of.end() > old + count);
+            let cut = on.refs.across(old + count).filter(|of| of.place > old && of.end() > old + count);
             count = cut.map_or(count, |of| of.place - old);
         }
         let out = &mut out[..start + count];
@@ -310,9 +311,8 @@ impl<'a> Predictor<'a> {
         for of in on.refs.within(old..old + count) {
             let (at, width) = (start + (of.place - old), of.kind.width());
             if of.kind.is_in_frame() {
-                let place = new + (done - start);
                 let end = at + width;
-                self.frame(of, (new + (of.place - old), place), (out, done..end), teller)?;
+                self.frame(of, new + (of.place - old), (out, done..end), teller)?;
                 done = end;
                 continue;
             }
@@ -328,7 +328,13 @@ impl<'a> Predictor<'a> {
                     }
                     other
                 }
-                Answer::None => continue,
+                Answer::None => {
+                    // A number that only looks like an address is the same wherever it stands.
+                    if let Some(label) = label.filter(|_| of.kind.is_number()) {
+                        self.learned.put(label, label, false);
+                    }
+                    continue;
+                }
             };
             let value = seen.value(target).to_le_bytes();
             if of.kind.bits().is_some() {
@@ -336,20 +342,19 @@ impl<'a> Predictor<'a> {
                 out[at..at + width].copy_from_slice(&value[..width]);
                 continue;
             }
-            teller.bytes(new + (done - start), out, done..at)?;
+            teller.bytes((old + (done - start), new + (done - start)), out, done..at)?;
             out[at..at + width].copy_from_slice(&value[..width]);
             done = at + width;
         }
-        teller.bytes(new + (done - start), out, done..start + count)?;
+        teller.bytes((old + (done - start), new + (done - start)), out, done..start + count)?;
         Ok(count)
     }
 
-    /// Predicts a place in a frame, which lies at the end of `range`, and makes the range right, whose first byte lies at
-    /// `begin` in the new file.
+    /// Predicts a place in a frame, which lies at the end of `range`, and makes the range right.
     fn frame(
         &mut self,
         of: Ref,
-        (new, begin): (usize, usize),
+        new: usize,
         (out, range): (&mut [u8], Range<usize>),
         teller: &mut impl Teller,
     ) -> Result<(), Short> {
@@ -357,12 +362,13 @@ impl<'a> Predictor<'a> {
         let old = offset(of.kind, &out[at.clone()]);
         let predicted = self.frames.predict(frame, new, old);
         put_offset(of.kind, predicted, &mut out[at.clone()]);
-        teller.bytes(begin, out, range)?;
+        let before = range.len() - of.kind.width();
+        teller.bytes((of.place - before, new - before), out, range)?;
         self.frames.learn(frame, old, offset(of.kind, &out[at]));
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn predict(&mut self, of: Ref, new: usize) -> Option<(u64, Seen<'a>, bool, Option<u64>)> {
         let Ref { place, kind, .. } = of;
         let on = self.on;

@@ -3,11 +3,13 @@
 use std::ops::Range;
 
 use super::arm;
-use super::image::Image;
+use super::find::Starts;
+use super::image::{Image, Role};
 use super::kind::{IN_FILE, Kind};
+use super::places::{After, Places};
 
-/// Bytes per entry of the index, as a power of two.
-const BLOCK: u32 = 8;
+/// Most bytes of a reference.
+const MOST_BYTES: usize = 8;
 
 /// A reference that was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +26,23 @@ impl Ref {
     #[inline]
     pub(in crate::delta) fn end(&self) -> usize {
         self.place + self.kind.width()
+    }
+}
+
+/// Goes through references, one after the other.
+#[derive(Debug, Clone)]
+pub(in crate::delta) struct Following<'a> {
+    places: After<'a>,
+    reaches: &'a [u8],
+}
+
+impl Iterator for Following<'_> {
+    type Item = Ref;
+
+    #[inline]
+    fn next(&mut self) -> Option<Ref> {
+        let (index, place, kind) = self.places.next()?;
+        Some(Ref { place, kind, reach: self.reaches.get(index).copied().unwrap_or(0) })
     }
 }
 
@@ -55,16 +74,45 @@ pub(super) struct Table {
     pub(super) origin: u64,
 }
 
+/// Runs of references that are put among those before; if there are more, all are sorted.
+const MOST_RUNS: usize = 64;
+
+/// Puts references in order, by place, then by kind. They come in a few runs that are in order, and most of these lie in
+/// places of their own.
+fn put_in_order(refs: &mut [Told]) {
+    let key = |of: &Told| (u64::from(of.0) << 16) | (u64::from(of.1 as u8) << 8) | u64::from(of.2);
+    let mut start = 0;
+    for _ in 0..MOST_RUNS {
+        let goes_on = |at: &usize| key(&refs[at - 1]) <= key(&refs[*at]);
+        let end = (start + 1..refs.len()).take_while(goes_on).last().map_or(start + 1, |last| last + 1);
+        let Some(&[first, ..]) = refs.get(start..) else { return };
+        let among = refs[..start].partition_point(|of| key(of) <= key(&first));
+        if refs[among..start].first().is_some_and(|next| key(next) <= key(&refs[end - 1])) {
+            refs[among..end].sort_by_key(key);
+        } else {
+            refs[among..end].rotate_left(start - among);
+        }
+        start = end;
+    }
+    if start < refs.len() {
+        refs.sort_by_key(key);
+    }
+}
+
+/// A reference as it was found: its place, its kind, and how far away its partner is.
+pub(super) type Told = (u32, Kind, u8);
+
 /// The references of an image, by place.
 #[derive(Debug, Default)]
 pub(in crate::delta) struct Refs {
-    places: Vec<u32>,
-    /// For each block of the file, the first reference in it or after it.
-    blocks: Vec<u32>,
-    kinds: Vec<(Kind, u8)>,
+    places: Places,
+    /// How far away the partner of each is, if any have one.
+    reaches: Vec<u8>,
     tables: Vec<Table>,
     /// Places in the file where functions begin, in order.
     functions: Vec<u32>,
+    /// Where instructions of x86-64 begin.
+    starts: Starts,
     /// The address of `.eh_frame_hdr`, in Mach-O of `__eh_frame`.
     pub(super) frame_table: u64,
 }
@@ -72,43 +120,55 @@ pub(in crate::delta) struct Refs {
 impl Refs {
     /// Finds the references of an image.
     pub(in crate::delta) fn find(image: &Image<'_>) -> Self {
-        let super::find::Found { mut refs, mut tables, frame_table } = super::find::find(image);
+        let super::find::Found { code, mut refs, mut tables, frame_table, starts } = super::find::find(image);
         tables.sort_unstable();
-        // By place, then kind: most lie in order already.
-        refs.sort_by_key(|&(place, kind, reach)| {
-            (u64::from(place) << 16) | (u64::from(kind as u8) << 8) | u64::from(reach)
-        });
-        let mut kept = Self { tables, frame_table, ..Self::default() };
-        let mut end = 0;
-        kept.places.reserve_exact(refs.len());
-        kept.kinds.reserve_exact(refs.len());
-        // A page of which nobody says a place tells no address.
-        let told = |of: &(u32, Kind, u8)| of.1 != Kind::Page || of.2 > 0;
-        for (place, kind, reach) in refs.into_iter().filter(told) {
-            // Of two that overlap, the first counts.
-            if place as usize >= end && place as usize + kind.width() <= image.data.len() {
-                end = place as usize + kind.width();
-                kept.places.push(place);
-                kept.kinds.push((kind, reach));
-            }
-        }
+        put_in_order(&mut refs);
+        let mut kept = Self { tables, starts, frame_table, ..Self::default() };
+        kept.keep(&code, &refs, image.data.len());
         kept.functions = kept.functions(image);
-        for block in 0..=image.data.len() >> BLOCK {
-            let mut at = kept.blocks.last().map_or(0, |&at| at as usize);
-            while kept.places.get(at).is_some_and(|&place| (place as usize) < block << BLOCK) {
-                at += 1;
-            }
-            kept.blocks.push(at as u32);
-        }
         kept
     }
 
+    /// Keeps those that count, of two lists in order.
+    fn keep(&mut self, code: &Places, others: &[Told], length: usize) {
+        self.places.reserve(code.len() + others.len());
+        let (mut code, mut end) = (code.after(0), 0);
+        for other in others.iter().map(Some).chain([None]) {
+            let before = other.map_or((usize::MAX, u8::MAX), |other| (other.0 as usize, other.1 as u8));
+            while let Some((_, place, kind)) = code.peek().filter(|of| (of.1, of.2 as u8) <= before) {
+                code.next();
+                self.add((place, kind, 0), &mut end, length);
+            }
+            if let Some(&(place, kind, reach)) = other {
+                self.add((place as usize, kind, reach), &mut end, length);
+            }
+        }
+    }
+
+    /// Keeps a reference if it counts; `end` is where the last one that was kept ends.
+    #[inline]
+    fn add(&mut self, (place, kind, reach): (usize, Kind, u8), end: &mut usize, length: usize) {
+        // Of two that overlap, the first counts. A page of which nobody says a place tells no address.
+        let told = kind != Kind::Page || reach > 0;
+        if !told || place < *end || place + kind.width() > length {
+            return;
+        }
+        if reach > 0 {
+            self.reaches.resize(self.places.len(), 0);
+            self.reaches.push(reach);
+        }
+        self.places.put(place, kind);
+        *end = place + kind.width();
+    }
+
     fn functions(&self, image: &Image<'_>) -> Vec<u32> {
-        let all = self.places.iter().zip(&self.kinds);
-        let addresses = all.filter_map(|(&place, &(kind, reach))| match kind {
-            Kind::Length => self.function(image, place as usize),
-            Kind::FarLength => self.far_function(image, place as usize),
-            Kind::Start => self.target(image, Ref { place: place as usize, kind, reach }),
+        let tell = |role: Role| matches!(role, Role::Frames | Role::WideFrames | Role::Functions);
+        let sections = image.sections.iter().filter(|section| tell(section.role));
+        let all = sections.flat_map(|section| self.within(section.offset..section.offset + section.length));
+        let addresses = all.filter_map(|of| match of.kind {
+            Kind::Length => self.function(image, of.place),
+            Kind::FarLength => self.far_function(image, of.place),
+            Kind::Start => self.target(image, of),
             _ => None,
         });
         let mut places: Vec<u32> =
@@ -121,7 +181,18 @@ impl Refs {
     /// The references that lie wholly in these bytes.
     #[inline]
     pub(in crate::delta) fn within(&self, bytes: Range<usize>) -> impl Iterator<Item = Ref> + '_ {
-        (self.from(bytes.start)..).map_while(move |index| self.get(index).filter(|of| of.end() <= bytes.end))
+        self.from(bytes.start).take_while(move |of| of.end() <= bytes.end)
+    }
+
+    /// The references at `place` or after it.
+    #[inline]
+    pub(in crate::delta) fn from(&self, place: usize) -> Following<'_> {
+        Following { places: self.places.after(place), reaches: &self.reaches }
+    }
+
+    /// The last reference that begins before `place`, if it may reach beyond it.
+    pub(in crate::delta) fn across(&self, place: usize) -> Option<Ref> {
+        self.from(place.saturating_sub(MOST_BYTES - 1)).take_while(|of| of.place < place).last()
     }
 
     /// The number of the function that a place lies in, and from where to where it goes: from one such place to the next.
@@ -131,27 +202,9 @@ impl Refs {
         (after, start..self.functions.get(after).map_or(usize::MAX, |&end| end as usize))
     }
 
-    /// How many there are.
-    #[cfg(feature = "vendor")]
-    pub(in crate::delta) fn len(&self) -> usize {
-        self.places.len()
-    }
-
-    /// One of them.
-    #[inline]
-    pub(in crate::delta) fn get(&self, index: usize) -> Option<Ref> {
-        let (kind, reach) = *self.kinds.get(index)?;
-        Some(Ref { place: self.places[index] as usize, kind, reach })
-    }
-
-    /// The first reference at `place` or after it.
-    pub(in crate::delta) fn from(&self, place: usize) -> usize {
-        let Some(&at) = self.blocks.get(place >> BLOCK) else { return self.places.len() };
-        let mut at = at as usize;
-        while self.places.get(at).is_some_and(|&other| (other as usize) < place) {
-            at += 1;
-        }
-        at
+    /// How many bytes of the instruction that a byte of x86-64 code lies in come before it.
+    pub(in crate::delta) fn inside(&self, place: usize) -> u32 {
+        self.starts.inside(place)
     }
 
     /// What the references of the table around a place count from.

@@ -251,19 +251,45 @@ fn opcode(code: &[u8]) -> Option<Opcode> {
 /// Reads the instruction at the beginning of `code`; nothing if there is none.
 #[inline]
 pub(super) fn instruction(code: &[u8]) -> Option<Instruction> {
-    code.first_chunk().and_then(common).or_else(|| any(code))
+    code.first_chunk().and_then(whole).or_else(|| any(code))
+}
+
+/// One of the common ones with its fields.
+#[inline]
+fn whole(code: &[u8; 16]) -> Option<Instruction> {
+    let mut fields = [None; 2];
+    // What comes second is a target or a value.
+    let length = common(code, &mut |_, field| {
+        fields[usize::from(matches!(field, Field::Branch(_) | Field::Value(_)))] = Some(field);
+    })?;
+    Some(Instruction { length, fields })
+}
+
+/// Reads it and hands over its length with each of its fields; returns the length.
+#[expect(clippy::inline_always, reason = "what is done with a field is known where its kind is")]
+#[inline(always)]
+pub(super) fn visit(code: &[u8], take: &mut impl FnMut(u8, Field)) -> Option<u8> {
+    if let Some(length) = code.first_chunk().and_then(|code| common(code, take)) {
+        return Some(length);
+    }
+    let Instruction { length, fields } = any(code)?;
+    fields.into_iter().flatten().for_each(|field| take(length, field));
+    Some(length)
 }
 
 /// Reads an instruction of those that are most of all code, in a fraction of the time; nothing if it is another one. None of
 /// these has more than thirteen bytes.
 #[expect(clippy::inline_always, reason = "called for each instruction, from three places")]
 #[inline(always)]
-fn common(code: &[u8; 16]) -> Option<Instruction> {
-    // All that tells the length is in the first five bytes.
-    let [a, b, c, d, e, ..] = *code;
-    let mut word = u64::from_le_bytes([a, b, c, d, e, 0, 0, 0]);
-    let prefix = u8::from(a & 0xf0 == 0x40);
-    word >>= 8 * prefix;
+fn common(code: &[u8; 16], take: &mut impl FnMut(u8, Field)) -> Option<u8> {
+    // All that tells the length is in the first six bytes.
+    let [a, b, c, d, e, f, ..] = *code;
+    let mut word = u64::from_le_bytes([a, b, c, d, e, f, 0, 0]);
+    let first = u8::from(matches!(a, 0x66 | 0xf2 | 0xf3));
+    word >>= 8 * first;
+    let rex = word as u8;
+    let prefix = first + u8::from(rex & 0xf0 == 0x40);
+    word >>= 8 * (prefix - first);
     let (mut kind, mut opcode) = (COMMON[usize::from(word as u8)], prefix + 1);
     if word as u8 == 0x0f {
         word >>= 8;
@@ -280,23 +306,37 @@ fn common(code: &[u8; 16]) -> Option<Instruction> {
         // Without a base there is a displacement.
         shape += HAS_DISPLACEMENT + 4;
     }
+    if a == 0x66 && kind & HAS_VALUE != 0 {
+        // It has two bytes instead of four.
+        return None;
+    }
     let end = opcode + (shape & 15);
-    let mut fields = [None; 2];
+    let length = end + (kind & 15);
     if shape & HAS_MEMORY != 0 {
-        fields[0] = Some(Field::Memory(end - 4));
+        take(length, Field::Memory(end - 4));
     } else if modrm & 0xc0 != 0xc0 {
         let base = if shape & SIB != 0 { sib & 7 } else { modrm & 7 };
-        let base = if a & 0xf1 == 0x41 { NO_FRAME } else { base };
+        let base = if rex & 0xf1 == 0x41 { NO_FRAME } else { base };
         if shape & HAS_DISPLACEMENT != 0 {
-            fields[0] = Some(displacement(base, modrm >= 0x40, end - 4));
+            match base {
+                4 if modrm >= 0x40 => take(length, Field::Stack4(end - 4)),
+                5 if modrm >= 0x40 => take(length, Field::Base4(end - 4)),
+                _ => take(length, Field::Displacement(end - 4)),
+            }
         } else if modrm >= 0x40 && shape != 0 {
-            fields[0] = one_byte_displacement(base, end - 1);
+            match base {
+                4 => take(length, Field::Stack1(end - 1)),
+                5 => take(length, Field::Base1(end - 1)),
+                _ => {}
+            }
         }
     }
-    if kind & (HAS_VALUE | HAS_BRANCH) != 0 {
-        fields[1] = Some(if kind & HAS_VALUE != 0 { Field::Value(end) } else { Field::Branch(end) });
+    if kind & HAS_BRANCH != 0 {
+        take(length, Field::Branch(end));
+    } else if kind & HAS_VALUE != 0 {
+        take(length, Field::Value(end));
     }
-    Some(Instruction { length: end + (kind & 15), fields })
+    Some(length)
 }
 
 /// A register that no frame is told from.
@@ -454,10 +494,12 @@ mod tests {
                 state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
                 *byte = (state >> 33) as u8;
             }
-            if code[15] & 1 == 0 {
-                code[0] = 0x48;
+            match code[15] & 7 {
+                0..=2 => code[0] = 0x48,
+                3 | 4 => code[0] = [0x66, 0xf2, 0xf3, 0x0f][usize::from(code[15] >> 6)],
+                _ => {}
             }
-            let common = common(&code);
+            let common = whole(&code);
             assert!(common.is_none() || common == any(&code), "{code:02x?}");
         }
     }

@@ -12,7 +12,7 @@ use crate::delta::archive::{
     Entry, Found, Layout, Packed, Packer, Stream, expand, expand_found, find, inflate,
 };
 use crate::delta::head::Unit;
-use crate::delta::streams::{Kind, STREAMS};
+use crate::delta::streams::Kind;
 use crate::platform::Inflater;
 
 /// From so many bytes on, an archive is not tried as other files are.
@@ -120,16 +120,16 @@ pub(super) fn group(
     let mut draft = Draft::default();
     layout.write(&before.entries, draft.stream(Kind::Layout));
     draft.plain(&before.bytes, &after.bytes, &stretches);
-    let streams: [Vec<u8>; STREAMS] = draft.finish();
+    let drafted = draft.finish();
     let unit = Unit {
         code: false,
         archive: false,
         bases: vec![(*base as u32, before.bytes.len() as u64)],
         news: vec![(*index as u32, after.bytes.len() as u64)],
     };
-    let mixed = mixed::pack(&streams, &[(unit, &before.bytes)], options.effort);
+    let mixed = mixed::pack(&drafted.streams, &[(unit, &before.bytes)], options.effort);
     let against = Against { old: &before.bytes, known };
-    let body = pack::body(&streams, Some(against), mixed, options.effort, options.threads)?;
+    let body = pack::body(&drafted, Some(against), mixed, options.effort, options.threads)?;
     let unit = MadeUnit { code: false, archive: true, bases: bases.clone(), news: news.clone() };
     Ok(Some(MadeGroup { units: vec![unit], body }))
 }

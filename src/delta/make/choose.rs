@@ -30,17 +30,30 @@ pub(super) struct Prices {
     pub(super) amid: u32,
 }
 
+/// A bit.
+const BIT: u32 = 16;
+
+/// What the bits cost that say how far it is from one way to another.
+fn far(from: i64, to: i64) -> u32 {
+    BIT * (u64::BITS - from.abs_diff(to).leading_zeros())
+}
+
 impl Prices {
     /// As the packed streams of programs have them on average. What is packed by what surrounds it costs less, wrong bytes
     /// above all.
     pub(super) fn new(smallest: bool) -> Self {
         let (extra, wrong) = if smallest { (52, 64) } else { (62, 92) };
-        Self { extra, first: 50, stretch: 380, run: 116, wrong, amid: 28 }
+        Self { extra, first: 75, stretch: 430, run: 130, wrong, amid: 20 }
     }
 
     /// What it costs to begin a stretch elsewhere than where the last one would go on.
     pub(super) fn jump(&self, from: i64, to: i64) -> u32 {
-        self.stretch + 16 * (u64::BITS - from.abs_diff(to).leading_zeros())
+        self.stretch + far(from, to)
+    }
+
+    /// The same where one may also go on with the one before (see [`crate::delta::ops::Lines`]).
+    fn jump_from(&self, ways: [i64; 2], to: i64) -> u32 {
+        self.stretch + far(ways[0], to).min(far(ways[1], to) + 2 * BIT)
     }
 }
 
@@ -54,14 +67,26 @@ struct Open {
     end: usize,
     /// What all up to here costs if it makes the last byte, right or within a run of wrong ones.
     costs: [u32; 2],
+    /// And the way of the stretch before it.
+    before: [i64; 2],
 }
 
 impl Open {
-    /// The cheaper of both, and how it is told.
-    fn cheapest(&self) -> (u32, From) {
-        let wrong = self.costs[1] < self.costs[0];
-        (self.costs[usize::from(wrong)], (self.at + 1) << 1 | u32::from(wrong))
+    /// The cheaper of both.
+    fn cheapest(&self) -> Reached {
+        let wrong = usize::from(self.costs[1] < self.costs[0]);
+        let ways = [self.way, self.before[wrong]];
+        Reached { cost: self.costs[wrong], from: (self.at + 1) << 1 | wrong as u32, ways }
     }
+}
+
+/// The cheapest way to a byte.
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Reached {
+    cost: u32,
+    from: From,
+    /// The ways of the last two stretches, the last one first.
+    ways: [i64; 2],
 }
 
 /// What made the byte before: 0 for an extra one; else twice the index of the stretch and two, and one more if it was in
@@ -93,8 +118,8 @@ struct Walk<'a> {
     end: usize,
     next: usize,
     open: Vec<Open>,
-    /// What all up to here costs if the last byte is an extra one, and the way of the last stretch before it.
-    extra: (u32, i64),
+    /// If the last byte is an extra one.
+    extra: Reached,
     /// For each byte, what came before it if it is an extra one, and where its stretches begin in the next list.
     extras: Vec<(From, u32)>,
     /// For each byte and open stretch its index, and what came before.
@@ -121,7 +146,7 @@ impl<'a> Walk<'a> {
             end,
             next,
             open: Vec::new(),
-            extra: (0, before),
+            extra: Reached { ways: [before; 2], ..Reached::default() },
             extras: Vec::with_capacity(end - start),
             made: Vec::new(),
         }
@@ -152,7 +177,8 @@ impl<'a> Walk<'a> {
             if end > at && begins && self.open.len() < MOST {
                 let covers = at == self.start && stretch.new <= at && stretch.new + stretch.length > at;
                 let right = if covers { 0 } else { NEVER };
-                self.open.push(Open { at: self.next as u32, way, end, costs: [right, NEVER] });
+                let costs = [right, NEVER];
+                self.open.push(Open { at: self.next as u32, way, end, costs, before: [way; 2] });
             }
             self.next += 1;
         }
@@ -164,46 +190,45 @@ impl<'a> Walk<'a> {
     /// Goes on by a byte.
     fn step(&mut self, at: usize) {
         let prices = self.prices;
-        let mut best = (NEVER, 0, 0);
-        let mut before = [(0, 0, 0i64); MOST];
-        for (open, before) in self.open.iter().zip(&mut before) {
-            let (cost, from) = open.cheapest();
-            *before = (cost, from, open.way);
-            if cost < best.0 {
-                best = *before;
+        let mut reached = [Reached::default(); MOST];
+        let mut best = Reached { cost: NEVER, ..Reached::default() };
+        for (open, reached) in self.open.iter().zip(&mut reached) {
+            *reached = open.cheapest();
+            if reached.cost < best.cost {
+                best = *reached;
             }
         }
-        let before = &before[..self.open.len()];
-        let (extra, last) = self.extra;
-        let leaves = best.0 + prices.first;
-        self.extras.push((if leaves < extra { best.1 } else { 0 }, self.made.len() as u32));
-        self.extra =
-            if leaves < extra { (leaves + prices.extra, best.2) } else { (extra + prices.extra, last) };
-        let least = extra.min(best.0) + prices.stretch;
+        let reached = &reached[..self.open.len()];
+        let extra = self.extra;
+        let leaves = best.cost + prices.first;
+        self.extras.push((if leaves < extra.cost { best.from } else { 0 }, self.made.len() as u32));
+        let (cost, ways) = if leaves < extra.cost { (leaves, best.ways) } else { (extra.cost, extra.ways) };
+        self.extra = Reached { cost: cost + prices.extra, from: 0, ways };
+        let least = extra.cost.min(best.cost) + prices.stretch;
         for (index, open) in self.open.iter_mut().enumerate() {
-            let mut on = (before[index].0, before[index].1);
-            if on.0 > least {
-                let cost = extra + prices.jump(last, open.way);
-                if cost < on.0 {
-                    on = (cost, 0);
-                }
-                for (_, other) in before.iter().enumerate().filter(|(other, _)| *other != index) {
-                    let cost = other.0 + prices.jump(other.2, open.way);
-                    if cost < on.0 {
-                        on = (cost, other.1);
+            let mut on = reached[index];
+            let mut before = on.ways[1];
+            if on.cost > least {
+                let others = reached.iter().enumerate().filter(|(other, _)| *other != index);
+                for other in std::iter::once(&extra).chain(others.map(|other| other.1)) {
+                    let cost = other.cost + prices.jump_from(other.ways, open.way);
+                    if cost < on.cost {
+                        (on.cost, on.from, before) = (cost, other.from, other.ways[0]);
                     }
                 }
             }
             let amid = (open.at + 1) << 1 | 1;
             let (mut right, mut wrong) = ((NEVER, 0), (open.costs[1], amid));
             if self.old[(at as i64 + open.way) as usize] == self.new[at] {
-                right = on;
+                right = (on.cost, on.from);
+                open.before[0] = before;
                 wrong.0 += prices.amid;
             } else {
                 wrong.0 += prices.wrong;
-                let begun = on.0 + prices.run + prices.wrong;
+                let begun = on.cost + prices.run + prices.wrong;
                 if begun < wrong.0 {
-                    wrong = (begun, on.1);
+                    wrong = (begun, on.from);
+                    open.before[1] = before;
                 }
             }
             self.made.push((open.at, [right.1, wrong.1]));
@@ -213,8 +238,8 @@ impl<'a> Walk<'a> {
 
     /// The stretches on the way back from the cheapest end.
     fn back(self) -> Vec<Stretch> {
-        let ends = self.open.iter().map(Open::cheapest).min().filter(|end| end.0 < self.extra.0);
-        let mut now = ends.map_or(0, |end| end.1);
+        let ends = self.open.iter().map(Open::cheapest).min().filter(|end| end.cost < self.extra.cost);
+        let mut now = ends.map_or(0, |end| end.from);
         let mut found: Vec<Stretch> = Vec::new();
         for at in (self.start..self.end).rev() {
             let (from, first) = self.extras[at - self.start];

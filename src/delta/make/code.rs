@@ -1,6 +1,7 @@
 //! Units whose code is predicted: alignment over references instead of addresses, and what the prediction misses.
 
 use std::collections::HashMap;
+use std::iter::Peekable;
 use std::ops::Range;
 
 use super::MakeError;
@@ -9,8 +10,8 @@ use super::choose::{Prices, choose};
 use super::draft::Draft;
 use super::{Effort, MakeOptions};
 use crate::delta::code::{
-    Answer, Functions, Grounds, Image, Kind, Layout, Map, PIECE, Predictor, Refs, Seal, Seen, Span, Teller,
-    nearer, offset, put_offset, turn,
+    Answer, Following, Functions, Grounds, Image, Kind, Layout, Map, PIECE, Predictor, Refs, Seal, Seen,
+    Span, Teller, nearer, offset, put_offset, turn,
 };
 use crate::delta::ops::MAX_SPANS;
 use crate::delta::streams::Kind as Stream;
@@ -60,7 +61,7 @@ impl<'a> Program<'a> {
     ) -> Vec<u8> {
         let mut out = bytes.to_vec();
         let mut functions = Functions::default();
-        for of in (0..self.refs.len()).filter_map(|index| self.refs.get(index)) {
+        for of in self.refs.from(0) {
             if of.kind.is_in_frame() {
                 let here = &mut out[of.place..of.end()];
                 put_offset(of.kind, frame(functions.frame(&self.refs, of), offset(of.kind, here)), here);
@@ -147,9 +148,10 @@ pub(super) fn align_programs(
 fn votes(old: &Program<'_>, new: &Program<'_>, stretches: &[Stretch]) -> HashMap<u64, u64> {
     let mut pairs: Vec<(u64, u64)> = Vec::new();
     for stretch in stretches {
-        let (mut at, mut other) = (old.refs.from(stretch.old), new.refs.from(stretch.new));
+        let mut lefts = old.refs.from(stretch.old).peekable();
+        let mut rights = new.refs.from(stretch.new).peekable();
         let end = stretch.old + stretch.length;
-        while let (Some(left), Some(right)) = (old.refs.get(at), new.refs.get(other)) {
+        while let (Some(&left), Some(&right)) = (lefts.peek(), rights.peek()) {
             let from = left.place - stretch.old.min(left.place);
             let to = right.place - stretch.new.min(right.place);
             if left.end() > end {
@@ -161,8 +163,8 @@ fn votes(old: &Program<'_>, new: &Program<'_>, stretches: &[Stretch]) -> HashMap
                     pairs.push((from, to));
                 }
             }
-            at += usize::from(from <= to);
-            other += usize::from(to <= from);
+            lefts.next_if(|_| from <= to);
+            rights.next_if(|_| to <= from);
         }
     }
     pairs.sort_unstable();
@@ -221,7 +223,7 @@ pub(super) fn write(
     draft.ops(new_bytes, stretches);
     let mut predictor = Predictor::new(Grounds { image: &old.image, refs: &old.refs, new: layout, map });
     turn_extra(draft, before, layout, (stretches, new_bytes.len()));
-    let mut telling = Telling { draft, program: new, next: 0, new: new_bytes };
+    let mut telling = Telling { draft, program: new, next: new.refs.from(0).peekable(), new: new_bytes };
     let mut chunk = vec![0; CHUNK];
     for stretch in stretches {
         let mut done = 0;
@@ -234,14 +236,21 @@ pub(super) fn write(
     }
 }
 
-/// Turns the extra bytes just written, those between the stretches, piece by piece as the decoder takes them.
+/// Turns the extra bytes just written, those between the stretches, piece by piece as the decoder takes them, and tells
+/// them in parts as well.
 fn turn_extra(draft: &mut Draft, mut at: usize, layout: &Layout, (stretches, length): (&[Stretch], usize)) {
-    let extra = draft.stream(Stream::Extra);
+    let Draft { streams, apart, .. } = draft;
+    let extra = &mut streams[Stream::Extra as usize];
     let mut new = 0;
     for stretch in stretches.iter().copied().chain([Stretch { old: 0, new: length, length: 0 }]) {
         while new < stretch.new {
             let count = (stretch.new - new).min(PIECE);
-            turn(layout, new as u64, &mut extra[at..at + count], false);
+            let piece = &mut extra[at..at + count];
+            let taken = apart.take(layout, new as u64, piece);
+            turn(layout, new as u64, piece, false);
+            if !taken {
+                apart.left.extend_from_slice(piece);
+            }
             (at, new) = (at + count, new + count);
         }
         new += stretch.length;
@@ -252,7 +261,7 @@ fn turn_extra(draft: &mut Draft, mut at: usize, layout: &Layout, (stretches, len
 struct Telling<'a> {
     draft: &'a mut Draft,
     program: &'a Program<'a>,
-    next: usize,
+    next: Peekable<Following<'a>>,
     new: &'a [u8],
 }
 
@@ -260,10 +269,8 @@ impl Telling<'_> {
     /// What the new program has at the place of a reference, if it is one of the same kind.
     fn points(&mut self, seen: &Seen<'_>, real: &[u8]) -> Option<u64> {
         let refs = &self.program.refs;
-        while refs.get(self.next).is_some_and(|of| of.place < seen.new) {
-            self.next += 1;
-        }
-        let of = refs.get(self.next).filter(|of| of.place == seen.new && of.kind == seen.kind)?;
+        while self.next.next_if(|of| of.place < seen.new).is_some() {}
+        let of = self.next.peek().copied().filter(|of| of.place == seen.new && of.kind == seen.kind)?;
         if !of.kind.has_partner() && seen.stays(real) {
             // A branch whose surroundings moved with it: the old bytes are right, which says so in fewest bytes.
             return None;
@@ -288,7 +295,12 @@ impl Teller for Telling<'_> {
         Ok(other.map_or(Answer::None, Answer::Points))
     }
 
-    fn bytes(&mut self, new: usize, bytes: &mut [u8], range: Range<usize>) -> Result<(), Short> {
+    fn bytes(
+        &mut self,
+        (_, new): (usize, usize),
+        bytes: &mut [u8],
+        range: Range<usize>,
+    ) -> Result<(), Short> {
         let (bytes, real) = (&mut bytes[range.clone()], &self.new[new..new + range.len()]);
         self.draft.differ(bytes, real);
         bytes.copy_from_slice(real);

@@ -1,8 +1,10 @@
 //! Writes the instructions of units into the streams of a group, before they are packed.
 
 use super::align::{Stretch, common};
+use crate::delta::code::Apart;
+use crate::delta::ops::Lines;
 use crate::delta::streams::{Kind, STREAMS};
-use crate::delta::wire::{put, put_signed};
+use crate::delta::wire::put;
 
 /// Equal bytes that end a run of different ones.
 const APART: u64 = 4;
@@ -16,6 +18,16 @@ pub(super) struct Draft {
     held: u64,
     /// References predicted right since the last wrong one.
     pub(super) right: u64,
+    /// Extra bytes once more, in parts.
+    pub(super) apart: Apart,
+}
+
+/// The streams of a group.
+#[derive(Debug)]
+pub(super) struct Drafted {
+    pub(super) streams: [Vec<u8>; STREAMS],
+    /// What may be told in place of the extra bytes, if that differs.
+    pub(super) apart: Option<Apart>,
 }
 
 impl Draft {
@@ -25,7 +37,9 @@ impl Draft {
 
     /// Writes a unit whose new bytes are predicted to be the old ones.
     pub(super) fn plain(&mut self, old: &[u8], new: &[u8], stretches: &[Stretch]) {
+        let before = self.stream(Kind::Extra).len();
         self.ops(new, stretches);
+        self.apart.left.extend_from_slice(&self.streams[Kind::Extra as usize][before..]);
         for stretch in stretches {
             let from = &old[stretch.old..][..stretch.length];
             self.differ(from, &new[stretch.new..][..stretch.length]);
@@ -34,23 +48,21 @@ impl Draft {
 
     /// Writes the instructions of a unit, and the bytes that no stretch covers.
     pub(super) fn ops(&mut self, new: &[u8], stretches: &[Stretch]) {
-        let (mut at, mut expected) = (0, 0i64);
+        let (mut at, mut lines) = (0, Lines::default());
         let mut stretches = stretches.iter().peekable();
         while at < new.len() {
             let (mut add, mut seek) = (0, 0);
             if let Some(stretch) = stretches.next_if(|stretch| stretch.new == at) {
                 add = stretch.length;
-                seek = stretch.old as i64 - expected;
-                expected = (stretch.old + add) as i64;
+                seek = lines.tell(stretch.way());
             }
             at += add;
             let next = stretches.peek().map_or(new.len(), |stretch| stretch.new);
             let copy = next - at;
             put(add as u64, self.stream(Kind::Add));
             put(copy as u64, self.stream(Kind::Copy));
-            put_signed(seek, self.stream(Kind::Seek));
+            put(seek, self.stream(Kind::Seek));
             self.stream(Kind::Extra).extend_from_slice(&new[at..next]);
-            expected += copy as i64;
             at = next;
         }
     }
@@ -92,10 +104,11 @@ impl Draft {
     }
 
     /// Ends the group.
-    pub(super) fn finish(mut self) -> [Vec<u8>; STREAMS] {
+    pub(super) fn finish(mut self) -> Drafted {
         if self.run > 0 {
             self.end_run();
         }
-        self.streams
+        let differs = !self.apart.targets.is_empty() || !self.apart.values.is_empty();
+        Drafted { streams: self.streams, apart: differs.then_some(self.apart) }
     }
 }

@@ -82,7 +82,7 @@ fn learn(
     } else {
         streams.extra(&[], &[])?
     };
-    let mut making = Making::new(&control, from_literals, from_extra)?;
+    let mut making = Making::new(&control, from_literals, (from_extra, streams.fields()?))?;
     for (unit, old) in units {
         making.unit((unit, old), None, &mut Nowhere)?;
     }

@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 use lzma_rust2::{LzmaOptions, LzmaWriter};
 use zstd::zstd_safe::CParameter;
 
+use super::draft::Drafted;
 use super::mixed::Mixed;
 use super::plan::{Fate, Plan};
 use super::work::{MadeGroup, each};
@@ -28,19 +29,23 @@ pub(super) struct Against<'a> {
 
 /// Packs the streams of a group into its part of the delta, `against` something if they may be.
 pub(super) fn body(
-    streams: &[Vec<u8>; STREAMS],
+    drafted: &Drafted,
     against: Option<Against<'_>>,
     mixed: Mixed,
     effort: Effort,
     threads: usize,
 ) -> Result<Vec<u8>, MakeError> {
-    let mut order: Vec<usize> = (0..STREAMS).filter(|&at| !streams[at].is_empty()).collect();
+    let mut raw: Vec<(Kind, &[u8])> = Kind::ALL.map(|kind| (kind, &*drafted.streams[kind as usize])).to_vec();
+    let parts = drafted.apart.as_ref().map(|apart| [&*apart.left, &apart.targets, &apart.values]);
+    raw.extend(IN_PARTS.into_iter().zip(parts.into_iter().flatten()));
+    let mut order: Vec<usize> = (0..raw.len()).filter(|&at| !raw[at].1.is_empty()).collect();
     // The longest first, so that no thread is left alone with it at the end.
-    order.sort_by_key(|&at| std::cmp::Reverse(streams[at].len()));
+    order.sort_by_key(|&at| std::cmp::Reverse(raw[at].1.len()));
     let packed = each(&order, threads, |&at| {
-        smallest(&streams[at], against.filter(|_| at == Kind::Extra as usize), effort)
+        let (kind, bytes) = raw[at];
+        smallest(bytes, against.filter(|_| kind == Kind::Extra), effort)
     });
-    let mut coded: [Coded; STREAMS] = std::array::from_fn(|_| (Coding::Stored, Vec::new()));
+    let mut coded: Vec<Coded> = vec![(Coding::Stored, Vec::new()); raw.len()];
     for (at, packed) in order.into_iter().zip(packed) {
         coded[at] = packed.map_err(MakeError::Write)?;
     }
@@ -49,25 +54,37 @@ pub(super) fn body(
             coded[at as usize] = (Coding::Mixed, packed);
         }
     }
-    let lengths = streams.each_ref().map(Vec::len);
-    Ok(join(lengths, &coded.each_ref().map(|(coding, packed)| (*coding, packed.as_slice()))))
+    let mut told: [(usize, Coding, &[u8]); STREAMS] =
+        std::array::from_fn(|at| (raw[at].1.len(), coded[at].0, &*coded[at].1));
+    let parts = coded.iter().zip(&raw).skip(STREAMS);
+    if raw.len() > STREAMS
+        && parts.clone().map(|part| part.0.1.len()).sum::<usize>() < told[Kind::Extra as usize].2.len()
+    {
+        for ((coding, packed), (kind, bytes)) in parts {
+            told[*kind as usize] = (bytes.len(), *coding, packed);
+        }
+    }
+    Ok(join(&told))
 }
+
+/// What extra bytes are told in.
+const IN_PARTS: [Kind; 3] = [Kind::Extra, Kind::Targets, Kind::Values];
 
 /// The streams as they are, as a group's part of a delta.
 pub(super) fn stored(streams: &[Vec<u8>; STREAMS]) -> Vec<u8> {
-    join(streams.each_ref().map(Vec::len), &streams.each_ref().map(|raw| (Coding::Stored, raw.as_slice())))
+    join(&streams.each_ref().map(|raw| (raw.len(), Coding::Stored, raw.as_slice())))
 }
 
-fn join(lengths: [usize; STREAMS], coded: &[(Coding, &[u8]); STREAMS]) -> Vec<u8> {
+fn join(streams: &[(usize, Coding, &[u8]); STREAMS]) -> Vec<u8> {
     let mut body = Vec::new();
-    for (raw, (coding, packed)) in lengths.iter().zip(coded) {
+    for (raw, coding, packed) in streams {
         put(*raw as u64, &mut body);
         if *raw > 0 {
             body.push(*coding as u8);
             put(packed.len() as u64, &mut body);
         }
     }
-    coded.iter().for_each(|(_, packed)| body.extend_from_slice(packed));
+    streams.iter().for_each(|(_, _, packed)| body.extend_from_slice(packed));
     body
 }
 

@@ -4,13 +4,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 
 use super::align::{Stretch, align_within};
-use super::draft::Draft;
+use super::draft::{Draft, Drafted};
 use super::pack::Against;
 use super::plan::{Job, Plan};
 use super::{Bytes, MakeError, MakeOptions, MakeProgress, NewFile, OldFile, archive, code, mixed, pack};
 use crate::delta::code::{Seal, unseal};
 use crate::delta::head::Unit;
-use crate::delta::streams::{Kind, MAX_AGAINST_OLD, STREAMS};
+use crate::delta::streams::{Kind, MAX_AGAINST_OLD};
 
 /// A unit as it was made.
 pub(super) struct MadeUnit {
@@ -225,24 +225,24 @@ fn group(
     }
     let described: Vec<(Unit, &[u8])> =
         units.iter().zip(&olds).map(|(unit, from)| (unit.describe(old, new), from.bytes())).collect();
-    let pack = |streams: &[Vec<u8>; STREAMS], against: Option<&[u8]>| {
-        let mixed = mixed::pack(streams, &described, options.effort);
-        pack::body(streams, against.map(|old| Against { old, known }), mixed, options.effort, options.threads)
+    let pack = |drafted: &Drafted, against: Option<&[u8]>| {
+        let mixed = mixed::pack(&drafted.streams, &described, options.effort);
+        pack::body(drafted, against.map(|old| Against { old, known }), mixed, options.effort, options.threads)
     };
-    let streams = draft.finish();
+    let drafted = draft.finish();
     let [job] = jobs else {
-        let body = pack(&streams, None)?;
+        let body = pack(&drafted, None)?;
         return Ok(MadeGroup { units, body });
     };
     let against = (!job.bases.is_empty()).then(|| described[0].1);
-    let mut body = pack(&streams, against)?;
+    let mut body = pack(&drafted, against)?;
     let to = join(new, &job.news)?;
     if job.news.len() > 1 && against.is_some() && to.bytes().len() as u64 <= MAX_AGAINST_OLD {
         // Texts that were written anew are better told as a whole, against all the old ones.
         let mut draft = Draft::default();
         draft.plain(&[], to.bytes(), &[]);
         let whole = draft.finish();
-        debug_assert_eq!(whole[Kind::Extra as usize].len(), to.bytes().len());
+        debug_assert_eq!(whole.streams[Kind::Extra as usize].len(), to.bytes().len());
         let other = pack(&whole, against)?;
         if other.len() < body.len() {
             body = other;

@@ -9,31 +9,6 @@ pub(in crate::delta) enum Coder<'a> {
     Writes(Encoder<'a>),
 }
 
-impl Coder<'_> {
-    /// Goes on to the next byte; the one to be packed, or any when they are read.
-    pub(super) fn known(&mut self) -> u8 {
-        match self {
-            Self::Reads(_) => 0,
-            #[cfg(feature = "vendor")]
-            Self::Writes(encoder) => encoder.known(),
-        }
-    }
-
-    /// The next bit, whose chance to be one is `chance` in 65,536; `known` is what it must be when it is written.
-    #[inline]
-    #[cfg_attr(
-        not(feature = "vendor"),
-        expect(unused_variables, reason = "only writing needs what is known")
-    )]
-    pub(super) fn bit(&mut self, chance: u32, known: u32) -> u32 {
-        match self {
-            Self::Reads(decoder) => decoder.bit(chance),
-            #[cfg(feature = "vendor")]
-            Self::Writes(encoder) => encoder.bit(chance, known),
-        }
-    }
-}
-
 /// Where a range is cut: the lower part, with this end, stands for one.
 #[inline]
 fn cut(low: u32, high: u32, chance: u32) -> u32 {
@@ -59,8 +34,9 @@ impl<'a> Decoder<'a> {
         self.code = self.code << 8 | u32::from(self.bytes.next().copied().unwrap_or(0));
     }
 
+    /// The next bit, whose chance to be one is `chance` in 65,536.
     #[inline]
-    fn bit(&mut self, chance: u32) -> u32 {
+    pub(super) fn bit(&mut self, chance: u32) -> u32 {
         let middle = cut(self.low, self.high, chance);
         let bit = u32::from(self.code <= middle);
         if bit == 1 {
@@ -91,11 +67,13 @@ impl<'a> Encoder<'a> {
         Self { bytes: bytes.iter(), low: 0, high: u32::MAX, out: Vec::new() }
     }
 
-    fn known(&mut self) -> u8 {
+    /// Goes on to the next byte, and tells it.
+    pub(super) fn known(&mut self) -> u8 {
         self.bytes.next().copied().unwrap_or(0)
     }
 
-    fn bit(&mut self, chance: u32, bit: u32) -> u32 {
+    /// Packs a bit, whose chance to be one is `chance` in 65,536.
+    pub(super) fn bit(&mut self, chance: u32, bit: u32) -> u32 {
         let middle = cut(self.low, self.high, chance);
         if bit == 1 {
             self.high = middle

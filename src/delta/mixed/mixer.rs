@@ -84,7 +84,7 @@ impl Tables {
 pub(super) struct Mixer<const HASHED: usize, const GUESSES: usize, const INPUTS: usize> {
     tables: Box<Tables>,
     /// For each hashed context, rows of sixteen: one to tell contexts apart, and fifteen that tell how likely a one is.
-    rows: Vec<i16>,
+    rows: Vec<[i16; 16]>,
     /// Rows of each context, as a power of two.
     bits: u32,
     /// Weights by the context, and by the bits of the byte so far: what counts is their sum.
@@ -107,7 +107,7 @@ impl<const HASHED: usize, const GUESSES: usize, const INPUTS: usize> Mixer<HASHE
         weights[INPUTS - 1] = 0;
         Self {
             tables: Tables::new(),
-            rows: vec![0; HASHED << (bits + 4)],
+            rows: vec![[0; 16]; HASHED << bits],
             bits,
             weights: vec![weights; SETS],
             by_bits: vec![weights; 256],
@@ -119,13 +119,26 @@ impl<const HASHED: usize, const GUESSES: usize, const INPUTS: usize> Mixer<HASHE
 
     /// Codes the next byte.
     pub(super) fn byte(&mut self, context: &Context<HASHED, GUESSES>, coder: &mut Coder<'_>) -> u8 {
-        let known = u32::from(coder.known());
+        // Each has a loop of its own, with all that it needs at hand.
+        match coder {
+            Coder::Reads(decoder) => self.bits(context, |chance, _left| decoder.bit(chance)),
+            #[cfg(feature = "vendor")]
+            Coder::Writes(encoder) => {
+                let known = u32::from(encoder.known());
+                self.bits(context, |chance, left| encoder.bit(chance, known >> left & 1))
+            }
+        }
+    }
+
+    /// Codes the bits of a byte, each by its chance and how many are left after it.
+    #[inline]
+    fn bits(&mut self, context: &Context<HASHED, GUESSES>, mut code: impl FnMut(u32, u32) -> u32) -> u8 {
         let mut byte = 1;
         for _half in 0..2 {
             let rows = self.find(&context.hashes, byte);
             for node in 0..4 {
                 let node = 1 << node | (byte & ((1 << node) - 1)) as usize;
-                byte = byte << 1 | self.bit(context, (&rows, node), byte, (&mut *coder, known));
+                byte = byte << 1 | self.bit(context, (&rows, node), byte, &mut code);
             }
         }
         byte as u8
@@ -136,32 +149,35 @@ impl<const HASHED: usize, const GUESSES: usize, const INPUTS: usize> Mixer<HASHE
     fn find(&mut self, hashes: &[u32; HASHED], byte: u32) -> [usize; HASHED] {
         let hashes = hashes.map(|hash| mix(hash.wrapping_add(byte.wrapping_mul(0x9e37_79b1))));
         let rows: [usize; HASHED] =
-            std::array::from_fn(|at| (at << self.bits | (hashes[at] >> (32 - self.bits)) as usize) << 4);
+            std::array::from_fn(|at| at << self.bits | (hashes[at] >> (32 - self.bits)) as usize);
         // All are fetched before any is looked at: they come from far, and at once.
-        let checks = rows.map(|row| self.rows[row]);
+        let checks = rows.map(|row| self.rows[row][0]);
         for ((row, check), hash) in rows.iter().zip(checks).zip(hashes) {
             if check != hash as i16 {
-                let slots = &mut self.rows[*row..*row + 16];
-                slots.fill(0);
-                slots[0] = hash as i16;
+                self.rows[*row] = [0; 16];
+                self.rows[*row][0] = hash as i16;
             }
         }
         rows
     }
 
     /// Codes a bit that follows those in `byte`, which begins with a one.
+    #[expect(
+        clippy::inline_always,
+        reason = "once for each bit: what it needs stays at hand from one to the next"
+    )]
     #[inline(always)]
     fn bit(
         &mut self,
         context: &Context<HASHED, GUESSES>,
         (rows, node): (&[usize; HASHED], usize),
         byte: u32,
-        (coder, known): (&mut Coder<'_>, u32),
+        code: &mut impl FnMut(u32, u32) -> u32,
     ) -> u32 {
         let left = byte.leading_zeros() - 24;
         let sums = &self.tables.sums;
         let mut inputs = [SAME; INPUTS];
-        let slots = rows.map(|row| i32::from(self.rows[row | node]));
+        let slots = rows.map(|row| i32::from(self.rows[row][node & 15]));
         for (input, slot) in inputs.iter_mut().zip(slots) {
             *input = i32::from(sums[((slot >> 4) + 2048) as usize & 4095]);
         }
@@ -176,26 +192,26 @@ impl<const HASHED: usize, const GUESSES: usize, const INPUTS: usize> Mixer<HASHE
             let sum = if one == 1 { sum } else { -sum };
             *input = if counts { sum } else { 0 };
         }
-        let (weights, by_bits) =
-            (&mut self.weights[context.set % SETS], &mut self.by_bits[byte as usize & 255]);
+        let weights = &mut self.weights[context.set % SETS];
+        let by_bits = &mut self.by_bits[byte as usize & 255];
         let mut sum = 0i32;
         for ((input, one), other) in inputs.iter().zip(&*weights).zip(&*by_bits) {
             sum = sum.wrapping_add(input.wrapping_mul(one.wrapping_add(*other)));
         }
         let sum = sum >> ONE;
         let chance = self.tables.chances[(sum.clamp(-2048, 2047) + 2048) as usize & 4095];
-        let bit = coder.bit(u32::from(chance), known >> left & 1);
+        let bit = code(u32::from(chance), left);
 
         let error = (((bit << 16) as i32 - i32::from(chance)) * self.pace) >> 5;
         for ((one, other), input) in weights.iter_mut().zip(by_bits).zip(&inputs) {
             let step = (((input * error) >> 15) + 1) >> 1;
             (*one, *other) = (one.wrapping_add(step), other.wrapping_add(step));
         }
-        let goal = if bit == 1 { 2047 } else { -2048 };
+        let goal = bit as i32 * 4095 - 2048;
         for (row, slot) in rows.iter().zip(slots) {
             let (chance, count) = (slot >> 4, slot & 15);
             let chance = chance + (((goal - chance) * self.rates[count as usize] + (1 << 15)) >> 16);
-            self.rows[row | node] = (chance << 4 | (count + 1).min(15)) as i16;
+            self.rows[*row][node & 15] = (chance << 4 | (count + 1).min(15)) as i16;
         }
         for (slot, counts, one) in told {
             let trust = i32::from(self.trusted[slot]);

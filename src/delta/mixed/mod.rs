@@ -53,7 +53,7 @@ mod tests {
             made.resize(start + piece.len(), 0);
             for (run, place) in (start..made.len()).enumerate() {
                 let run = (run / 2 + at % 3) as u64;
-                model.mend(&mut made, place, run, code.then_some(place as u64));
+                model.mend(&mut made, place, run, code.then_some(place as u32 % 15));
             }
         }
         (made.split_off(PAST), packed(model.into_coder()))

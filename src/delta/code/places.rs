@@ -1,0 +1,137 @@
+//! Places of references, by place and in two bytes each: large programs have millions.
+
+use super::kind::Kind;
+
+/// Bytes of the file in a block, as a power of two.
+const BLOCK: u32 = 8;
+
+/// Places and kinds, in order.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Places {
+    /// The first block that is told.
+    from: usize,
+    /// For each block from there on, the first in it or after it; of those after the last one nothing is told.
+    blocks: Vec<u32>,
+    /// Where in its block each lies.
+    all: Vec<(u8, Kind)>,
+    /// The lowest place that may come next.
+    next: usize,
+}
+
+impl Places {
+    /// None yet; those to come lie at `place` or after it.
+    pub(super) fn from(place: usize) -> Self {
+        Self { from: place >> BLOCK, ..Self::default() }
+    }
+
+    /// Makes room for so many more.
+    pub(super) fn reserve(&mut self, count: usize) {
+        self.all.reserve(count);
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// Adds one, unless it does not lie after those that are there.
+    #[inline]
+    pub(super) fn put(&mut self, place: usize, kind: Kind) -> bool {
+        if place < self.next {
+            return false;
+        }
+        let block = (place >> BLOCK) - self.from;
+        if self.blocks.len() <= block {
+            self.blocks.resize(block + 1, self.all.len() as u32);
+        }
+        self.all.push((place as u8, kind));
+        self.next = place + 1;
+        true
+    }
+
+    /// Those at `place` or after it.
+    #[inline]
+    pub(super) fn after(&self, place: usize) -> After<'_> {
+        let block = (place >> BLOCK).saturating_sub(self.from);
+        let index = self.blocks.get(block).map_or(self.all.len(), |&index| index as usize);
+        let mut after = After { places: self, block, index };
+        while after.peek().is_some_and(|next| next.1 < place) {
+            after.index += 1;
+        }
+        after
+    }
+
+    /// Adds all of the others from the one with this index on; they lie after those that are there.
+    pub(super) fn append(&mut self, others: &Self, from: usize) {
+        let first = others.blocks.partition_point(|&first| first as usize <= from).saturating_sub(1);
+        let known = self.all.len();
+        let now = |index: u32| (index as usize).saturating_sub(from) + known;
+        for (block, &index) in others.blocks.iter().enumerate().skip(first) {
+            let block = block + others.from - self.from;
+            if self.blocks.len() <= block {
+                self.blocks.resize(block + 1, now(index) as u32);
+            }
+        }
+        self.all.extend_from_slice(&others.all[from..]);
+        self.next = others.next;
+    }
+}
+
+/// Goes through places.
+#[derive(Debug, Clone)]
+pub(super) struct After<'a> {
+    places: &'a Places,
+    block: usize,
+    index: usize,
+}
+
+impl After<'_> {
+    /// The next one: its index, place and kind.
+    #[inline]
+    pub(super) fn peek(&mut self) -> Option<(usize, usize, Kind)> {
+        let (offset, kind) = *self.places.all.get(self.index)?;
+        while self.places.blocks.get(self.block + 1).is_some_and(|&next| next as usize <= self.index) {
+            self.block += 1;
+        }
+        Some((self.index, (self.places.from + self.block) << BLOCK | usize::from(offset), kind))
+    }
+}
+
+impl Iterator for After<'_> {
+    type Item = (usize, usize, Kind);
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        let next = self.peek()?;
+        self.index += 1;
+        Some(next)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_come_back_from_anywhere() {
+        let of = |at: usize| if at.is_multiple_of(3) { Kind::Near } else { Kind::Stack1 };
+        let all: Vec<usize> = (0..400).map(|at| 1000 + at * at * 7 % 90 + at * 100).collect();
+        let mut sorted = all.clone();
+        sorted.sort_unstable();
+        sorted.dedup();
+        let mut places = Places::from(1000);
+        assert!(sorted.iter().all(|&place| places.put(place, of(place))));
+        assert!(!places.put(sorted[399], Kind::Near), "it is there already");
+        for from in [0, 999, 1000, 1001, 5000, 20_479, 20_480, 40_000, 50_000] {
+            let found: Vec<(usize, Kind)> = places.after(from).map(|of| (of.1, of.2)).collect();
+            let right = sorted.iter().filter(|&&place| place >= from).map(|&place| (place, of(place)));
+            assert_eq!(found, right.collect::<Vec<_>>(), "{from}");
+        }
+        for index in [0, 1, 57, 200, 399, 400] {
+            let mut both = Places::from(700);
+            assert!(sorted[..index].iter().all(|&place| both.put(place, of(place))));
+            both.append(&places, index);
+            assert!(both.after(0).map(|of| of.1).eq(sorted.iter().copied()), "{index}");
+            assert!(both.after(20_480).eq(places.after(20_480)), "{index}");
+        }
+    }
+}
