@@ -1,6 +1,6 @@
 //! From the old files and a delta to the new files, as a stream.
 //!
-//! Beside the old files, which are best mapped, a decoder takes at most 64 MiB whatever the delta says. Nothing in
+//! Beside the old files, which are best mapped, a decoder takes what `docs/delta.md` says at most. Nothing in
 //! a delta is believed: a wrong one ends in an error or in wrong bytes, which their digest gives away.
 
 use std::fs::File;

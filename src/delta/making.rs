@@ -169,7 +169,7 @@ impl<'a, 'f> Making<'a, 'f> {
         if all.len() > most { Err(Short.into()) } else { Ok(all) }
     }
 
-    /// Makes the extra bytes of an instruction. Those of a program are turned, by their place.
+    /// Makes the extra bytes of an instruction. Those of a program are turned, by their place, or put together.
     fn copy(
         &mut self,
         op: Op,

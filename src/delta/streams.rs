@@ -30,6 +30,9 @@ pub(super) const MAX_MIXED: u64 = 4 << 20;
 /// The largest window of a stream that flows, as a power of two, for zstd and LZMA: 8 MiB.
 pub(super) const FLOW_WINDOW_LOG: u32 = 23;
 
+/// The same for what is told apart of extra bytes: 1 MiB.
+pub(super) const FIELDS_WINDOW_LOG: u32 = 20;
+
 /// How many bytes of a stream that flows are unpacked at once.
 const PIECE: u64 = 64 << 10;
 /// From so many bytes on, it is unpacked in a thread of its own; and how many pieces that may be ahead.
@@ -46,7 +49,7 @@ pub(super) enum Kind {
     Add = 1,
     /// Lengths of stretches of extra bytes.
     Copy = 2,
-    /// How far the next stretch's old bytes lie from where they were expected.
+    /// Where the next stretch's old bytes lie: from which of the lines before it, and how far.
     Seek = 3,
     /// Lengths of runs in which prediction and new bytes agree.
     Zeros = 4,
@@ -162,7 +165,7 @@ impl<'a> Streams<'a> {
     pub(super) fn held(&self, kind: Kind) -> Result<Vec<u8>, Short> {
         let stream = &self.0[kind as usize];
         let mut bytes = vec![0; usize::try_from(stream.raw).map_err(|_long| Short)?];
-        Flow::open(stream, &[], &[])?.fill(&mut bytes)?;
+        Flow::open(stream, (&[], &[]), FLOW_WINDOW_LOG)?.fill(&mut bytes)?;
         Ok(bytes)
     }
 
@@ -195,8 +198,8 @@ impl<'a> Streams<'a> {
         if targets.raw == 0 && values.raw == 0 {
             return Ok(None);
         }
-        let (targets, values) = (Flow::open(targets, &[], &[])?, Flow::open(values, &[], &[])?);
-        Ok(Some(Fields { targets, values }))
+        let open = |stream| Flow::open(stream, (&[], &[]), FIELDS_WINDOW_LOG);
+        Ok(Some(Fields { targets: open(targets)?, values: open(values)? }))
     }
 
     /// The same as with [`Self::literals_ahead`].
@@ -260,13 +263,9 @@ pub(super) enum Source<'a, M> {
 }
 
 impl<'a, M> Source<'a, M> {
-    fn open(
-        stream: &Packed<'a>,
-        (old, known): (&[u8], &[u8]),
-        model: fn(Coder<'a>) -> M,
-    ) -> Result<Self, Short> {
+    fn open(stream: &Packed<'a>, against: (&[u8], &[u8]), model: fn(Coder<'a>) -> M) -> Result<Self, Short> {
         if stream.coding != Coding::Mixed {
-            return Flow::open(stream, old, known).map(Self::Flow);
+            return Flow::open(stream, against, FLOW_WINDOW_LOG).map(Self::Flow);
         }
         let coder = Coder::Reads(Decoder::new(stream.bytes));
         if stream.raw > MAX_MIXED { Err(Short) } else { Ok(Self::Mixed(stream.raw, Box::new(model(coder)))) }
@@ -310,7 +309,7 @@ enum From<'a> {
 }
 
 impl<'a> Flow<'a> {
-    fn open(stream: &Packed<'a>, old: &[u8], known: &[u8]) -> Result<Self, Short> {
+    fn open(stream: &Packed<'a>, (old, known): (&[u8], &[u8]), window_log: u32) -> Result<Self, Short> {
         let mut piece = Vec::new();
         let from = match stream.coding {
             Coding::Stored => From::Stored(stream.bytes),
@@ -318,13 +317,12 @@ impl<'a> Flow<'a> {
                 let mut decoder = zstd::stream::read::Decoder::with_buffer(stream.bytes)
                     .map_err(|_why| Short)?
                     .single_frame();
-                decoder.window_log_max(FLOW_WINDOW_LOG).map_err(|_why| Short)?;
+                decoder.window_log_max(window_log).map_err(|_why| Short)?;
                 From::Zstd(Box::new(decoder))
             }
             Coding::Lzma => {
                 let (&properties, bytes) = stream.bytes.split_first().ok_or(Short)?;
-                let reader =
-                    LzmaReader::new_with_props(bytes, stream.raw, properties, 1 << FLOW_WINDOW_LOG, None);
+                let reader = LzmaReader::new_with_props(bytes, stream.raw, properties, 1 << window_log, None);
                 From::Lzma(Box::new(reader.map_err(|_why| Short)?))
             }
             Coding::LzmaAgainstOld => lzma_against(stream, old)?,

@@ -79,8 +79,11 @@ pub(in crate::delta) fn together(
             from.left(&mut piece[done..at + inside])?;
             done = at + inside + FIELD;
             let told = from.field(part)?;
-            let said =
-                if part == Part::Target { told.wrapping_sub(address as u32 + end as u32) } else { told };
+            let said = if part == Part::Target {
+                told.wrapping_sub(address.wrapping_add(end as u64) as u32)
+            } else {
+                told
+            };
             piece[at + inside..done].copy_from_slice(&said.to_le_bytes());
         }
         from.left(&mut piece[done..end])?;
@@ -119,7 +122,7 @@ impl Apart {
                 let said = u32::from_le_bytes(said);
                 match part {
                     Part::Target => {
-                        let target = said.wrapping_add(address as u32 + end as u32);
+                        let target = said.wrapping_add(address.wrapping_add(end as u64) as u32);
                         self.targets.extend_from_slice(&target.to_be_bytes());
                     }
                     Part::Value => self.values.extend_from_slice(&said.to_be_bytes()),
@@ -140,7 +143,7 @@ mod tests {
     use super::*;
 
     fn layout() -> Layout {
-        let parts = vec![Stretch { offset: 0, address: 0xffff_f000, length: 0x10_0000 }];
+        let parts = vec![Stretch { offset: 0, address: 0xffff_fcf0, length: 0x10_0000 }];
         Layout { parts, code: [0x200, 0xf_0000], ..Layout::default() }
     }
 
@@ -197,7 +200,7 @@ mod tests {
         ];
         let apart = round_trip(&[code.to_vec()]);
         assert_eq!(apart.left, [0xe8, 0xe8, 0xc7, 0x84, 0x24, 0xe8, 1]);
-        assert_eq!(apart.targets, [0, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(apart.targets, [0, 0, 0x0c, 0xf0, 0, 0, 0x0c, 0xf0]);
         assert_eq!(apart.values, [0, 0, 2, 0x90, 0, 0, 0, 7]);
         assert!(!Apart::default().take(&layout(), 0x100, &code), "what is no code is not told in parts");
     }

@@ -295,7 +295,9 @@ impl Finder<'_, '_> {
         });
         if let (Some(second), Some((met, refs, leas))) = (second, met.map(|met| starts[met])) {
             self.found.starts.take(&second.found.starts, met);
-            self.found.code.append(&second.found.code, refs);
+            if !self.found.code.append(&second.found.code, refs) {
+                second.found.code.after_index(refs).for_each(|(_, place, kind)| self.put(place, kind));
+            }
             self.leas.extend_from_slice(&second.leas[leas..]);
         }
     }

@@ -60,8 +60,12 @@ impl Places {
         after
     }
 
-    /// Adds all of the others from the one with this index on; they lie after those that are there.
-    pub(super) fn append(&mut self, others: &Self, from: usize) {
+    /// Adds all of the others from the one with this index on, unless they do not lie after those that are there.
+    pub(super) fn append(&mut self, others: &Self, from: usize) -> bool {
+        let Some((_, place, _)) = others.after_index(from).next() else { return true };
+        if place < self.next {
+            return false;
+        }
         let first = others.blocks.partition_point(|&first| first as usize <= from).saturating_sub(1);
         let known = self.all.len();
         let now = |index: u32| (index as usize).saturating_sub(from) + known;
@@ -73,6 +77,13 @@ impl Places {
         }
         self.all.extend_from_slice(&others.all[from..]);
         self.next = others.next;
+        true
+    }
+
+    /// Those from the one with this index on.
+    pub(super) fn after_index(&self, index: usize) -> After<'_> {
+        let block = self.blocks.partition_point(|&first| first as usize <= index).saturating_sub(1);
+        After { places: self, block, index }
     }
 }
 
@@ -129,7 +140,8 @@ mod tests {
         for index in [0, 1, 57, 200, 399, 400] {
             let mut both = Places::from(700);
             assert!(sorted[..index].iter().all(|&place| both.put(place, of(place))));
-            both.append(&places, index);
+            assert!(both.append(&places, index));
+            assert!(index == 400 || !both.append(&places, index), "they are there already");
             assert!(both.after(0).map(|of| of.1).eq(sorted.iter().copied()), "{index}");
             assert!(both.after(20_480).eq(places.after(20_480)), "{index}");
         }

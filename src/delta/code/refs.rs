@@ -164,7 +164,10 @@ impl Refs {
     fn functions(&self, image: &Image<'_>) -> Vec<u32> {
         let tell = |role: Role| matches!(role, Role::Frames | Role::WideFrames | Role::Functions);
         let sections = image.sections.iter().filter(|section| tell(section.role));
-        let all = sections.flat_map(|section| self.within(section.offset..section.offset + section.length));
+        // From the first of them to the end of the last.
+        let all = sections.map(|section| section.offset..section.offset + section.length);
+        let all = all.reduce(|left, right| left.start.min(right.start)..left.end.max(right.end));
+        let all = self.within(all.unwrap_or_default());
         let addresses = all.filter_map(|of| match of.kind {
             Kind::Length => self.function(image, of.place),
             Kind::FarLength => self.far_function(image, of.place),

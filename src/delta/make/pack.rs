@@ -12,7 +12,9 @@ use super::work::{MadeGroup, each};
 use super::{Effort, MakeError, NewFile, OldFile};
 use crate::delta::head::{FileList, MAGIC, MAX_FILES, MAX_HEAD};
 use crate::delta::known::{behind, is_told_in};
-use crate::delta::streams::{Coding, FLOW_WINDOW_LOG, Kind, MAX_AGAINST_OLD, OLD_WINDOW, STREAMS};
+use crate::delta::streams::{
+    Coding, FIELDS_WINDOW_LOG, FLOW_WINDOW_LOG, Kind, MAX_AGAINST_OLD, OLD_WINDOW, STREAMS,
+};
 use crate::delta::wire::{put, put_signed};
 
 /// A packed stream.
@@ -43,7 +45,7 @@ pub(super) fn body(
     order.sort_by_key(|&at| std::cmp::Reverse(raw[at].1.len()));
     let packed = each(&order, threads, |&at| {
         let (kind, bytes) = raw[at];
-        smallest(bytes, against.filter(|_| kind == Kind::Extra), effort)
+        smallest(kind, bytes, against.filter(|_| kind == Kind::Extra), effort)
     });
     let mut coded: Vec<Coded> = vec![(Coding::Stored, Vec::new()); raw.len()];
     for (at, packed) in order.into_iter().zip(packed) {
@@ -88,7 +90,11 @@ fn join(streams: &[(usize, Coding, &[u8]); STREAMS]) -> Vec<u8> {
     body
 }
 
-fn smallest(bytes: &[u8], against: Option<Against<'_>>, effort: Effort) -> io::Result<Coded> {
+fn smallest(kind: Kind, bytes: &[u8], against: Option<Against<'_>>, effort: Effort) -> io::Result<Coded> {
+    let window = match kind {
+        Kind::Targets | Kind::Values => FIELDS_WINDOW_LOG,
+        _ => FLOW_WINDOW_LOG,
+    };
     let mut best = (Coding::Stored, bytes.to_vec());
     let mut offer = |coding, packed: Vec<u8>| {
         if packed.len() < best.1.len() {
@@ -97,36 +103,36 @@ fn smallest(bytes: &[u8], against: Option<Against<'_>>, effort: Effort) -> io::R
     };
     let large = bytes.len() > 32 << 20;
     let level = if effort == Effort::Fast || large { 12 } else { 22 };
-    offer(Coding::Zstd, zstd(bytes, level)?);
+    offer(Coding::Zstd, zstd(bytes, level, window)?);
     let shapes: &[(u32, u32, u32)] = if effort == Effort::Fast || large {
         &[(3, 0, 0)]
     } else {
         &[(3, 0, 0), (4, 0, 0), (1, 0, 0), (0, 2, 2), (0, 0, 0)]
     };
     for &shape in shapes {
-        offer(Coding::Lzma, lzma(bytes, shape, None)?);
+        offer(Coding::Lzma, lzma(bytes, shape, Err(window))?);
     }
     if let Some(Against { old, known }) = against.filter(|_| bytes.len() as u64 <= MAX_AGAINST_OLD) {
         offer(Coding::ZstdAgainstOld, zstd_against(bytes, old, effort)?);
         // A window that holds a part of the old bytes only finds little.
         if effort != Effort::Fast && old.len() + bytes.len() <= OLD_WINDOW as usize {
             for shape in [(3, 0, 0), (0, 0, 0)] {
-                offer(Coding::LzmaAgainstOld, lzma(bytes, shape, Some(old))?);
+                offer(Coding::LzmaAgainstOld, lzma(bytes, shape, Ok(old))?);
             }
             if is_told_in(known, bytes) {
                 let before = behind(old, known, OLD_WINDOW as usize);
-                offer(Coding::LzmaAgainstKnown, lzma(bytes, (3, 0, 0), Some(&before))?);
+                offer(Coding::LzmaAgainstKnown, lzma(bytes, (3, 0, 0), Ok(&before))?);
             }
         }
     }
     Ok(best)
 }
 
-fn zstd(bytes: &[u8], level: i32) -> io::Result<Vec<u8>> {
+fn zstd(bytes: &[u8], level: i32, window: u32) -> io::Result<Vec<u8>> {
     let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), level)?;
     encoder.set_pledged_src_size(Some(bytes.len() as u64))?;
-    if bytes.len() > 1 << FLOW_WINDOW_LOG {
-        encoder.window_log(FLOW_WINDOW_LOG)?;
+    if bytes.len() > 1 << window {
+        encoder.window_log(window)?;
     }
     encoder.write_all(bytes)?;
     encoder.finish()
@@ -149,11 +155,12 @@ fn zstd_against(bytes: &[u8], old: &[u8], effort: Effort) -> io::Result<Vec<u8>>
     encoder.finish()
 }
 
-fn lzma(bytes: &[u8], (lc, lp, pb): (u32, u32, u32), old: Option<&[u8]>) -> io::Result<Vec<u8>> {
+/// Packs with a window of so many bytes, as a power of two, or against old bytes.
+fn lzma(bytes: &[u8], (lc, lp, pb): (u32, u32, u32), old: Result<&[u8], u32>) -> io::Result<Vec<u8>> {
     let mut options = LzmaOptions::with_preset(9);
-    let window = bytes.len().next_power_of_two().clamp(1 << 16, 1 << FLOW_WINDOW_LOG);
+    let window = bytes.len().next_power_of_two().clamp(1 << 16, 1 << old.err().unwrap_or(FLOW_WINDOW_LOG));
     (options.dict_size, options.lc, options.lp, options.pb) = (window as u32, lc, lp, pb);
-    if let Some(old) = old.filter(|old| !old.is_empty()) {
+    if let Some(old) = old.ok().filter(|old| !old.is_empty()) {
         (options.dict_size, options.preset_dict) = (OLD_WINDOW, Some(old.to_vec()));
     }
     (options.nice_len, options.depth_limit) = (273, 512);

@@ -196,7 +196,7 @@ fn a_large_archive_is_unpacked_into_a_file() {
 }
 
 /// A delta whose archive is of `size` bytes, from streams as they are.
-fn made_up(old: &[u8], size: usize, streams: &[Vec<u8>; 10]) -> Vec<u8> {
+fn made_up(old: &[u8], size: usize, streams: &[Vec<u8>; 12]) -> Vec<u8> {
     hostile::delta(2, old.len(), size, streams)
 }
 
@@ -221,7 +221,7 @@ fn wrong_layouts_do_no_harm() {
             }
             layout.extend([0, 22, 4, random.below(8) as u8]);
         }
-        let mut streams = [const { Vec::new() }; 10];
+        let mut streams = [const { Vec::new() }; 12];
         let count = if round % 2 == 0 { 13 } else { random.below(100) as u8 };
         streams[0] = layout;
         streams[1] = vec![0];
