@@ -62,11 +62,12 @@ impl Places {
 
     /// Adds all of the others from the one with this index on, unless they do not lie after those that are there.
     pub(super) fn append(&mut self, others: &Self, from: usize) -> bool {
-        let Some((_, place, _)) = others.after_index(from).next() else { return true };
+        let mut rest = others.after_index(from);
+        let first = rest.block;
+        let Some((_, place, _)) = rest.next() else { return true };
         if place < self.next {
             return false;
         }
-        let first = others.blocks.partition_point(|&first| first as usize <= from).saturating_sub(1);
         let known = self.all.len();
         let now = |index: u32| (index as usize).saturating_sub(from) + known;
         for (block, &index) in others.blocks.iter().enumerate().skip(first) {

@@ -318,17 +318,12 @@ fn common(code: &[u8; 16], take: &mut impl FnMut(u8, Field)) -> Option<u8> {
         let base = if shape & SIB != 0 { sib & 7 } else { modrm & 7 };
         let base = if rex & 0xf1 == 0x41 { NO_FRAME } else { base };
         if shape & HAS_DISPLACEMENT != 0 {
-            match base {
-                4 if modrm >= 0x40 => take(length, Field::Stack4(end - 4)),
-                5 if modrm >= 0x40 => take(length, Field::Base4(end - 4)),
-                _ => take(length, Field::Displacement(end - 4)),
-            }
-        } else if modrm >= 0x40 && shape != 0 {
-            match base {
-                4 => take(length, Field::Stack1(end - 1)),
-                5 => take(length, Field::Base1(end - 1)),
-                _ => {}
-            }
+            take(length, displacement(base, modrm >= 0x40, end - 4));
+        } else if modrm >= 0x40
+            && shape != 0
+            && let Some(field) = one_byte_displacement(base, end - 1)
+        {
+            take(length, field);
         }
     }
     if kind & HAS_BRANCH != 0 {

@@ -110,18 +110,18 @@ fn smallest(kind: Kind, bytes: &[u8], against: Option<Against<'_>>, effort: Effo
         &[(3, 0, 0), (4, 0, 0), (1, 0, 0), (0, 2, 2), (0, 0, 0)]
     };
     for &shape in shapes {
-        offer(Coding::Lzma, lzma(bytes, shape, Err(window))?);
+        offer(Coding::Lzma, lzma(bytes, shape, window, None)?);
     }
     if let Some(Against { old, known }) = against.filter(|_| bytes.len() as u64 <= MAX_AGAINST_OLD) {
         offer(Coding::ZstdAgainstOld, zstd_against(bytes, old, effort)?);
         // A window that holds a part of the old bytes only finds little.
         if effort != Effort::Fast && old.len() + bytes.len() <= OLD_WINDOW as usize {
             for shape in [(3, 0, 0), (0, 0, 0)] {
-                offer(Coding::LzmaAgainstOld, lzma(bytes, shape, Ok(old))?);
+                offer(Coding::LzmaAgainstOld, lzma(bytes, shape, window, Some(old))?);
             }
             if is_told_in(known, bytes) {
                 let before = behind(old, known, OLD_WINDOW as usize);
-                offer(Coding::LzmaAgainstKnown, lzma(bytes, (3, 0, 0), Ok(&before))?);
+                offer(Coding::LzmaAgainstKnown, lzma(bytes, (3, 0, 0), window, Some(&before))?);
             }
         }
     }
@@ -155,12 +155,12 @@ fn zstd_against(bytes: &[u8], old: &[u8], effort: Effort) -> io::Result<Vec<u8>>
     encoder.finish()
 }
 
-/// Packs with a window of so many bytes, as a power of two, or against old bytes.
-fn lzma(bytes: &[u8], (lc, lp, pb): (u32, u32, u32), old: Result<&[u8], u32>) -> io::Result<Vec<u8>> {
+/// Packs with a window of so many bytes, as a power of two, or with one that begins with old bytes.
+fn lzma(bytes: &[u8], (lc, lp, pb): (u32, u32, u32), window: u32, old: Option<&[u8]>) -> io::Result<Vec<u8>> {
     let mut options = LzmaOptions::with_preset(9);
-    let window = bytes.len().next_power_of_two().clamp(1 << 16, 1 << old.err().unwrap_or(FLOW_WINDOW_LOG));
+    let window = bytes.len().next_power_of_two().clamp(1 << 16, 1 << window);
     (options.dict_size, options.lc, options.lp, options.pb) = (window as u32, lc, lp, pb);
-    if let Some(old) = old.ok().filter(|old| !old.is_empty()) {
+    if let Some(old) = old.filter(|old| !old.is_empty()) {
         (options.dict_size, options.preset_dict) = (OLD_WINDOW, Some(old.to_vec()));
     }
     (options.nice_len, options.depth_limit) = (273, 512);
