@@ -3,7 +3,7 @@
 
 use super::super::wire::Short;
 use super::image::Layout;
-use super::x86::{Field, instruction};
+use super::x86::{Address, instruction};
 
 /// The first bytes of an instruction, as far as they are known, then zeros.
 pub(in crate::delta) type View = [u8; 16];
@@ -48,14 +48,13 @@ fn next(mut view: View, left: usize) -> Next {
     if length > left {
         return Next { length: left, fields: [None; 2] };
     }
-    let part = |field: Field| match field {
-        Field::Branch(at) | Field::Memory(at) => Some((usize::from(at), Part::Target)),
-        Field::Displacement(at) | Field::Stack4(at) | Field::Base4(at) | Field::Value(at) => {
-            Some((usize::from(at), Part::Value))
-        }
-        Field::Stack1(_) | Field::Base1(_) => None,
+    let part = match found.address {
+        Address::Branch | Address::Memory => Some(Part::Target),
+        Address::Displacement | Address::Stack4 | Address::Base4 => Some(Part::Value),
+        Address::Stack1 | Address::Base1 | Address::None => None,
     };
-    Next { length, fields: found.fields.map(|field| field.and_then(part)) }
+    let value = found.value_at().map(|at| (at, Part::Value));
+    Next { length, fields: [found.address_at().zip(part), value] }
 }
 
 /// Whether extra bytes that lie at `new` in the new file are told in parts: at which address they lie then.

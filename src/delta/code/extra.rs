@@ -4,7 +4,7 @@
 use super::arm;
 use super::image::{Layout, Machine};
 use super::kind::Kind;
-use super::x86::{Field, instruction};
+use super::x86::{Address, instruction};
 
 /// Most bytes turned at once: instructions that reach from one piece into the next stay as they are.
 pub(in crate::delta) const PIECE: usize = 64 * 1024;
@@ -59,17 +59,12 @@ fn turn_x86(address: u64, piece: &mut [u8], back: bool) {
             at += 1;
             continue;
         };
-        let next = at + usize::from(found.length);
-        for field in found.fields.into_iter().flatten() {
-            let (Field::Branch(inside) | Field::Memory(inside)) = field else { continue };
-            let place = at + usize::from(inside);
-            if place < seen {
-                continue;
-            }
-            let Some(bytes) = piece.get_mut(place..).and_then(|bytes| bytes.first_chunk_mut::<4>()) else {
-                continue;
-            };
-            let end = address.wrapping_add(next as u64) as u32;
+        let points = matches!(found.address, Address::Branch | Address::Memory);
+        let place = found.address_at().filter(|_| points).map(|inside| at + inside);
+        at += usize::from(found.length);
+        let bytes = place.filter(|&place| place >= seen).and_then(|place| piece.get_mut(place..));
+        if let Some(bytes) = bytes.and_then(|bytes| bytes.first_chunk_mut::<4>()) {
+            let end = address.wrapping_add(at as u64) as u32;
             // The highest byte comes first: what varies least is beside the instruction.
             *bytes = if back {
                 u32::from_be_bytes(*bytes).wrapping_sub(end).to_le_bytes()
@@ -77,7 +72,6 @@ fn turn_x86(address: u64, piece: &mut [u8], back: bool) {
                 u32::from_le_bytes(*bytes).wrapping_add(end).to_be_bytes()
             };
         }
-        at = next;
     }
 }
 

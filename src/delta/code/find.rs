@@ -3,21 +3,14 @@
 use std::ops::Range;
 
 use super::arm;
-use super::image::{Form, Image, Machine, Role, Section};
+use super::image::{Image, Machine, Role, Section};
 use super::kind::Kind;
 use super::places::Places;
 use super::refs::{Table, Told};
-use super::x86::{Field, visit};
+use super::sweep::{Swept, sweep};
 
 /// Most bytes of an instruction.
 const MOST_BYTES: u32 = 15;
-/// Code of so many bytes is read by two at once.
-const LONG: usize = 1 << 20;
-/// How many bytes of code have a reference, about.
-const CODE_PER_REF: usize = 10;
-/// Places that are remembered to see where two that read code have fallen into step.
-const IN_STEP: usize = 4096;
-
 /// What was found in an image.
 #[derive(Default)]
 pub(super) struct Found {
@@ -31,7 +24,7 @@ pub(super) struct Found {
 }
 
 /// Where instructions begin: a bit for each byte from some place on.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Starts {
     /// A multiple of 64.
     from: usize,
@@ -40,17 +33,37 @@ pub(super) struct Starts {
 
 impl Starts {
     /// Those of a range of bytes.
-    fn of(bytes: Range<usize>) -> Self {
+    pub(super) fn of(bytes: Range<usize>) -> Self {
         let from = bytes.start & !63;
         Self { from, bits: vec![0; (bytes.end - from).div_ceil(64)] }
     }
 
     /// An instruction begins here.
     #[inline]
-    fn put(&mut self, at: usize) {
+    pub(super) fn put(&mut self, at: usize) {
         if let Some(word) = self.bits.get_mut((at - self.from) / 64) {
             *word |= 1 << (at % 64);
         }
+    }
+
+    /// Instructions begin where there is a one in these bytes, the first of which is at `at`, which is a multiple of 64 as their
+    /// number is. The ones are
+    /// taken away.
+    pub(super) fn put_all(&mut self, at: usize, bytes: &mut [u8]) {
+        let words = self.bits.get_mut((at - self.from) / 64..).unwrap_or_default();
+        for (word, eights) in words.iter_mut().zip(bytes.as_chunks::<8>().0.chunks(8)) {
+            for (index, eight) in eights.iter().enumerate() {
+                // The lowest bit of each byte comes to stand in the highest one.
+                let ones = u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56;
+                *word |= ones << (8 * index);
+            }
+        }
+        bytes.fill(0);
+    }
+
+    /// Whether an instruction begins here.
+    pub(super) fn has(&self, at: usize) -> bool {
+        self.bits.get((at - self.from) / 64).is_some_and(|word| word >> (at % 64) & 1 == 1)
     }
 
     /// Takes all from a place on.
@@ -165,11 +178,14 @@ impl Finder<'_, '_> {
         self.found.refs.push((place as u32, kind, 0));
     }
 
-    #[inline]
-    fn put_code(&mut self, place: usize, kind: Kind) {
-        if !self.found.code.put(place, kind) {
-            self.put(place, kind);
+    /// Takes what was found in code from a place on.
+    pub(super) fn take(&mut self, swept: &Swept, from: usize) {
+        self.found.starts.take(&swept.starts, from);
+        let (refs, leas) = swept.after(from);
+        if !self.found.code.append(&swept.refs, refs..swept.refs.len()) {
+            swept.refs.after_index(refs).for_each(|(_, place, kind)| self.put(place, kind));
         }
+        self.leas.extend_from_slice(leas);
     }
 
     pub(super) fn every(&mut self, section: &Section, step: usize, mut take: impl FnMut(&mut Self, usize)) {
@@ -216,7 +232,8 @@ impl Finder<'_, '_> {
                     let target = here.wrapping_add(arm::number(kind, word));
                     let branch = kind != Kind::Adr && !arm::loads(word);
                     let near = target.wrapping_sub(section.address) < section.length as u64;
-                    if near || (branch && self.in_code(target)) || (!branch && self.image.holds(target)) {
+                    if near || (branch && self.image.in_code(target)) || (!branch && self.image.holds(target))
+                    {
                         self.put(at, kind);
                     }
                     if kind == Kind::Adr && !near {
@@ -252,150 +269,11 @@ impl Finder<'_, '_> {
         let mut at = section.offset;
         for &(start, length) in &self.image.holes {
             if start >= at && start < end {
-                self.run(section, at, start);
+                sweep(self, section, at..start);
                 at = start.saturating_add(length).min(end);
             }
         }
-        self.run(section, at, end);
-    }
-
-    /// Long code is read by two at once. The second begins somewhere; instructions of x86 soon fall into step, and from
-    /// a place on that both come to, both read the same.
-    fn run(&mut self, section: &Section, mut at: usize, end: usize) {
-        self.found.code.reserve((end - at) / CODE_PER_REF);
-        if end - at < LONG {
-            self.steps(section, (at, end), end, &mut |_, _| true);
-            return;
-        }
-        let middle = at + (end - at) / 2;
-        let (image, mut starts) = (self.image, Vec::new());
-        let mut read = || {
-            let mut second = Finder { image, found: Found::default(), leas: Vec::new() };
-            second.found.starts = Starts::of(middle..end);
-            second.found.code = Places::from(middle);
-            second.found.code.reserve((end - middle) / CODE_PER_REF);
-            second.steps(section, (middle, end), end, &mut |finder, at| {
-                if starts.len() < IN_STEP {
-                    starts.push((at, finder.found.code.len(), finder.leas.len()));
-                }
-                true
-            });
-            second
-        };
-        let second = std::thread::scope(|scope| {
-            let second =
-                std::thread::Builder::new().name("references".to_owned()).spawn_scoped(scope, &mut read);
-            at = self.steps(section, (at, middle), end, &mut |_, _| true);
-            second.ok().and_then(|second| second.join().ok())
-        });
-        let mut met = None;
-        self.steps(section, (at, end), end, &mut |_, at| {
-            met = starts.binary_search_by_key(&at, |start| start.0).ok();
-            second.is_none() || met.is_none()
-        });
-        if let (Some(second), Some((met, refs, leas))) = (second, met.map(|met| starts[met])) {
-            self.found.starts.take(&second.found.starts, met);
-            if !self.found.code.append(&second.found.code, refs) {
-                second.found.code.after_index(refs).for_each(|(_, place, kind)| self.put(place, kind));
-            }
-            self.leas.extend_from_slice(&second.leas[leas..]);
-        }
-    }
-
-    /// Reads the instructions that begin in `at..last`, one after the other, as long as `goes_on` from where the next one
-    /// begins; none reaches beyond `end`. Returns where it stopped.
-    #[inline]
-    fn steps(
-        &mut self,
-        section: &Section,
-        (mut at, last): (usize, usize),
-        end: usize,
-        goes_on: &mut impl FnMut(&Self, usize) -> bool,
-    ) -> usize {
-        let code = &self.image.data[..end];
-        while at < last && goes_on(self, at) {
-            let bytes = &code[at..end.min(at + 16)];
-            let read = visit(bytes, &mut |length, field| {
-                self.field(section, at, at + usize::from(length), field);
-            });
-            let Some(length) = read else {
-                at += 1;
-                continue;
-            };
-            self.found.starts.put(at);
-            at += usize::from(length);
-        }
-        at
-    }
-
-    #[expect(clippy::inline_always, reason = "the kind of the field is known wherever it is called")]
-    #[inline(always)]
-    fn field(&mut self, section: &Section, at: usize, next: usize, field: Field) {
-        let (Field::Branch(inside)
-        | Field::Memory(inside)
-        | Field::Displacement(inside)
-        | Field::Value(inside)
-        | Field::Stack1(inside)
-        | Field::Stack4(inside)
-        | Field::Base1(inside)
-        | Field::Base4(inside)) = field;
-        let place = at + usize::from(inside);
-        let value = || self.image.u32(place);
-        let relative = |end: usize| {
-            let end = section.address.wrapping_add((end - section.offset) as u64);
-            end.wrapping_add_signed(i64::from(value().cast_signed()))
-        };
-        match field {
-            Field::Branch(_) => {
-                let target = relative(next);
-                if target.wrapping_sub(section.address) < section.length as u64 || self.in_code(target) {
-                    self.put_code(place, Kind::Near);
-                }
-            }
-            Field::Memory(_) => {
-                let target = relative(next);
-                let kind = match next - place {
-                    4 => Kind::Near,
-                    5 => Kind::Near1,
-                    6 => Kind::Near2,
-                    8 => Kind::Near4,
-                    _ => return,
-                };
-                if self.image.holds(target) {
-                    self.put_code(place, kind);
-                    if self.image.data[place - 2] == 0x8d {
-                        self.leas.push(target);
-                    }
-                }
-            }
-            Field::Stack1(_) => self.put_code(place, Kind::Stack1),
-            Field::Stack4(_) => self.put_code(place, Kind::Stack4),
-            Field::Base1(_) => self.put_code(place, Kind::Base1),
-            Field::Base4(_) => self.put_code(place, Kind::Base4),
-            Field::Displacement(_) if self.image.layout.form == Form::Pe => {
-                let target = u64::from(value());
-                if target >= 0x1000 && self.image.layout.offset(target).is_some() {
-                    self.put_code(place, Kind::Relative);
-                }
-            }
-            Field::Displacement(_) | Field::Value(_) if self.image.fixed => {
-                let target = u64::from(value());
-                if target >= self.image.range.0.saturating_add(0x1000) && self.image.holds(target) {
-                    self.put_code(place, Kind::Short);
-                    self.leas.push(target);
-                }
-            }
-            _ => {}
-        }
-    }
-
-    pub(super) fn in_code(&self, address: u64) -> bool {
-        let within = |section: &&Section| address.wrapping_sub(section.address) < section.length as u64;
-        self.image
-            .sections
-            .iter()
-            .filter(|section| section.role == Role::Code)
-            .any(|section| within(&section))
+        sweep(self, section, at..end);
     }
 
     fn symbols(&mut self, section: &Section, name: Kind) {
@@ -427,48 +305,6 @@ impl Finder<'_, '_> {
                 }
             }
             at += length;
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::image::{Layout, Part};
-    use super::*;
-
-    /// Two that read find what one finds, whatever the code is.
-    #[test]
-    fn two_that_read_fall_into_step() {
-        let mut state = 11u64;
-        let mut byte = || {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            (state >> 33) as u8
-        };
-        let opcodes = [0xe8, 0x48, 0x8b, 0x05, 0x0f, 0x84, 0x90, 0xc3, 0x8d, 0, 0, 0];
-        for noise in [0u8, 60, 255] {
-            let mut next =
-                || if byte() >= noise { opcodes[usize::from(byte()) % opcodes.len()] } else { byte() };
-            let data: Vec<u8> = (0..2 * LONG + 77).map(|_| next()).collect();
-            let part = Part { offset: 0, address: 0x1000, length: data.len() as u64 };
-            let layout = Layout { parts: vec![part], ..Layout::default() };
-            let section = Section { role: Role::Code, offset: 3, length: data.len() - 9, address: 0x1003 };
-            let image = Image {
-                layout,
-                sections: vec![section],
-                range: (0x1000, 0x1000 + data.len() as u64),
-                data: &data,
-                fixed: false,
-                holes: Vec::new(),
-            };
-            let found = || Found { starts: Starts::of(3..data.len() - 6), ..Found::default() };
-            let finder = || Finder { image: &image, found: found(), leas: Vec::new() };
-            let (mut one, mut two) = (finder(), finder());
-            let end = section.offset + section.length;
-            one.steps(&section, (section.offset, end), end, &mut |_, _| true);
-            two.run(&section, section.offset, end);
-            assert!(noise > 0 || one.found.code.len() > 1000);
-            assert!(one.found.code == two.found.code && one.leas == two.leas, "{noise}");
-            assert_eq!(one.found.starts.bits, two.found.starts.bits, "{noise}");
         }
     }
 }

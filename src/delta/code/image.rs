@@ -161,6 +161,12 @@ impl<'a> Image<'a> {
         address >= self.range.0 && address < self.range.1
     }
 
+    /// Whether an address is that of code.
+    pub(super) fn in_code(&self, address: u64) -> bool {
+        let within = |section: &Section| address.wrapping_sub(section.address) < section.length as u64;
+        self.sections.iter().any(|section| section.role == Role::Code && within(section))
+    }
+
     pub(super) fn u32(&self, at: usize) -> u32 {
         word(self.data, at).map_or(0, u32::from_le_bytes)
     }

@@ -17,6 +17,7 @@ mod predict;
 mod refs;
 mod seal;
 mod step;
+mod sweep;
 mod tables;
 mod unwind;
 mod x86;

@@ -1,5 +1,7 @@
 //! Places of references, by place and in two bytes each: large programs have millions.
 
+use std::ops::Range;
+
 use super::kind::Kind;
 
 /// Bytes of the file in a block, as a power of two.
@@ -54,31 +56,44 @@ impl Places {
         let block = (place >> BLOCK).saturating_sub(self.from);
         let index = self.blocks.get(block).map_or(self.all.len(), |&index| index as usize);
         let mut after = After { places: self, block, index };
+        if self.blocks.get(block + 1).is_some_and(|&next| next as usize <= index) {
+            // There may be none for long.
+            after = self.after_index(index);
+        }
         while after.peek().is_some_and(|next| next.1 < place) {
             after.index += 1;
         }
         after
     }
 
-    /// Adds all of the others from the one with this index on, unless they do not lie after those that are there.
-    pub(super) fn append(&mut self, others: &Self, from: usize) -> bool {
-        let mut rest = others.after_index(from);
-        let first = rest.block;
-        let Some((_, place, _)) = rest.next() else { return true };
-        if place < self.next {
+    /// The index of the first one at `place` or after it.
+    pub(super) fn index(&self, place: usize) -> usize {
+        self.after(place).index
+    }
+
+    /// Adds those of the others with these indexes, unless they do not lie after those that are there.
+    pub(super) fn append(&mut self, others: &Self, range: Range<usize>) -> bool {
+        let Some(last) = range.end.checked_sub(1).filter(|last| *last >= range.start) else { return true };
+        let (first, last) = (others.at(range.start), others.at(last));
+        if first < self.next {
             return false;
         }
         let known = self.all.len();
-        let now = |index: u32| (index as usize).saturating_sub(from) + known;
-        for (block, &index) in others.blocks.iter().enumerate().skip(first) {
-            let block = block + others.from - self.from;
-            if self.blocks.len() <= block {
-                self.blocks.resize(block + 1, now(index) as u32);
+        for block in first >> BLOCK..=last >> BLOCK {
+            let index = others.blocks[block - others.from] as usize;
+            if self.blocks.len() <= block - self.from {
+                let now = index.saturating_sub(range.start) + known;
+                self.blocks.resize(block - self.from + 1, now as u32);
             }
         }
-        self.all.extend_from_slice(&others.all[from..]);
-        self.next = others.next;
+        self.all.extend_from_slice(&others.all[range]);
+        self.next = last + 1;
         true
+    }
+
+    /// Where the one with this index lies, which is there.
+    fn at(&self, index: usize) -> usize {
+        self.after_index(index).peek().map_or(0, |(_, place, _)| place)
     }
 
     /// Those from the one with this index on.
@@ -141,8 +156,8 @@ mod tests {
         for index in [0, 1, 57, 200, 399, 400] {
             let mut both = Places::from(700);
             assert!(sorted[..index].iter().all(|&place| both.put(place, of(place))));
-            assert!(both.append(&places, index));
-            assert!(index == 400 || !both.append(&places, index), "they are there already");
+            assert!(both.append(&places, index..400));
+            assert!(index == 400 || !both.append(&places, index..400), "they are there already");
             assert!(both.after(0).map(|of| of.1).eq(sorted.iter().copied()), "{index}");
             assert!(both.after(20_480).eq(places.after(20_480)), "{index}");
         }

@@ -129,19 +129,34 @@ impl Refs {
         kept
     }
 
-    /// Keeps those that count, of two lists in order.
+    /// Keeps those that count, of two lists in order. Those in code do not overlap.
     fn keep(&mut self, code: &Places, others: &[Told], length: usize) {
         self.places.reserve(code.len() + others.len());
-        let (mut code, mut end) = (code.after(0), 0);
+        let (mut code_at, mut next, mut end) = (0, code.after(0).peek(), 0);
         for other in others.iter().map(Some).chain([None]) {
             let before = other.map_or((usize::MAX, u8::MAX), |other| (other.0 as usize, other.1 as u8));
-            while let Some((_, place, kind)) = code.peek().filter(|of| (of.1, of.2 as u8) <= before) {
-                code.next();
-                self.add((place, kind, 0), &mut end, length);
+            if next.is_some_and(|of| (of.1, of.2 as u8) <= before) {
+                let mut rest = code.after(before.0);
+                while rest.peek().is_some_and(|of| (of.1, of.2 as u8) <= before) {
+                    rest.next();
+                }
+                next = rest.peek();
+                let upto = next.map_or(code.len(), |of| of.0);
+                self.take(code, code_at..upto, &mut end);
+                code_at = upto;
             }
             if let Some(&(place, kind, reach)) = other {
                 self.add((place as usize, kind, reach), &mut end, length);
             }
+        }
+    }
+
+    /// Takes references in code from where the last one ends that was kept.
+    fn take(&mut self, code: &Places, range: Range<usize>, end: &mut usize) {
+        let from = range.start.max(code.index(*end)).min(range.end);
+        if self.places.append(code, from..range.end) && from < range.end {
+            let last = code.after_index(range.end - 1).peek();
+            *end = last.map_or(*end, |(_, place, kind)| place + kind.width());
         }
     }
 

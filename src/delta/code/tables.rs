@@ -85,7 +85,7 @@ impl Finder<'_, '_> {
             let offset = section.offset + (start - section.address) as usize;
             let leads_to_code = |at: &usize| {
                 let value = image.u32(*at);
-                value != 0 && self.in_code(start.wrapping_add_signed(i64::from(value.cast_signed())))
+                value != 0 && self.image.in_code(start.wrapping_add_signed(i64::from(value.cast_signed())))
             };
             let places = (offset..).step_by(4).take(((end - start) / 4) as usize);
             let places: Vec<usize> = places.take_while(leads_to_code).collect();

@@ -1,440 +1,396 @@
 //! Instructions of x86-64, as far as their lengths and the places of their addresses need it (Intel SDM volume 2,
-//! chapter 2 and appendix A).
+//! chapter 2 and appendix A): read byte by byte, by what was read of them before.
 
-/// Operands that follow an opcode.
-const NONE: u8 = 0;
-const BYTE: u8 = 1;
-const WORD: u8 = 2;
-/// Four bytes, two with the operand-size prefix.
-const LONG: u8 = 3;
-/// Eight bytes of address.
-const OFFSET: u8 = 4;
-/// A relative address of four bytes.
-const BRANCH: u8 = 5;
-/// Two bytes and one.
-const ENTER: u8 = 6;
-/// Added when a ModRM byte follows the opcode.
-const MODRM: u8 = 16;
-const BAD: u8 = 255;
+use std::sync::LazyLock;
 
-/// How many bytes the operands have.
-const SIZES: [u8; 16] = [0, 1, 2, 4, 8, 4, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-
-const ONE: [u8; 256] = one_byte();
-const TWO: [u8; 256] = two_byte();
-/// Of those opcodes whose operands are told by the opcode alone, how many bytes these have, and what follows and they are.
-const COMMON: [u8; 256] = common_one_byte();
-const COMMON_TWO: [u8; 256] = common_two_byte();
-/// Added where they are a value of four bytes.
-const HAS_VALUE: u8 = 32;
-/// Added where they are the target of a branch.
-const HAS_BRANCH: u8 = 64;
-/// All other opcodes.
-const BAD_COMMON: u8 = 128;
-
-/// For each ModRM byte, how many bytes it has with SIB and displacement, and what that is.
-const SHAPES: [u8; 256] = shapes();
-/// Added where SIB follows.
-const SIB: u8 = 16;
-/// Added where the displacement is relative to the instruction.
-const HAS_MEMORY: u8 = 32;
-/// Added where it has four bytes and is not.
-const HAS_DISPLACEMENT: u8 = 64;
-
-const fn one_byte() -> [u8; 256] {
-    let mut table = [NONE; 256];
-    let mut op = 0;
-    while op < 256 {
-        table[op] = match op {
-            0x00..=0x3f => match op & 7 {
-                0..=3 => MODRM,
-                4 => BYTE,
-                5 => LONG,
-                _ => BAD,
-            },
-            0x60..=0x62 | 0x82 | 0x9a | 0xce | 0xd4..=0xd6 | 0xea => BAD,
-            0x63 | 0x84..=0x8f | 0xd0..=0xd3 | 0xd8..=0xdf | 0xf6 | 0xf7 | 0xfe | 0xff => MODRM,
-            0x68 | 0xa9 | 0xb8..=0xbf => LONG,
-            0x69 | 0x81 | 0xc7 => MODRM + LONG,
-            0x6b | 0x80 | 0x83 | 0xc0 | 0xc1 | 0xc6 => MODRM + BYTE,
-            0x6a | 0x70..=0x7f | 0xa8 | 0xb0..=0xb7 | 0xcd | 0xe0..=0xe7 | 0xeb => BYTE,
-            0xa0..=0xa3 => OFFSET,
-            0xc2 | 0xca => WORD,
-            0xc8 => ENTER,
-            0xe8 | 0xe9 => BRANCH,
-            _ => NONE,
-        };
-        op += 1;
-    }
-    table
-}
-
-const fn two_byte() -> [u8; 256] {
-    let mut table = [MODRM; 256];
-    let mut op = 0;
-    while op < 256 {
-        table[op] = match op {
-            0x05..=0x09 | 0x0b | 0x0e | 0x30..=0x37 | 0x77 | 0xa0..=0xa2 | 0xa8..=0xaa | 0xc8..=0xcf => NONE,
-            0x04 | 0x0a | 0x0c | 0x24..=0x27 | 0x39 | 0x3b..=0x3f => BAD,
-            0x70..=0x73 | 0xa4 | 0xac | 0xba | 0xc2 | 0xc4..=0xc6 => MODRM + BYTE,
-            0x80..=0x8f => BRANCH,
-            _ => MODRM,
-        };
-        op += 1;
-    }
-    table
-}
-
-const fn common_one_byte() -> [u8; 256] {
-    let mut table = one_byte();
-    let mut op = 0;
-    while op < 256 {
-        // Prefixes, escapes, and those whose values have two, four or eight bytes.
-        if let 0x26
-        | 0x2e
-        | 0x36
-        | 0x3e
-        | 0x40..=0x4f
-        | 0x62
-        | 0x64..=0x67
-        | 0xb8..=0xbf
-        | 0xc4
-        | 0xc5
-        | 0xf0
-        | 0xf2
-        | 0xf3
-        | 0xf6
-        | 0xf7
-        | 0x0f = op
-        {
-            table[op] = BAD;
-        }
-        op += 1;
-    }
-    sized(table)
-}
-
-const fn common_two_byte() -> [u8; 256] {
-    let mut table = two_byte();
-    // Two maps have a third opcode byte.
-    table[0x38] = BAD;
-    table[0x3a] = BAD;
-    sized(table)
-}
-
-/// With how many bytes the operands have, in place of what they are.
-const fn sized(mut table: [u8; 256]) -> [u8; 256] {
-    let mut op = 0;
-    while op < 256 {
-        let (operand, modrm) = (table[op] & 15, table[op] & MODRM);
-        let field = match operand {
-            LONG => HAS_VALUE,
-            BRANCH => HAS_BRANCH,
-            _ => 0,
-        };
-        table[op] = if table[op] == BAD { BAD_COMMON } else { modrm + field + SIZES[operand as usize] };
-        op += 1;
-    }
-    table
-}
-
-const fn shapes() -> [u8; 256] {
-    let mut table = [0; 256];
-    let mut modrm = 0;
-    while modrm < 256 {
-        let (mode, register) = (modrm >> 6, modrm & 7);
-        let sib = if mode != 3 && register == 4 { SIB + 1 } else { 0 };
-        table[modrm] = 1
-            + sib
-            + match mode {
-                0 if register == 5 => HAS_MEMORY + 4,
-                1 => 1,
-                2 => HAS_DISPLACEMENT + 4,
-                _ => 0,
-            };
-        modrm += 1;
-    }
-    table
-}
-
-/// An address in an instruction.
+/// What follows an opcode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Field {
-    /// Four bytes at this place of the instruction, relative to its end: the target of a branch.
-    Branch(u8),
-    /// The same, of an operand in memory.
-    Memory(u8),
-    /// Four bytes at this place that are added to registers.
-    Displacement(u8),
-    /// Four bytes at this place that are a value.
-    Value(u8),
-    /// A byte at this place that is added to the stack pointer.
-    Stack1(u8),
-    /// Four bytes at this place that are added to the stack pointer.
-    Stack4(u8),
-    /// A byte at this place that is added to the base pointer.
-    Base1(u8),
-    /// Four bytes at this place that are added to the base pointer.
-    Base4(u8),
+enum Operand {
+    None,
+    Byte,
+    Word,
+    /// Four bytes, two with the operand-size prefix.
+    Long,
+    /// The same, but eight with 64-bit operands.
+    Wide,
+    /// Eight bytes of address.
+    Offset,
+    /// A relative address of four bytes.
+    Branch,
+    /// Two bytes and one.
+    Enter,
 }
 
-/// An instruction: its length, and the fields that may hold addresses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Instruction {
-    pub(super) length: u8,
-    pub(super) fields: [Option<Field>; 2],
-}
+/// What an opcode says comes next: whether a ModRM byte, then its operand. Nothing if there is no such opcode.
+type Form = Option<(bool, Operand)>;
 
-/// What comes before ModRM: prefixes and opcode.
-struct Opcode {
-    byte: u8,
-    kind: u8,
-    /// Where ModRM or the operands begin.
-    at: usize,
-    /// Values of four bytes have two.
-    narrow: bool,
-    /// Values that may have eight bytes have them.
-    wide: bool,
-    /// The registers of addresses are those from eight on.
-    high: bool,
-}
-
-#[inline]
-fn opcode(code: &[u8]) -> Option<Opcode> {
-    let (mut at, mut narrow, mut wide, mut high) = (0, false, false, false);
-    let mut byte = *code.first()?;
-    while matches!(byte, 0x66 | 0xf2 | 0xf3 | 0x2e | 0x36 | 0x3e | 0x26 | 0x64 | 0x65 | 0x67 | 0xf0) {
-        narrow |= byte == 0x66;
-        at += 1;
-        if at > 13 {
-            return None;
-        }
-        byte = *code.get(at)?;
-    }
-    if byte & 0xf0 == 0x40 {
-        (wide, high) = (byte & 8 != 0, byte & 1 != 0);
-        at += 1;
-        byte = *code.get(at)?;
-    }
-    at += 1;
-    let kind = match byte {
-        0x0f => {
-            let second = *code.get(at)?;
-            // Two maps have a third opcode byte.
-            at += if matches!(second, 0x38 | 0x3a) { 2 } else { 1 };
-            match second {
-                0x38 => MODRM,
-                0x3a => MODRM + BYTE,
-                _ => TWO[usize::from(second)],
-            }
-        }
-        0xc5 => {
-            at += 2;
-            vex(1, *code.get(at - 1)?)
-        }
-        0xc4 => {
-            at += 3;
-            high = *code.get(at - 3)? & 0x20 == 0;
-            vex(*code.get(at - 3)? & 31, *code.get(at - 1)?)
-        }
-        0x62 => {
-            at += 4;
-            // A displacement of one byte is multiplied here: it is not taken for one.
-            high = true;
-            vex(*code.get(at - 4)? & 7, *code.get(at - 1)?)
-        }
-        _ => ONE[usize::from(byte)],
+/// Opcodes of one byte.
+fn one_byte(opcode: u8) -> Form {
+    use Operand::{Branch, Byte, Enter, Long, None, Offset, Wide, Word};
+    let form = match opcode {
+        0x00..=0x3f => match opcode & 7 {
+            0..=3 => (true, None),
+            4 => (false, Byte),
+            5 => (false, Long),
+            _ => return Option::None,
+        },
+        0x60..=0x62 | 0x82 | 0x9a | 0xce | 0xd4..=0xd6 | 0xea => return Option::None,
+        0x63 | 0x84..=0x8f | 0xd0..=0xd3 | 0xd8..=0xdf | 0xfe | 0xff => (true, None),
+        0x68 | 0xa9 => (false, Long),
+        0xb8..=0xbf => (false, Wide),
+        0x69 | 0x81 | 0xc7 | 0xf7 => (true, Long),
+        0x6b | 0x80 | 0x83 | 0xc0 | 0xc1 | 0xc6 | 0xf6 => (true, Byte),
+        0x6a | 0x70..=0x7f | 0xa8 | 0xb0..=0xb7 | 0xcd | 0xe0..=0xe7 | 0xeb => (false, Byte),
+        0xa0..=0xa3 => (false, Offset),
+        0xc2 | 0xca => (false, Word),
+        0xc8 => (false, Enter),
+        0xe8 | 0xe9 => (false, Branch),
+        _ => (false, None),
     };
-    (kind != BAD).then_some(Opcode { byte, kind, at, narrow, wide, high })
+    Some(form)
 }
 
-/// Reads the instruction at the beginning of `code`; nothing if there is none.
-#[inline]
-pub(super) fn instruction(code: &[u8]) -> Option<Instruction> {
-    code.first_chunk().and_then(whole).or_else(|| any(code))
-}
-
-/// One of the common ones with its fields.
-#[inline]
-fn whole(code: &[u8; 16]) -> Option<Instruction> {
-    let mut fields = [None; 2];
-    // What comes second is a target or a value.
-    let length = common(code, &mut |_, field| {
-        fields[usize::from(matches!(field, Field::Branch(_) | Field::Value(_)))] = Some(field);
-    })?;
-    Some(Instruction { length, fields })
-}
-
-/// Reads it and hands over its length with each of its fields; returns the length.
-#[expect(clippy::inline_always, reason = "what is done with a field is known where its kind is")]
-#[inline(always)]
-pub(super) fn visit(code: &[u8], take: &mut impl FnMut(u8, Field)) -> Option<u8> {
-    if let Some(length) = code.first_chunk().and_then(|code| common(code, take)) {
-        return Some(length);
-    }
-    let Instruction { length, fields } = any(code)?;
-    fields.into_iter().flatten().for_each(|field| take(length, field));
-    Some(length)
-}
-
-/// Reads an instruction of those that are most of all code, in a fraction of the time; nothing if it is another one. None of
-/// these has more than thirteen bytes.
-#[expect(clippy::inline_always, reason = "called for each instruction, from three places")]
-#[inline(always)]
-fn common(code: &[u8; 16], take: &mut impl FnMut(u8, Field)) -> Option<u8> {
-    // All that tells the length is in the first six bytes.
-    let [a, b, c, d, e, f, ..] = *code;
-    let mut word = u64::from_le_bytes([a, b, c, d, e, f, 0, 0]);
-    let first = u8::from(matches!(a, 0x66 | 0xf2 | 0xf3));
-    word >>= 8 * first;
-    let rex = word as u8;
-    let prefix = first + u8::from(rex & 0xf0 == 0x40);
-    word >>= 8 * (prefix - first);
-    let (mut kind, mut opcode) = (COMMON[usize::from(word as u8)], prefix + 1);
-    if word as u8 == 0x0f {
-        word >>= 8;
-        (kind, opcode) = (COMMON_TWO[usize::from(word as u8)], prefix + 2);
-    }
-    let [_, modrm, sib, ..] = word.to_le_bytes();
-    let mut shape = SHAPES[usize::from(modrm)];
-    if kind & MODRM == 0 {
-        if kind == BAD_COMMON {
-            return None;
+/// Opcodes after 0f; 38 and 3a have a third byte.
+fn two_bytes(opcode: u8) -> Form {
+    let form = match opcode {
+        0x05..=0x09 | 0x0b | 0x0e | 0x30..=0x37 | 0x77 | 0xa0..=0xa2 | 0xa8..=0xaa | 0xc8..=0xcf => {
+            (false, Operand::None)
         }
-        shape = 0;
-    } else if shape & SIB != 0 && modrm < 0x40 && sib & 7 == 5 {
-        // Without a base there is a displacement.
-        shape += HAS_DISPLACEMENT + 4;
-    }
-    if a == 0x66 && kind & HAS_VALUE != 0 {
-        // It has two bytes instead of four.
-        return None;
-    }
-    let end = opcode + (shape & 15);
-    let length = end + (kind & 15);
-    if shape & HAS_MEMORY != 0 {
-        take(length, Field::Memory(end - 4));
-    } else if modrm & 0xc0 != 0xc0 {
-        let base = if shape & SIB != 0 { sib & 7 } else { modrm & 7 };
-        let base = if rex & 0xf1 == 0x41 { NO_FRAME } else { base };
-        if shape & HAS_DISPLACEMENT != 0 {
-            take(length, displacement(base, modrm >= 0x40, end - 4));
-        } else if modrm >= 0x40
-            && shape != 0
-            && let Some(field) = one_byte_displacement(base, end - 1)
-        {
-            take(length, field);
-        }
-    }
-    if kind & HAS_BRANCH != 0 {
-        take(length, Field::Branch(end));
-    } else if kind & HAS_VALUE != 0 {
-        take(length, Field::Value(end));
-    }
-    Some(length)
+        0x04 | 0x0a | 0x0c | 0x24..=0x27 | 0x39 | 0x3b..=0x3f => return None,
+        0x70..=0x73 | 0xa4 | 0xac | 0xba | 0xc2 | 0xc4..=0xc6 => (true, Operand::Byte),
+        0x80..=0x8f => (false, Operand::Branch),
+        _ => (true, Operand::None),
+    };
+    Some(form)
 }
 
-/// A register that no frame is told from.
-const NO_FRAME: u8 = 0;
-
-/// A displacement of four bytes from a base register.
-#[inline]
-fn displacement(base: u8, has_base: bool, at: u8) -> Field {
-    match base {
-        4 if has_base => Field::Stack4(at),
-        5 if has_base => Field::Base4(at),
-        _ => Field::Displacement(at),
-    }
-}
-
-/// A displacement of a byte from a base register, if that tells a frame.
-#[inline]
-fn one_byte_displacement(base: u8, at: u8) -> Option<Field> {
-    match base {
-        4 => Some(Field::Stack1(at)),
-        5 => Some(Field::Base1(at)),
+/// Opcodes after a VEX or EVEX prefix that names a map: all have ModRM but one.
+fn vex(map: u8, opcode: u8) -> Form {
+    match (map, opcode) {
+        (1, 0x77) => Some((false, Operand::None)),
+        (1, 0x70..=0x73 | 0xc2 | 0xc4..=0xc6) | (3, _) => Some((true, Operand::Byte)),
+        (1 | 2 | 5 | 6, _) => Some((true, Operand::None)),
         _ => None,
     }
 }
 
-/// Reads any instruction.
-fn any(code: &[u8]) -> Option<Instruction> {
-    let Opcode { byte, kind, mut at, narrow, wide, high } = opcode(code)?;
-    let mut fields = [None; 2];
-    let mut operand = kind & 15;
-    if kind & MODRM != 0 {
-        let modrm = *code.get(at)?;
-        at = memory(code, at, (modrm, high), &mut fields[0])?;
-        // Of these groups only the first two members have a value.
-        if modrm & 0x38 < 0x10 {
-            operand = match byte {
-                0xf6 => BYTE,
-                0xf7 => LONG,
-                _ => operand,
-            };
-        }
-    }
-    at += match operand {
-        LONG if narrow => 2,
-        LONG if wide && byte & 0xf8 == 0xb8 => 8,
-        LONG => {
-            fields[1] = Some(Field::Value(at as u8));
-            4
-        }
-        BRANCH => {
-            fields[1] = Some(Field::Branch(at as u8));
-            4
-        }
-        _ => usize::from(SIZES[usize::from(operand)]),
+/// What an instruction has that says where something lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Address {
+    None = 0,
+    /// Four bytes relative to the end of the instruction: an operand in memory.
+    Memory = 1,
+    /// Four bytes that are added to registers.
+    Displacement = 2,
+    /// A byte that is added to the stack pointer.
+    Stack1 = 3,
+    /// Four bytes that are added to the stack pointer.
+    Stack4 = 4,
+    /// A byte that is added to the base pointer.
+    Base1 = 5,
+    /// Four bytes that are added to the base pointer.
+    Base4 = 6,
+    /// Four bytes relative to the end of the instruction: the target of a branch.
+    Branch = 7,
+}
+
+impl Address {
+    pub(super) const ALL: [Self; 8] = {
+        use Address::{Base1, Base4, Branch, Displacement, Memory, None, Stack1, Stack4};
+        [None, Memory, Displacement, Stack1, Stack4, Base1, Base4, Branch]
     };
-    (at <= code.len()).then_some(Instruction { length: at as u8, fields })
-}
 
-/// Instructions with a VEX or EVEX prefix: all have ModRM but one.
-fn vex(map: u8, opcode: u8) -> u8 {
-    match (map, opcode) {
-        (1, 0x77) => NONE,
-        (1, 0x70..=0x73 | 0xc2 | 0xc4..=0xc6) | (3, _) => MODRM + BYTE,
-        (1 | 2 | 5 | 6, _) => MODRM,
-        _ => BAD,
+    /// How many bytes it has.
+    pub(super) fn width(self) -> u8 {
+        match self {
+            Self::None => 0,
+            Self::Stack1 | Self::Base1 => 1,
+            _ => 4,
+        }
     }
 }
 
-/// Passes ModRM, SIB and displacement.
+/// Most prefixes before an opcode.
+const MOST_PREFIXES: u8 = 13;
+/// A register that no frame is told from.
+const NO_FRAME: u8 = 0;
+
+/// What was read of an instruction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// So many prefixes, and whether one of them is that of narrow operands.
+    Prefixes { count: u8, narrow: bool },
+    /// REX, with 64-bit operands, and whether the registers of addresses are those from eight on.
+    Rex { narrow: bool, wide: bool, high: bool },
+    /// 0f.
+    Second { high: bool },
+    /// 0f and 38, or 3a, whose opcodes have an operand.
+    Third { operand: Operand, high: bool },
+    /// c4.
+    Vex,
+    /// 62.
+    Evex,
+    /// All of these but the opcode.
+    Map { map: u8, high: bool },
+    /// All before ModRM. If only the first two members of a group have the operand, it is one.
+    Modrm { follow: u8, group: bool, high: bool },
+    /// ModRM of this mode.
+    Sib { mode: u8, follow: u8, high: bool },
+}
+
+/// What a byte of an instruction says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Byte {
+    /// After so many bytes, this one among them, comes the next that says something.
+    Goes { skip: u8, to: State },
+    /// It says the last there is to say: so many bytes, this one among them, are left. Right after it comes the address, at
+    /// the end `follow` bytes.
+    Ends { left: u8, address: Address, follow: u8 },
+    /// There is no such instruction.
+    None,
+}
+
+impl State {
+    const START: Self = Self::Prefixes { count: 0, narrow: false };
+
+    /// What the next byte says.
+    fn next(self, byte: u8) -> Byte {
+        match self {
+            Self::Prefixes { count, narrow } => match byte {
+                0x66 | 0xf2 | 0xf3 | 0x2e | 0x36 | 0x3e | 0x26 | 0x64 | 0x65 | 0x67 | 0xf0 => {
+                    let (count, narrow) = (count + 1, narrow || byte == 0x66);
+                    go(1, Self::Prefixes { count, narrow }, count <= MOST_PREFIXES)
+                }
+                0x40..=0x4f => {
+                    let (wide, high) = (byte & 8 != 0, byte & 1 != 0);
+                    go(1, Self::Rex { narrow, wide, high }, true)
+                }
+                _ => opcode(byte, narrow, false, false),
+            },
+            Self::Rex { narrow, wide, high } => opcode(byte, narrow, wide, high),
+            Self::Second { high } => match byte {
+                0x38 => go(1, Self::Third { operand: Operand::None, high }, true),
+                0x3a => go(1, Self::Third { operand: Operand::Byte, high }, true),
+                _ => form(two_bytes(byte), (false, false, high), false),
+            },
+            Self::Third { operand, high } => form(Some((true, operand)), (false, false, high), false),
+            Self::Vex => {
+                let (map, high) = (byte & 31, byte & 0x20 == 0);
+                go(2, Self::Map { map, high }, matches!(map, 1..=3 | 5 | 6))
+            }
+            // A displacement of one byte is multiplied here: it is not taken for one.
+            Self::Evex => go(3, Self::Map { map: byte & 7, high: true }, matches!(byte & 7, 1..=3 | 5 | 6)),
+            Self::Map { map, high } => form(vex(map, byte), (false, false, high), false),
+            Self::Modrm { follow, group, high } => {
+                modrm(byte, if group && byte & 0x38 >= 0x10 { 0 } else { follow }, high)
+            }
+            Self::Sib { mode, follow, high } => memory(mode, (byte & 7, true), follow, high),
+        }
+    }
+}
+
+fn go(skip: u8, to: State, is_one: bool) -> Byte {
+    if is_one { Byte::Goes { skip, to } } else { Byte::None }
+}
+
+/// An opcode of one byte, or what makes it one of another map.
+fn opcode(byte: u8, narrow: bool, wide: bool, high: bool) -> Byte {
+    match byte {
+        0x0f => go(1, State::Second { high }, true),
+        0xc5 => go(2, State::Map { map: 1, high }, true),
+        0xc4 => go(1, State::Vex, true),
+        0x62 => go(1, State::Evex, true),
+        _ => form(one_byte(byte), (narrow, wide, high), matches!(byte, 0xf6 | 0xf7)),
+    }
+}
+
+/// What an opcode says.
+fn form(form: Form, (narrow, wide, high): (bool, bool, bool), group: bool) -> Byte {
+    let Some((has_modrm, operand)) = form else { return Byte::None };
+    let size = match operand {
+        Operand::None => 0,
+        Operand::Byte => 1,
+        Operand::Long | Operand::Wide if narrow => 2,
+        Operand::Wide if wide => 8,
+        Operand::Word => 2,
+        Operand::Enter => 3,
+        Operand::Long | Operand::Wide | Operand::Branch => 4,
+        Operand::Offset => 8,
+    };
+    if has_modrm {
+        return go(1, State::Modrm { follow: size, group, high }, true);
+    }
+    let (address, follow) = match operand {
+        Operand::Branch => (Address::Branch, 0),
+        _ => (Address::None, size),
+    };
+    Byte::Ends { left: 1 + size, address, follow }
+}
+
+fn modrm(byte: u8, follow: u8, high: bool) -> Byte {
+    let (mode, register) = (byte >> 6, byte & 7);
+    if mode != 3 && register == 4 {
+        return go(1, State::Sib { mode, follow, high }, true);
+    }
+    memory(mode, (register, false), follow, high)
+}
+
+/// An operand in memory, if the mode is not 3, with this register as its base.
+fn memory(mode: u8, (register, has_sib): (u8, bool), follow: u8, high: bool) -> Byte {
+    let base = if high { NO_FRAME } else { register };
+    let (size, address) = match (mode, base) {
+        (0, _) if register == 5 => (4, if has_sib { Address::Displacement } else { Address::Memory }),
+        (1, 4) => (1, Address::Stack1),
+        (1, 5) => (1, Address::Base1),
+        (1, _) => (1, Address::None),
+        (2, 4) => (4, Address::Stack4),
+        (2, 5) => (4, Address::Base4),
+        (2, _) => (4, Address::Displacement),
+        _ => (0, Address::None),
+    };
+    Byte::Ends { left: 1 + size + follow, address, follow }
+}
+
+/// What a byte says, in bits: how many bytes, from this one on, come before the next that says something (0 to 3); whether
+/// that begins an instruction (4); whether its address, a displacement or a value counts (5 to 7); the address (8 to 10)
+/// and how many bytes follow it (11 to 14); and in which state the next byte is read (24 to 31).
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Told(u32);
+
+impl Told {
+    /// An instruction begins.
+    pub(super) const START: Self = Self(1 << 4);
+    /// There is none.
+    const NONE: u32 = 255;
+
+    fn of(byte: Byte, number: &mut impl FnMut(State) -> usize) -> Self {
+        match byte {
+            Byte::Goes { skip, to } => Self(u32::from(skip) | (number(to) as u32) << 24),
+            Byte::Ends { left, address, follow } => {
+                let counts = match address {
+                    Address::None => 0,
+                    Address::Displacement => 2,
+                    _ => 1,
+                };
+                let counts = counts | u32::from(follow == 4) << 2;
+                Self(u32::from(left) | 1 << 4 | counts << 5 | (address as u32) << 8 | u32::from(follow) << 11)
+            }
+            Byte::None => Self(1 | Self::NONE << 24),
+        }
+    }
+
+    /// What [`Self::counts`] asks for: addresses, and displacements and values or not.
+    pub(super) fn wanted(displacements: bool, values: bool) -> u32 {
+        1 << 5 | u32::from(displacements) << 6 | u32::from(values) << 7
+    }
+
+    /// Whether the instruction has what is wanted.
+    #[inline]
+    pub(super) fn counts(self, wanted: u32) -> bool {
+        self.0 & wanted != 0
+    }
+
+    #[inline]
+    pub(super) fn skip(self) -> usize {
+        self.0 as usize & 15
+    }
+
+    /// 1 if the next one begins an instruction.
+    #[inline]
+    pub(super) fn ends(self) -> u8 {
+        (self.0 >> 4) as u8 & 1
+    }
+
+    /// Which address comes right after this byte, if this is the last that says something; and how many bytes follow it.
+    #[inline]
+    pub(super) fn address(self) -> (usize, usize) {
+        ((self.0 >> 8) as usize & 7, (self.0 >> 11) as usize & 15)
+    }
+
+    #[inline]
+    pub(super) fn is_none(self) -> bool {
+        self.0 >> 24 == Self::NONE
+    }
+}
+
+/// What bytes say, in every state: asked once for each byte that says something of a program.
+pub(super) type Table = [Told; 1 << 16];
+
+/// It is made when it is needed first.
+pub(super) fn table() -> &'static Table {
+    static TABLE: LazyLock<Box<Table>> = LazyLock::new(all_told);
+    &TABLE
+}
+
+fn all_told() -> Box<Table> {
+    let mut table = Box::new([Told::START; 1 << 16]);
+    let mut states = vec![State::START];
+    for at in 0..255 {
+        let Some(&state) = states.get(at) else { break };
+        for byte in 0..=255 {
+            table[at << 8 | usize::from(byte)] = Told::of(state.next(byte), &mut |to| {
+                let known = states.iter().position(|state| *state == to);
+                known.unwrap_or_else(|| {
+                    states.push(to);
+                    states.len() - 1
+                })
+            });
+        }
+    }
+    table
+}
+
+/// What a byte says after another one.
 #[inline]
-fn memory(code: &[u8], mut at: usize, (modrm, high): (u8, bool), field: &mut Option<Field>) -> Option<usize> {
-    let (mode, register) = (modrm >> 6, modrm & 7);
-    at += 1;
-    if mode == 3 {
-        return Some(at);
+pub(super) fn next(table: &Table, before: Told, byte: u8) -> Told {
+    table[(before.0 >> 16) as usize & 0xff00 | usize::from(byte)]
+}
+
+/// Reads the instruction at the beginning of `code`: where the last byte lies that says something of it, and what that is.
+/// Nothing if there is none.
+pub(super) fn read(table: &Table, code: &[u8]) -> Option<(usize, Told)> {
+    let (mut told, mut at) = (Told::START, 0);
+    loop {
+        told = next(table, told, *code.get(at)?);
+        if told.is_none() {
+            return None;
+        }
+        if told.ends() == 1 {
+            return (at + told.skip() <= code.len()).then_some((at, told));
+        }
+        at += told.skip();
     }
-    let mut base = register;
-    if register == 4 {
-        base = *code.get(at)? & 7;
-        at += 1;
+}
+
+/// An instruction: how long it is, and what of it may be an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Instruction {
+    pub(super) length: u8,
+    pub(super) address: Address,
+    /// Where the address ends.
+    end: u8,
+    has_value: bool,
+}
+
+impl Instruction {
+    /// Where its address lies, if it has one.
+    pub(super) fn address_at(&self) -> Option<usize> {
+        (self.address != Address::None).then(|| usize::from(self.end - self.address.width()))
     }
-    let place = at as u8;
-    let from = if high { NO_FRAME } else { base };
-    let size = match mode {
-        0 if register == 5 => {
-            *field = Some(Field::Memory(place));
-            4
-        }
-        0 if base == 5 && register == 4 => {
-            *field = Some(Field::Displacement(place));
-            4
-        }
-        1 => {
-            *field = one_byte_displacement(from, place);
-            1
-        }
-        2 => {
-            *field = Some(displacement(from, true, place));
-            4
-        }
-        _ => 0,
-    };
-    Some(at + size)
+
+    /// Where its value of four bytes lies, the last of it, if it has one.
+    pub(super) fn value_at(&self) -> Option<usize> {
+        self.has_value.then(|| usize::from(self.length) - 4)
+    }
+}
+
+/// Reads the instruction at the beginning of `code`; nothing if there is none.
+pub(super) fn instruction(code: &[u8]) -> Option<Instruction> {
+    let (last, told) = read(table(), code)?;
+    let (length, (address, follow)) = ((last + told.skip()) as u8, told.address());
+    let end = length - follow as u8;
+    Some(Instruction { length, address: Address::ALL[address], end, has_value: follow == 4 })
 }
 
 #[cfg(test)]
@@ -481,32 +437,17 @@ mod tests {
     }
 
     #[test]
-    fn the_common_ones_are_read_as_all_others() {
-        let mut state = 5u64;
-        for _ in 0..200_000 {
-            let mut code = [0; 16];
-            for byte in &mut code {
-                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-                *byte = (state >> 33) as u8;
-            }
-            match code[15] & 7 {
-                0..=2 => code[0] = 0x48,
-                3 | 4 => code[0] = [0x66, 0xf2, 0xf3, 0x0f][usize::from(code[15] >> 6)],
-                _ => {}
-            }
-            let common = whole(&code);
-            assert!(common.is_none() || common == any(&code), "{code:02x?}");
-        }
-    }
-
-    #[test]
     fn addresses_are_found() {
-        let fields = |code: &[u8]| instruction(&[code, &[0x90; 16]].concat()).unwrap().fields;
-        assert_eq!(fields(&[0xe8, 1, 2, 3, 4])[1], Some(Field::Branch(1)));
-        assert_eq!(
-            fields(&[0xc7, 0x05, 1, 2, 3, 4, 5, 6, 7, 8]),
-            [Some(Field::Memory(2)), Some(Field::Value(6))]
-        );
-        assert_eq!(fields(&[0x8b, 0x04, 0x85, 1, 2, 3, 4])[0], Some(Field::Displacement(3)));
+        let found = |code: &[u8]| {
+            let found = instruction(&[code, &[0x90; 16]].concat()).unwrap();
+            (found.address, found.address_at(), found.value_at())
+        };
+        assert_eq!(found(&[0xe8, 1, 2, 3, 4]), (Address::Branch, Some(1), None));
+        assert_eq!(found(&[0xc7, 0x05, 1, 2, 3, 4, 5, 6, 7, 8]), (Address::Memory, Some(2), Some(6)));
+        assert_eq!(found(&[0x8b, 0x04, 0x85, 1, 2, 3, 4]), (Address::Displacement, Some(3), None));
+        assert_eq!(found(&[0x48, 0x8b, 0x44, 0x24, 8]), (Address::Stack1, Some(4), None));
+        assert_eq!(found(&[0x49, 0x8b, 0x44, 0x24, 8]), (Address::None, None, None));
+        assert_eq!(found(&[0x48, 0x8b, 0x85, 1, 2, 3, 4]), (Address::Base4, Some(3), None));
+        assert_eq!(found(&[0x48, 0xb8, 1, 2, 3, 4, 5, 6, 7, 8]), (Address::None, None, None));
     }
 }

@@ -1,0 +1,468 @@
+//! Reads the instructions of x86-64 code one after the other, and keeps what in them refers to something.
+//!
+//! Where an instruction begins is known when the one before it was read, so a processor would wait most of the time. Code is
+//! read from several places at once instead: instructions of x86 soon fall into step, and from a place on that two
+//! readers come to, both read the same.
+
+use std::mem::take;
+use std::ops::Range;
+use std::thread::Builder;
+
+use super::find::{Finder, Starts};
+use super::image::{Form, Image, Section};
+use super::kind::Kind;
+use super::places::Places;
+use super::x86::{Address, Table, Told, next, read, table};
+
+/// Places from which a thread reads.
+const LANES: usize = 4;
+/// Code of so many bytes is read from several places, and by two threads.
+const MANY: usize = 64 << 10;
+const LONG: usize = 1 << 20;
+/// How many bytes of code have a reference, about.
+const CODE_PER_REF: usize = 10;
+/// How many bytes that say something a lane reads before it looks at the addresses among them; and a power of two of bytes
+/// that is more than these can reach over.
+const BURST: usize = 512;
+const SPAN: usize = 8192;
+/// Addresses that may be among them, and what more it takes to end an instruction.
+const SEEN: usize = 1024;
+/// Most bytes that tell an instruction.
+const REACH: usize = 32;
+/// So many loads of addresses are remembered with their places.
+const EARLY: usize = 1024;
+
+/// What was found in a stretch of code.
+pub(super) struct Swept {
+    pub(super) refs: Places,
+    pub(super) starts: Starts,
+    /// Where addresses are loaded from or what they are, and the places of the first of these.
+    leas: Vec<u64>,
+    early: Vec<u32>,
+    /// Addresses that are looked at: their places, what they are and how many bytes follow (see [`kinds`]), and where they
+    /// lead.
+    leading: Vec<(u32, u32, u64)>,
+}
+
+impl Swept {
+    fn of(bytes: Range<usize>) -> Self {
+        let mut refs = Places::from(bytes.start);
+        refs.reserve(bytes.len() / CODE_PER_REF);
+        let (starts, leading) = (Starts::of(bytes), Vec::new());
+        Self { refs, starts, leas: Vec::new(), early: Vec::new(), leading }
+    }
+
+    /// Whether an instruction begins here, and what comes from there on can be told from what comes before.
+    fn has(&self, at: usize) -> bool {
+        let known = self.early.last().is_none_or(|&last| self.early.len() < EARLY || at <= last as usize);
+        known && self.starts.has(at)
+    }
+
+    /// The index of the first reference at a place or after it, and what addresses are loaded from there on.
+    pub(super) fn after(&self, from: usize) -> (usize, &[u64]) {
+        let leas = self.early.partition_point(|&place| (place as usize) < from);
+        (self.refs.index(from), &self.leas[leas..])
+    }
+}
+
+/// One that reads code.
+struct Lane {
+    /// Where it reads, and where the instructions of others begin.
+    at: usize,
+    last: usize,
+    found: Swept,
+}
+
+impl Lane {
+    fn of(bytes: Range<usize>) -> Self {
+        Self { at: bytes.start, last: bytes.end, found: Swept::of(bytes) }
+    }
+}
+
+/// What a lane has seen in a burst.
+struct Burst {
+    /// Of instructions whose addresses count: where the last byte that says something of them lies, and what it says.
+    seen: [(u32, Told); SEEN],
+    /// A one where an instruction begins.
+    begins: [u8; SPAN],
+}
+
+impl Burst {
+    const NEW: Self = Self { seen: [(0, Told::START); SEEN], begins: [0; SPAN] };
+}
+
+/// Where in a burst its lane is, what the byte before said, and how many addresses were seen.
+#[derive(Clone, Copy)]
+struct Cursor {
+    at: usize,
+    told: Told,
+    seen: usize,
+}
+
+impl Cursor {
+    /// Where no instruction is, the byte after the first one of it may begin one.
+    #[cold]
+    fn skip(self, begins: &mut [u8; SPAN]) -> Self {
+        let begin = begins[..self.at % SPAN].iter().rposition(|&begins| begins == 1).unwrap_or(0);
+        (begins[begin], begins[begin + 1]) = (0, 1);
+        Self { at: begin + 1, told: Told::START, ..self }
+    }
+}
+
+/// What is done with addresses of one class.
+#[derive(Clone, Copy)]
+struct Class {
+    /// Those that are relative to the end of their instruction have all bits set.
+    relative: u64,
+    /// The bits that count of what comes out.
+    mask: u64,
+    /// What may come out: the lowest, and how many after it.
+    low: u64,
+    span: u64,
+    /// Whether there is more to see to.
+    is_doubtful: bool,
+}
+
+/// How the code of a section is read.
+struct Sweep<'i, 'a> {
+    image: &'i Image<'a>,
+    section: &'i Section,
+    /// The bytes of the file up to where instructions end.
+    code: &'i [u8],
+    table: &'static Table,
+    /// What counts (see [`Told::counts`]), and whether values do.
+    wanted: u32,
+    values: bool,
+    classes: [Class; 8],
+    kinds: [Kind; 64],
+}
+
+/// Reads the instructions in a range of a section.
+pub(super) fn sweep(finder: &mut Finder<'_, '_>, section: &Section, bytes: Range<usize>) {
+    let sweep = Sweep::new(finder.image, section, bytes.end);
+    let mut lanes = split(&bytes);
+    let half = lanes.len() / 2;
+    if bytes.len() >= LONG {
+        let (some, others) = lanes.split_at_mut(half);
+        std::thread::scope(|scope| {
+            let there = Builder::new().name("references".to_owned());
+            let there = there.spawn_scoped(scope, || sweep.read(others)).ok();
+            sweep.read(some);
+            // It goes on below if there was no thread to be had.
+            there.map(|there| there.join())
+        });
+    }
+    sweep.read(&mut lanes);
+    let mut at = bytes.start;
+    for lane in lanes {
+        if at >= lane.last {
+            continue;
+        }
+        // From where the lane before has ended to where both are in step.
+        let mut gap = Lane::of(at..lane.last);
+        sweep.step_until(&mut gap, |at| lane.found.has(at));
+        finder.take(&gap.found, 0);
+        at = gap.at;
+        if at < lane.last {
+            finder.take(&lane.found, at);
+            at = lane.at;
+        }
+    }
+}
+
+/// From where lanes read: each to where the next one begins.
+fn split(bytes: &Range<usize>) -> Vec<Lane> {
+    let lanes = match bytes.len() {
+        0..MANY => 1,
+        MANY..LONG => LANES,
+        _ => 2 * LANES,
+    };
+    let begin = |lane: usize| bytes.start + bytes.len() / lanes * lane;
+    let end = |lane: usize| if lane + 1 == lanes { bytes.end } else { begin(lane + 1) };
+    (0..lanes).map(|lane| Lane::of(begin(lane)..end(lane))).collect()
+}
+
+impl<'i, 'a> Sweep<'i, 'a> {
+    /// Reads code that ends at `end`.
+    fn new(image: &'i Image<'a>, section: &'i Section, end: usize) -> Self {
+        let (low, high) = image.range;
+        let own = Class { relative: 0, mask: 0, low: 0, span: 1, is_doubtful: false };
+        let near = Class { relative: u64::MAX, mask: u64::MAX, ..own };
+        let mut classes = [own; 8];
+        classes[Address::None as usize] = Class { span: 0, ..own };
+        classes[Address::Memory as usize] = Class { low, span: high.saturating_sub(low), ..near };
+        let (start, span) = (section.address, section.length as u64);
+        classes[Address::Branch as usize] = Class { low: start, span, ..near };
+        // The first page holds headers; small numbers are numbers.
+        let pe = image.layout.form == Form::Pe;
+        let low = if pe { 0x1000 } else { low.saturating_add(0x1000) };
+        let high = if pe { 1 << 32 } else { high };
+        let span = high.saturating_sub(low);
+        classes[Address::Displacement as usize] =
+            Class { low, span, mask: u32::MAX.into(), is_doubtful: pe, ..own };
+
+        let values = image.fixed && !pe;
+        let wanted = Told::wanted(pe || image.fixed, values);
+        let kinds = kinds(if pe { Kind::Relative } else { Kind::Short });
+        Self { image, section, code: &image.data[..end], table: table(), wanted, values, classes, kinds }
+    }
+
+    /// Lets lanes read all that is theirs, as many at once as there are.
+    fn read(&self, lanes: &mut [Lane]) {
+        if lanes.iter().all(|lane| !self.has_burst(lane)) {
+            lanes.iter_mut().for_each(|lane| self.step_until(lane, |_| false));
+            return;
+        }
+        let mut bursts = Box::new([const { Burst::NEW }; LANES]);
+        for lanes in lanes.chunks_mut(LANES) {
+            if let Ok(lanes) = <&mut [Lane; LANES]>::try_from(&mut *lanes) {
+                while lanes.iter().all(|lane| self.has_burst(lane)) {
+                    self.at_once(lanes, &mut bursts);
+                }
+            }
+            for lane in lanes {
+                while self.has_burst(lane) {
+                    let burst = &mut bursts[0];
+                    let (code, mut cursor) = self.begin(lane, burst);
+                    (0..BURST).for_each(|_| self.byte(code, burst, &mut cursor));
+                    self.end(lane, burst, (code, cursor));
+                }
+                self.step_until(lane, |_| false);
+            }
+        }
+    }
+
+    /// Goes on in four lanes by as many bytes that say something, in all of them at once. There is no branch but where no
+    /// instruction is: what comes next in code can't be foretold, and to do all that may be to do takes less time than to
+    /// find out what it is.
+    fn at_once(&self, lanes: &mut [Lane; LANES], bursts: &mut [Burst; LANES]) {
+        let begun: [_; LANES] = std::array::from_fn(|lane| self.begin(&lanes[lane], &mut bursts[lane]));
+        let [(code_a, mut a), (code_b, mut b), (code_c, mut c), (code_d, mut d)] = begun;
+        let [burst_a, burst_b, burst_c, burst_d] = &mut *bursts;
+        for _ in 0..BURST {
+            self.byte(code_a, burst_a, &mut a);
+            self.byte(code_b, burst_b, &mut b);
+            self.byte(code_c, burst_c, &mut c);
+            self.byte(code_d, burst_d, &mut d);
+        }
+        let ends = [(code_a, a), (code_b, b), (code_c, c), (code_d, d)];
+        for ((lane, burst), end) in lanes.iter_mut().zip(bursts).zip(ends) {
+            self.end(lane, burst, end);
+        }
+    }
+
+    /// Whether a burst surely ends before the lane does.
+    fn has_burst(&self, lane: &Lane) -> bool {
+        let beyond = (lane.at & !63) + SPAN;
+        beyond <= lane.last && beyond <= self.code.len()
+    }
+
+    /// Begins a burst: the bytes that it may reach, and where in them it is.
+    fn begin(&self, lane: &Lane, burst: &mut Burst) -> (&'i [u8; SPAN], Cursor) {
+        let from = lane.at & !63;
+        burst.begins[lane.at - from] = 1;
+        let code = self.code.get(from..).and_then(|code| code.first_chunk());
+        (code.unwrap_or(&[0; SPAN]), Cursor { at: lane.at - from, told: Told::START, seen: 0 })
+    }
+
+    /// Ends a burst with an instruction.
+    fn end(&self, lane: &mut Lane, burst: &mut Burst, (code, mut cursor): (&[u8; SPAN], Cursor)) {
+        while cursor.told.ends() == 0 {
+            self.byte(code, burst, &mut cursor);
+        }
+        let (from, at) = (lane.at & !63, cursor.at % SPAN);
+        burst.begins[at] = 0;
+        lane.at = from + at;
+        lane.found.starts.put_all(from, &mut burst.begins[..at.next_multiple_of(64)]);
+        self.look(from, &burst.seen[..cursor.seen], &mut lane.found);
+    }
+
+    /// Reads a byte.
+    #[expect(clippy::inline_always, reason = "done for several at once")]
+    #[inline(always)]
+    fn byte(&self, code: &[u8; SPAN], burst: &mut Burst, cursor: &mut Cursor) {
+        let next = next(self.table, cursor.told, code[cursor.at % SPAN]);
+        burst.seen[cursor.seen % SEEN] = (cursor.at as u32, next);
+        cursor.seen += usize::from(next.counts(self.wanted));
+        cursor.at += next.skip();
+        burst.begins[cursor.at % SPAN] = next.ends();
+        cursor.told = next;
+        if next.is_none() {
+            *cursor = cursor.skip(&mut burst.begins);
+        }
+    }
+
+    /// Reads one instruction after the other up to the end of a lane, or until the next one begins at a place.
+    fn step_until(&self, lane: &mut Lane, place: impl Fn(usize) -> bool) {
+        let mut seen = Vec::new();
+        while lane.at < lane.last && !place(lane.at) {
+            let code = &self.code[lane.at..self.code.len().min(lane.at + REACH)];
+            let Some((last, told)) = read(self.table, code) else {
+                lane.at += 1;
+                continue;
+            };
+            lane.found.starts.put(lane.at);
+            if told.counts(self.wanted) {
+                seen.push(((lane.at + last) as u32, told));
+            }
+            lane.at += last + told.skip();
+            if seen.len() == SEEN {
+                self.look(0, &seen, &mut lane.found);
+                seen.clear();
+            }
+        }
+        self.look(0, &seen, &mut lane.found);
+    }
+
+    /// Keeps those of the addresses that lead somewhere; places count from `from`.
+    fn look(&self, from: usize, seen: &[(u32, Told)], found: &mut Swept) {
+        let base = self.section.address.wrapping_sub(self.section.offset as u64);
+        // Each may say a value beside its address.
+        let (mut leading, mut count) = (take(&mut found.leading), 0);
+        leading.resize(leading.len().max(2 * seen.len()), (0, 0, 0));
+        let mut add = |(place, address, follow): (usize, usize, usize)| {
+            let class = &self.classes[address];
+            let value = i64::from(self.image.u32(place).cast_signed()).cast_unsigned();
+            let next = base.wrapping_add((place + 4 + follow) as u64);
+            let target = value.wrapping_add(next & class.relative) & class.mask;
+            let leads = target.wrapping_sub(class.low) < class.span;
+            let what = (address | follow << 3) as u32 | u32::from(!leads | class.is_doubtful) << DOUBTFUL;
+            leading[count] = (place as u32, what, target);
+            count += usize::from(leads | (address == Address::Branch as usize));
+        };
+        for &(last, told) in seen {
+            let last = from + last as usize;
+            let (address, follow) = told.address();
+            add((last + 1, address, follow));
+            if self.values && follow == 4 {
+                add((last + told.skip() - 4, Address::Displacement as usize, 0));
+            }
+        }
+        let (mut leas, known) = (found.leas.len(), found.leas.len());
+        found.leas.resize(known + count, 0);
+        for &(place, what, target) in &leading[..count] {
+            let (place, kind) = (place as usize, self.kinds[what as usize % 64]);
+            if what >> DOUBTFUL == 1 && !self.leads(target, kind) {
+                continue;
+            }
+            found.refs.put(place, kind);
+            found.leas[leas] = target;
+            let opcode = self.image.data.get(place.wrapping_sub(2));
+            let loads = (what & 7 == Address::Memory as u32) & (opcode == Some(&0x8d));
+            leas += usize::from(loads | (kind == Kind::Short));
+            if found.early.len() < EARLY && leas > known + found.early.len() {
+                found.early.push(place as u32);
+            }
+        }
+        found.leas.truncate(leas);
+        found.leading = leading;
+    }
+
+    /// Whether an address that leads out of its section, or may lead nowhere, leads somewhere.
+    #[cold]
+    fn leads(&self, target: u64, kind: Kind) -> bool {
+        match kind {
+            Kind::Relative => self.image.layout.offset(target).is_some(),
+            _ => self.image.in_code(target),
+        }
+    }
+}
+
+/// Where in what an address is it stands that it may lead nowhere.
+const DOUBTFUL: u32 = 7;
+
+/// The kinds of addresses in instructions, by what they are and eight times how many bytes follow; `displacement` is what
+/// those are.
+fn kinds(displacement: Kind) -> [Kind; 64] {
+    std::array::from_fn(|at| match (Address::ALL[at & 7], at >> 3) {
+        (Address::Displacement, _) => displacement,
+        (Address::Stack1, _) => Kind::Stack1,
+        (Address::Stack4, _) => Kind::Stack4,
+        (Address::Base1, _) => Kind::Base1,
+        (Address::Base4, _) => Kind::Base4,
+        (_, 1) => Kind::Near1,
+        (_, 2) => Kind::Near2,
+        (_, 4) => Kind::Near4,
+        _ => Kind::Near,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::find::Found;
+    use super::super::image::{Layout, Part, Role};
+    use super::*;
+
+    /// Bytes of which so many of 256 are no code.
+    fn code(length: usize, noise: u8) -> Vec<u8> {
+        let mut state = 11u64;
+        let mut byte = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 33) as u8
+        };
+        let opcodes = [0xe8, 0x48, 0x8b, 0x05, 0x0f, 0x84, 0x90, 0xc3, 0x8d, 0xc7, 0x44, 0x24, 0, 0, 0, 0];
+        let mut next = || if byte() >= noise { opcodes[usize::from(byte()) % opcodes.len()] } else { byte() };
+        (0..length).map(|_| next()).collect()
+    }
+
+    /// Looks for references in these bytes but for the first three and the last six.
+    fn found(
+        data: &[u8],
+        (form, fixed): (Form, bool),
+        sweep: impl Fn(&mut Finder<'_, '_>, &Section, Range<usize>),
+    ) -> (Found, Vec<u64>) {
+        let part = Part { offset: 0, address: 0x1000, length: data.len() as u64 };
+        let layout = Layout { form, parts: vec![part], ..Layout::default() };
+        let section = Section { role: Role::Code, offset: 3, length: data.len() - 9, address: 0x1003 };
+        let range = (0x1000, 0x1000 + data.len() as u64);
+        let sections = vec![section];
+        let image = Image { layout, sections, range, data, fixed, holes: Vec::new() };
+        let bytes = 3..data.len() - 6;
+        let found = Found { starts: Starts::of(bytes.clone()), ..Found::default() };
+        let mut finder = Finder { image: &image, found, leas: Vec::new() };
+        sweep(&mut finder, &section, bytes);
+        (finder.found, finder.leas)
+    }
+
+    #[test]
+    fn many_that_read_find_what_one_finds() {
+        for length in [9, 10, 100, 5000, MANY + 12, 3 * MANY + 77, 2 * LONG + 77] {
+            for noise in [0, 3, 60, 255] {
+                let data = code(length, noise);
+                for kind in [(Form::Elf, false), (Form::Elf, true), (Form::Pe, false)] {
+                    let many = found(&data, kind, sweep);
+                    let one = found(&data, kind, |finder, section, bytes| {
+                        let mut lane = Lane::of(bytes.clone());
+                        Sweep::new(finder.image, section, bytes.end).step_until(&mut lane, |_| false);
+                        finder.take(&lane.found, 0);
+                    });
+                    assert!(many.0.code == one.0.code && many.1 == one.1, "{length} {noise} {kind:?}");
+                    assert_eq!(many.0.starts, one.0.starts, "{length} {noise} {kind:?}");
+                    assert!(length < 5000 || one.0.code.len() > length / 1000, "{length} {noise} {kind:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn references_of_instructions_are_kept() {
+        // call; lea rax, [rip+0x20]; mov dword [rip+0x10], 7; mov rax, [rsp+8]; mov rcx, [rbp-0x200]; a call that leads
+        // nowhere; mov eax, [rax+0x1010]; no instruction.
+        let data = [
+            0, 0, 0, 0xe8, 0, 0, 0, 0, 0x48, 0x8d, 0x05, 0x20, 0, 0, 0, 0xc7, 0x05, 0x10, 0, 0, 0, 7, 0x10,
+            0, 0, 0x48, 0x8b, 0x44, 0x24, 8, 0x48, 0x8b, 0x8d, 0, 0xfe, 0xff, 0xff, 0xe8, 0, 0, 0, 0x70,
+            0x8b, 0x80, 0x10, 0x10, 0, 0, 0x06, 0, 0, 0, 0, 0, 0,
+        ];
+        let kept = |form, fixed| {
+            let (found, leas) = found(&data, (form, fixed), sweep);
+            let refs: Vec<(usize, Kind)> = found.code.after(0).map(|of| (of.1, of.2)).collect();
+            (refs, leas)
+        };
+        let (near, far) = ((4, Kind::Near), (11, Kind::Near));
+        let frame = [(29, Kind::Stack1), (33, Kind::Base4)];
+        let all = [&[near, far, (17, Kind::Near4)][..], &frame].concat();
+        assert_eq!(kept(Form::Elf, false), (all.clone(), vec![0x102f]));
+        let relative = [&all[..], &[(44, Kind::Relative)]].concat();
+        assert_eq!(kept(Form::Pe, false), (relative, vec![0x102f]));
+    }
+}
