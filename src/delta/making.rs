@@ -1,12 +1,14 @@
 //! Makes the new files of a unit: predicted bytes, mended, and extra bytes between them.
 
+use std::mem::take;
 use std::ops::Range;
 use std::sync::mpsc::sync_channel;
 use std::thread::{Builder, ScopedJoinHandle};
 
 use super::apply::{ApplyError, NewFiles};
 use super::code::{
-    Answer, Grounds, Image, Layout, Map, PIECE, Predictor, Refs, Sealing, Seen, Span, Teller, together, turn,
+    Answer, Corrects, Grounds, Image, Layout, Map, Mends, PIECE, Predictor, Refs, Resolver, Sealing, Seen,
+    Span, together, turn,
 };
 use super::head::Unit;
 use super::mixed::{Around, Extra, Literals, PAST};
@@ -17,8 +19,8 @@ use super::wire::{Numbers, Short};
 /// Bytes made at once.
 const CHUNK: usize = PIECE;
 
-/// How many pieces of references are looked at ahead.
-const SIGHTS_AHEAD: usize = 8;
+/// How many pieces of references are told ahead.
+const AHEAD: usize = 8;
 
 /// A place beyond all old bytes.
 const NOWHERE: u64 = 1 << 62;
@@ -126,13 +128,17 @@ impl<'a, 'f> Making<'a, 'f> {
         if !is_large(out.unit) {
             return self.predicted(on, Predictor::new(on), out);
         }
-        std::thread::scope(|scope| {
-            let (ops, (to, sights)) = (self.ops.clone(), sync_channel(SIGHTS_AHEAD));
-            let look = move || on.look_ahead(spans(ops).map_while(Result::ok), &to);
-            let ahead = Builder::new().name("sights".to_owned()).spawn_scoped(scope, look);
-            let predictor = if ahead.is_ok() { Predictor::with(on, sights) } else { Predictor::new(on) };
-            self.predicted(on, predictor, out)
-        })
+        // What references will say depends on no bytes: a thread of its own tells it.
+        let (ops, mut corrections) = (self.ops.clone(), take(&mut self.corrections));
+        let made = std::thread::scope(|scope| {
+            let (to, told) = sync_channel(AHEAD);
+            let (resolver, corrections) = (Resolver::new(on), &mut corrections);
+            let tell = move || resolver.tell(spans(ops).map_while(Result::ok), corrections, &to);
+            Builder::new().name("resolver".to_owned()).spawn_scoped(scope, tell).ok()?;
+            Some(self.predicted(on, Predictor::with(on, told), out))
+        });
+        self.corrections = corrections;
+        made.unwrap_or_else(|| self.predicted(on, Predictor::new(on), out))
     }
 
     /// Makes the new bytes of a unit whose code is predicted.
@@ -242,12 +248,20 @@ struct Told<'m, 'a, 'f> {
     refs: &'m Refs,
 }
 
-impl Teller for Told<'_, '_, '_> {
+impl Corrects for Corrections<'_> {
     #[inline]
     fn reference(&mut self, _seen: &Seen<'_>, target: u64) -> Result<Answer, Short> {
-        self.corrections.next(target)
+        self.next(target)
     }
+}
 
+impl Corrects for Told<'_, '_, '_> {
+    fn reference(&mut self, seen: &Seen<'_>, target: u64) -> Result<Answer, Short> {
+        self.corrections.reference(seen, target)
+    }
+}
+
+impl Mends for Told<'_, '_, '_> {
     #[inline]
     fn bytes(
         &mut self,

@@ -142,6 +142,7 @@ impl<'a> Ops<'a> {
 }
 
 /// Tells the references of a group: runs that are right, and what the others point to.
+#[derive(Default)]
 pub(super) struct Corrections<'a> {
     right: Numbers<'a>,
     wrong: Numbers<'a>,

@@ -5,7 +5,7 @@
 pub(super) struct Short;
 
 /// Reads numbers one after the other.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Numbers<'a> {
     bytes: &'a [u8],
     at: usize,

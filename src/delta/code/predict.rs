@@ -12,8 +12,8 @@ use super::kind::{IN_FILE, Kind};
 use super::map::{Map, Span};
 use super::refs::{Functions, Ref, Refs};
 
-/// How many references are looked at ahead before they are handed over.
-const SIGHTS: usize = 2048;
+/// How many references are told ahead before they are handed over.
+const PIECE: usize = 2048;
 /// Most targets that are remembered.
 const MOST_LEARNED: usize = 1 << 19;
 
@@ -28,10 +28,14 @@ pub(in crate::delta) enum Answer {
     None,
 }
 
-/// Who knows the new bytes: the delta when it is applied, the new file when it is made.
-pub(in crate::delta) trait Teller {
+/// Who knows the new references: the delta when it is applied, the new file when it is made.
+pub(in crate::delta) trait Corrects {
     /// What the reference at `new`, predicted to point to `target`, really says.
     fn reference(&mut self, seen: &Seen<'_>, target: u64) -> Result<Answer, Short>;
+}
+
+/// Who knows the new bytes.
+pub(in crate::delta) trait Mends {
     /// Makes predicted bytes right, a range of these that begins at such places of the old and the new file. Those before
     /// the range were made before.
     fn bytes(&mut self, places: (usize, usize), bytes: &mut [u8], range: Range<usize>) -> Result<(), Short>;
@@ -160,58 +164,7 @@ pub(in crate::delta) struct Grounds<'a> {
     pub(in crate::delta) map: &'a Map,
 }
 
-/// What they say of one reference.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::delta) struct Sight {
-    /// Its place in the new file.
-    new: u32,
-    /// Whether the map is sure of the guess.
-    sure: bool,
-    /// What it points to in the old file.
-    target: u64,
-    /// Where that has gone, or [`EMPTY`].
-    guess: u64,
-    /// The address of its new place, if it needs one.
-    here: u64,
-}
-
-impl<'a> Grounds<'a> {
-    /// Looks at a reference that will lie at `new`; nothing if it is none.
-    #[inline]
-    fn look(&self, of: Ref, new: usize) -> Option<Sight> {
-        let target = self.refs.target(self.image, of)?;
-        let here = match of.kind {
-            Kind::Pointer | Kind::Short | Kind::Relative | Kind::Start | Kind::End => 0,
-            Kind::Name | Kind::DynamicName => 0,
-            Kind::Low | Kind::Frame | Kind::Entry | Kind::Fixup | Kind::FixupAt => 0,
-            _ => self.new.address(new as u64)?,
-        };
-        let guess = if of.kind.is_label() { self.guess(target) } else { self.end(target) };
-        let (guess, sure) = guess.unwrap_or((EMPTY, false));
-        Some(Sight { new: new as u32, sure, target, guess, here })
-    }
-
-    /// Looks at every reference of these stretches, in the order in which they are predicted, as long as they are taken.
-    pub(in crate::delta) fn look_ahead(
-        &self,
-        spans: impl Iterator<Item = Span>,
-        to: &SyncSender<Vec<Sight>>,
-    ) {
-        let mut piece = Vec::with_capacity(SIGHTS);
-        for span in spans {
-            let (old, end) = (span.old as usize, span.old as usize + span.length as usize);
-            for of in self.refs.within(old..end).filter(|of| !of.kind.is_in_frame()) {
-                piece.extend(self.look(of, span.new as usize + (of.place - old)));
-                if piece.len() == SIGHTS && to.send(replace(&mut piece, Vec::with_capacity(SIGHTS))).is_err()
-                {
-                    return;
-                }
-            }
-        }
-        // Whoever has failed meanwhile takes no more.
-        to.send(piece).ok();
-    }
-
+impl Grounds<'_> {
     /// Where a target has gone, by the map alone.
     pub(in crate::delta) fn guess(&self, target: u64) -> Option<(u64, bool)> {
         if target & IN_FILE != 0 {
@@ -248,46 +201,153 @@ impl<'a> Grounds<'a> {
     }
 }
 
-/// What was seen of references ahead of their prediction.
-#[derive(Default)]
-struct Ahead {
-    pieces: Option<Receiver<Vec<Sight>>>,
-    piece: Vec<Sight>,
-    at: usize,
+/// What a reference will say, or for a place in a frame which frame that is.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::delta) struct Said {
+    /// Its place in the new file.
+    new: u32,
+    kind: Kind,
+    value: u64,
 }
 
-impl Ahead {
-    /// What was seen of a reference that will lie at `new`: all that come before were asked for, and none of those that
-    /// are no references was seen.
-    #[inline]
-    fn sight(&mut self, new: usize) -> Option<Sight> {
-        if self.at == self.piece.len() {
-            (self.piece, self.at) = (self.pieces.as_ref()?.recv().ok()?, 0);
-        }
-        let sight = self.piece.get(self.at).filter(|sight| sight.new as usize == new).copied()?;
-        self.at += 1;
-        Some(sight)
+/// Tells what references will say. That depends on those before them, not on the bytes between them.
+pub(in crate::delta) struct Resolver<'a> {
+    on: Grounds<'a>,
+    learned: Learned,
+    functions: Functions,
+}
+
+impl<'a> Resolver<'a> {
+    pub(in crate::delta) fn new(on: Grounds<'a>) -> Self {
+        Self { on, learned: Learned::default(), functions: Functions::default() }
     }
+
+    /// Tells those of these stretches, in order, as long as they are taken, in pieces.
+    pub(in crate::delta) fn tell(
+        mut self,
+        spans: impl Iterator<Item = Span>,
+        teller: &mut impl Corrects,
+        to: &SyncSender<Result<Vec<Said>, Short>>,
+    ) {
+        let mut piece = Vec::with_capacity(PIECE);
+        for span in spans {
+            let (old, end) = (span.old as usize, span.old as usize + span.length as usize);
+            for of in self.on.refs.within(old..end) {
+                match self.resolve(of, span.new as usize + (of.place - old), teller) {
+                    Ok(said) => piece.extend(said),
+                    Err(short) => {
+                        // Whoever has failed meanwhile takes no more.
+                        to.send(Err(short)).ok();
+                        return;
+                    }
+                }
+                if piece.len() == PIECE {
+                    let full = replace(&mut piece, Vec::with_capacity(PIECE));
+                    if to.send(Ok(full)).is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+        to.send(Ok(piece)).ok();
+    }
+
+    /// What a reference will say at `new`; nothing if the old bytes are its prediction.
+    #[inline]
+    fn resolve(&mut self, of: Ref, new: usize, teller: &mut impl Corrects) -> Result<Option<Said>, Short> {
+        let kind = of.kind;
+        let said = |value: u64| Some(Said { new: new as u32, kind, value });
+        if kind.is_in_frame() {
+            return Ok(said(self.functions.frame(self.on.refs, of) as u64));
+        }
+        let Some((seen, label, (target, sure))) = self.predict(of, new) else { return Ok(None) };
+        let target = match teller.reference(&seen, target)? {
+            Answer::Right => target,
+            Answer::Points(other) => {
+                if let Some(label) = label {
+                    self.learned.put(label, other, sure);
+                }
+                other
+            }
+            Answer::None => {
+                // A number that only looks like an address is the same wherever it stands.
+                if let Some(label) = label.filter(|_| kind.is_number()) {
+                    self.learned.put(label, label, false);
+                }
+                return Ok(None);
+            }
+        };
+        Ok(said(seen.value(target)))
+    }
+
+    /// Where a reference will point to, and whether the map is sure of it; and what it points to in the old file, if what
+    /// becomes of that is remembered.
+    #[inline]
+    fn predict(&self, of: Ref, new: usize) -> Option<(Seen<'a>, Option<u64>, (u64, bool))> {
+        let Ref { place, kind, .. } = of;
+        let on = self.on;
+        let old = on.refs.target(on.image, of)?;
+        let here = match kind {
+            Kind::Pointer | Kind::Short | Kind::Relative | Kind::Start | Kind::End => 0,
+            Kind::Name | Kind::DynamicName => 0,
+            Kind::Low | Kind::Frame | Kind::Entry | Kind::Fixup | Kind::FixupAt => 0,
+            _ => on.new.address(new as u64)?,
+        };
+        let origin = match on.origin(place, kind)? {
+            Some(old) => self.follow(old)?,
+            None => 0,
+        };
+        let label = kind.is_label().then_some(old);
+        let gone = match label {
+            Some(label) => match self.learned.get(label) {
+                Some(learned) => Some((learned, false)),
+                None => on.guess(old),
+            },
+            None => on.end(old),
+        };
+        let word = if kind.width() == 4 {
+            on.image.u32(place).into()
+        } else {
+            number(&on.image.data[place..of.end()])
+        };
+        let seen = Seen { kind, new, here, origin, word, layout: on.new };
+        gone.map(|gone| (seen, label, gone))
+    }
+
+    /// Where a target has gone, by what was learned and by the map.
+    #[inline]
+    fn follow(&self, target: u64) -> Option<u64> {
+        self.learned.get(target).or_else(|| self.on.guess(target).map(|guess| guess.0))
+    }
+}
+
+/// Where what references will say comes from.
+enum Source<'a> {
+    /// It is told when it is needed.
+    Here(Resolver<'a>),
+    /// Another thread tells it (see [`Resolver::tell`]).
+    Ahead(Receiver<Result<Vec<Said>, Short>>),
 }
 
 /// Predicts one file from another.
 pub(in crate::delta) struct Predictor<'a> {
     on: Grounds<'a>,
-    learned: Learned,
-    ahead: Ahead,
+    from: Source<'a>,
+    /// What was told last, and how much of it was used.
+    told: Vec<Said>,
+    at: usize,
     frames: Frames,
-    functions: Functions,
 }
 
 impl<'a> Predictor<'a> {
     pub(in crate::delta) fn new(on: Grounds<'a>) -> Self {
-        let (learned, ahead) = (Learned::default(), Ahead::default());
-        Self { on, learned, ahead, frames: Frames::default(), functions: Functions::default() }
+        let from = Source::Here(Resolver::new(on));
+        Self { on, from, told: Vec::new(), at: 0, frames: Frames::default() }
     }
 
-    /// The same where another thread looks ahead (see [`Grounds::look_ahead`]).
-    pub(in crate::delta) fn with(on: Grounds<'a>, sights: Receiver<Vec<Sight>>) -> Self {
-        Self { ahead: Ahead { pieces: Some(sights), ..Ahead::default() }, ..Self::new(on) }
+    /// The same where another thread tells what references will say.
+    pub(in crate::delta) fn with(on: Grounds<'a>, told: Receiver<Result<Vec<Said>, Short>>) -> Self {
+        Self { from: Source::Ahead(told), ..Self::new(on) }
     }
 
     /// Makes the next bytes of a stretch, from `old` on, at `new`: at most as many as `out` holds from `start` on and
@@ -296,7 +356,7 @@ impl<'a> Predictor<'a> {
         &mut self,
         (old, new, left): (usize, usize, usize),
         (out, start): (&mut [u8], usize),
-        teller: &mut impl Teller,
+        teller: &mut (impl Corrects + Mends),
     ) -> Result<usize, Short> {
         let mut count = left.min(out.len() - start);
         let on = self.on;
@@ -305,96 +365,75 @@ impl<'a> Predictor<'a> {
             let cut = on.refs.across(old + count).filter(|of| of.place > old && of.end() > old + count);
             count = cut.map_or(count, |of| of.place - old);
         }
+        if let Source::Here(resolver) = &mut self.from {
+            self.told.clear();
+            self.at = 0;
+            for of in on.refs.within(old..old + count) {
+                self.told.extend(resolver.resolve(of, new + (of.place - old), teller)?);
+            }
+        }
         let out = &mut out[..start + count];
         out[start..].copy_from_slice(&on.image.data[old..old + count]);
-        let mut done = start;
-        for of in on.refs.within(old..old + count) {
-            let (at, width) = (start + (of.place - old), of.kind.width());
-            if of.kind.is_in_frame() {
-                let end = at + width;
-                self.frame(of, new + (of.place - old), (out, done..end), teller)?;
+        let (mut done, places) = (start, |at: usize| (old + (at - start), new + (at - start)));
+        while let Some(said) = self.next(new + count)? {
+            let at = start + (said.new as usize - new);
+            let end = at + said.kind.width();
+            if said.kind.is_in_frame() {
+                self.frame(said, places(done), (out, done..end), teller)?;
                 done = end;
-                continue;
-            }
-            let Some((target, seen, sure, label)) = self.predict(of, new + (of.place - old)) else {
-                continue;
-            };
-            let answer = teller.reference(&seen, target)?;
-            let target = match answer {
-                Answer::Right => target,
-                Answer::Points(other) => {
-                    if let Some(label) = label {
-                        self.learned.put(label, other, sure);
-                    }
-                    other
-                }
-                Answer::None => {
-                    // A number that only looks like an address is the same wherever it stands.
-                    if let Some(label) = label.filter(|_| of.kind.is_number()) {
-                        self.learned.put(label, label, false);
-                    }
-                    continue;
-                }
-            };
-            let value = seen.value(target).to_le_bytes();
-            if of.kind.bits().is_some() {
+            } else if said.kind.bits().is_some() {
                 // What else these bytes say is mended with all others.
-                out[at..at + width].copy_from_slice(&value[..width]);
-                continue;
+                put(said.value, &mut out[at..end]);
+            } else {
+                teller.bytes(places(done), out, done..at)?;
+                put(said.value, &mut out[at..end]);
+                done = end;
             }
-            teller.bytes((old + (done - start), new + (done - start)), out, done..at)?;
-            out[at..at + width].copy_from_slice(&value[..width]);
-            done = at + width;
         }
-        teller.bytes((old + (done - start), new + (done - start)), out, done..start + count)?;
+        teller.bytes(places(done), out, done..start + count)?;
         Ok(count)
+    }
+
+    /// What is said next before a place of the new file.
+    #[inline]
+    fn next(&mut self, end: usize) -> Result<Option<Said>, Short> {
+        loop {
+            if let Some(said) = self.told.get(self.at) {
+                let said = Some(*said).filter(|said| (said.new as usize) < end);
+                self.at += usize::from(said.is_some());
+                return Ok(said);
+            }
+            let Source::Ahead(told) = &self.from else { return Ok(None) };
+            let Ok(piece) = told.recv() else { return Ok(None) };
+            (self.told, self.at) = (piece?, 0);
+        }
     }
 
     /// Predicts a place in a frame, which lies at the end of `range`, and makes the range right.
     fn frame(
         &mut self,
-        of: Ref,
-        new: usize,
+        Said { new, kind, value }: Said,
+        places: (usize, usize),
         (out, range): (&mut [u8], Range<usize>),
-        teller: &mut impl Teller,
+        teller: &mut impl Mends,
     ) -> Result<(), Short> {
-        let (at, frame) = (range.end - of.kind.width()..range.end, self.functions.frame(self.on.refs, of));
-        let old = offset(of.kind, &out[at.clone()]);
-        let predicted = self.frames.predict(frame, new, old);
-        put_offset(of.kind, predicted, &mut out[at.clone()]);
-        let before = range.len() - of.kind.width();
-        teller.bytes((of.place - before, new - before), out, range)?;
-        self.frames.learn(frame, old, offset(of.kind, &out[at]));
+        let (at, frame) = (range.end - kind.width()..range.end, value as usize);
+        let old = offset(kind, &out[at.clone()]);
+        let predicted = self.frames.predict(frame, new as usize, old);
+        put_offset(kind, predicted, &mut out[at.clone()]);
+        teller.bytes(places, out, range)?;
+        self.frames.learn(frame, old, offset(kind, &out[at]));
         Ok(())
     }
+}
 
-    #[inline(always)]
-    fn predict(&mut self, of: Ref, new: usize) -> Option<(u64, Seen<'a>, bool, Option<u64>)> {
-        let Ref { place, kind, .. } = of;
-        let on = self.on;
-        let sight = if self.ahead.pieces.is_some() { self.ahead.sight(new)? } else { on.look(of, new)? };
-        let origin = match on.origin(place, kind)? {
-            Some(old) => self.follow(old)?.0,
-            None => 0,
-        };
-        let label = kind.is_label().then_some(sight.target);
-        let (target, sure) = match label.and_then(|label| self.learned.get(label)) {
-            Some(learned) => (learned, false),
-            None if sight.guess == EMPTY => return None,
-            None => (sight.guess, sight.sure),
-        };
-        let word = number(&on.image.data[place..of.end()]);
-        let seen = Seen { kind, new, here: sight.here, origin, word, layout: on.new };
-        Some((target, seen, sure, label))
-    }
-
-    /// Where a target has gone, by what was learned and by the map; and whether the map is sure of it.
-    #[inline]
-    fn follow(&self, target: u64) -> Option<(u64, bool)> {
-        match self.learned.get(target) {
-            Some(learned) => Some((learned, false)),
-            None => self.on.guess(target),
-        }
+/// Writes a number of as many bytes.
+#[inline]
+fn put(value: u64, bytes: &mut [u8]) {
+    if let Ok(bytes) = <&mut [u8; 4]>::try_from(&mut *bytes) {
+        *bytes = (value as u32).to_le_bytes();
+    } else {
+        bytes.copy_from_slice(&value.to_le_bytes()[..bytes.len()]);
     }
 }
 

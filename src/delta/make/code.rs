@@ -10,8 +10,8 @@ use super::choose::{Prices, choose};
 use super::draft::Draft;
 use super::{Effort, MakeOptions};
 use crate::delta::code::{
-    Answer, Following, Functions, Grounds, Image, Kind, Layout, Map, PIECE, Predictor, Refs, Seal, Seen,
-    Span, Teller, nearer, offset, put_offset, turn,
+    Answer, Corrects, Following, Functions, Grounds, Image, Kind, Layout, Map, Mends, PIECE, Predictor, Refs,
+    Seal, Seen, Span, nearer, offset, put_offset, turn,
 };
 use crate::delta::ops::MAX_SPANS;
 use crate::delta::streams::Kind as Stream;
@@ -279,7 +279,7 @@ impl Telling<'_> {
     }
 }
 
-impl Teller for Telling<'_> {
+impl Corrects for Telling<'_> {
     fn reference(&mut self, seen: &Seen<'_>, target: u64) -> Result<Answer, Short> {
         let width = seen.kind.width();
         let real = &self.new[seen.new..seen.new + width];
@@ -294,7 +294,9 @@ impl Teller for Telling<'_> {
         put_signed(other.map_or(0, |other| other.wrapping_sub(target).cast_signed()), wrong);
         Ok(other.map_or(Answer::None, Answer::Points))
     }
+}
 
+impl Mends for Telling<'_> {
     fn bytes(
         &mut self,
         (_, new): (usize, usize),
