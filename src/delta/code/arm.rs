@@ -4,7 +4,7 @@
 use super::kind::Kind;
 
 /// Instructions between the two of a pair, at most.
-const REACH: usize = 127;
+pub(super) const REACH: usize = 127;
 
 /// How an instruction says an address, if it may.
 #[inline]

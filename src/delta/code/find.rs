@@ -1,13 +1,14 @@
 //! Looks through an image for references.
 
 use std::ops::Range;
+use std::thread::Builder;
 
 use super::arm;
 use super::image::{Image, Machine, Role, Section};
 use super::kind::Kind;
 use super::places::Places;
-use super::refs::{Table, Told};
-use super::sweep::{Swept, sweep};
+use super::refs::{Table, Told, order};
+use super::sweep::{LONG, Swept, sweep};
 
 /// Most bytes of an instruction.
 const MOST_BYTES: u32 = 15;
@@ -117,7 +118,17 @@ pub(super) struct Finder<'i, 'a> {
 }
 
 impl Finder<'_, '_> {
+    /// Looks through a section. What was found in it is put in order.
     fn section(&mut self, section: &Section) {
+        let before = self.found.refs.len();
+        self.look_through(section);
+        let refs = &mut self.found.refs[before..];
+        if !refs.is_sorted_by_key(order) {
+            refs.sort_unstable_by_key(order);
+        }
+    }
+
+    fn look_through(&mut self, section: &Section) {
         match section.role {
             Role::Code if self.image.layout.machine == Machine::Arm => self.arm(section),
             Role::Code => self.code(section),
@@ -206,16 +217,52 @@ impl Finder<'_, '_> {
         }
     }
 
-    /// Instructions of aarch64, all of four bytes.
+    /// Instructions of aarch64, all of four bytes. If they are many, another thread reads the second half: which pages are
+    /// said where that begins is known from the few instructions before.
     fn arm(&mut self, section: &Section) {
+        let count = section.length / 4;
+        if section.length < LONG {
+            return self.arm_from(section, 0..count, 0);
+        }
+        let (image, half, begun) = (self.image, count / 2, self.found.refs.len());
+        let read = || {
+            let mut second = Finder { image, found: Found::default(), leas: Vec::new() };
+            second.arm_from(section, half - arm::REACH..count, half);
+            second
+        };
+        let second = std::thread::scope(|scope| {
+            let second = Builder::new().name("references".to_owned()).spawn_scoped(scope, read);
+            self.arm_from(section, 0..half, 0);
+            second.ok().and_then(|second| second.join().ok())
+        });
+        let second = second.unwrap_or_else(read);
+        let middle = (section.offset + half * 4) as u32;
+        let (before, after) =
+            second.found.refs.split_at(second.found.refs.partition_point(|of| of.0 < middle));
+        for page in before {
+            // The first that uses it may come in the second half.
+            let refs = &mut self.found.refs[begun..];
+            let known = refs.binary_search_by_key(&page.0, |of| of.0).ok().map(|at| &mut refs[at]);
+            if let Some(known) = known.filter(|known| known.2 == 0) {
+                known.2 = page.2;
+            }
+        }
+        self.found.refs.extend_from_slice(after);
+        self.leas.extend_from_slice(&second.leas);
+    }
+
+    /// Reads these instructions; of those before `from` only what pages they say.
+    fn arm_from(&mut self, section: &Section, range: Range<usize>, from: usize) {
         let code = &self.image.data[section.offset..][..section.length];
+        self.found.refs.reserve(range.len() / 4);
         // For each register, which of the references said its page last.
         let (mut pages, mut said) = (arm::Pages::new(), [0; 32]);
-        for (index, word) in code.chunks_exact(4).enumerate() {
-            let word = u32::from_le_bytes([word[0], word[1], word[2], word[3]]);
+        let words = code.as_chunks::<4>().0[range.clone()].iter();
+        for (index, word) in range.zip(words) {
+            let word = u32::from_le_bytes(*word);
             let kind = arm::kind(word);
             let back = pages.take(index, word, kind);
-            let Some(kind) = kind else { continue };
+            let Some(kind) = kind.filter(|kind| index >= from || *kind == Kind::Page) else { continue };
             let (at, here) = (section.offset + index * 4, section.address.wrapping_add(index as u64 * 4));
             match kind {
                 Kind::Page => {
@@ -266,14 +313,15 @@ impl Finder<'_, '_> {
     /// Instructions of x86-64, but for what in code is known to be data.
     fn code(&mut self, section: &Section) {
         let end = section.offset + section.length;
-        let mut at = section.offset;
+        let (mut at, mut ranges) = (section.offset, Vec::new());
         for &(start, length) in &self.image.holes {
             if start >= at && start < end {
-                sweep(self, section, at..start);
+                ranges.push(at..start);
                 at = start.saturating_add(length).min(end);
             }
         }
-        sweep(self, section, at..end);
+        ranges.push(at..end);
+        sweep(self, section, &ranges);
     }
 
     fn symbols(&mut self, section: &Section, name: Kind) {
@@ -305,6 +353,49 @@ impl Finder<'_, '_> {
                 }
             }
             at += length;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::image::{Layout, Part};
+    use super::*;
+
+    #[test]
+    fn two_that_read_aarch64_find_what_one_finds() {
+        let mut state = 17u64;
+        let mut next = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 33) as u32
+        };
+        // adrp x8; ldr x9, [x8]; add x8, x8; mov x1, x0; bl; ret; ldr x0, [sp]
+        let code =
+            [0x9000_0008u32, 0xf940_0109, 0x9100_0108, 0xaa00_03e1, 0x9400_0010, 0xd65f_03c0, 0xf940_03e0];
+        // Of the second kind of code, few say pages, and these are used far away.
+        for rare in [1, 40] {
+            let mut word = || match next().is_multiple_of(rare) {
+                true if rare == 1 => code[next() as usize % 7],
+                true => code[next() as usize % 3],
+                false => code[3],
+            };
+            let data: Vec<u8> = (0..LONG / 2).flat_map(|_| word().to_le_bytes()).collect();
+            let part = Part { offset: 0, address: 0x1000, length: data.len() as u64 };
+            let layout = Layout { machine: Machine::Arm, parts: vec![part], ..Layout::default() };
+            let section = Section { role: Role::Code, offset: 8, length: data.len() - 8, address: 0x1008 };
+            let range = (0x1000, 0x1000 + data.len() as u64);
+            let sections = vec![section];
+            let image = Image { layout, sections, range, data: &data, fixed: false, holes: Vec::new() };
+            let finder = || {
+                // What was found before lies anywhere.
+                let refs = vec![(u32::MAX, Kind::Pointer, 0), (0, Kind::Pointer, 0)];
+                Finder { image: &image, found: Found { refs, ..Found::default() }, leas: Vec::new() }
+            };
+            let (mut one, mut two) = (finder(), finder());
+            one.arm_from(&section, 0..section.length / 4, 0);
+            two.arm(&section);
+            assert!(one.found.refs.len() > 1000);
+            assert!(one.found.refs == two.found.refs && one.leas == two.leas, "{rare}");
         }
     }
 }

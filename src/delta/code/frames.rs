@@ -70,7 +70,7 @@ enum At {
 }
 
 /// Offsets of a frame that are at hand: most instructions name one of a few.
-const AT_HAND: usize = 8;
+const AT_HAND: usize = 32;
 
 #[derive(Default, Clone)]
 struct Frame {
@@ -79,13 +79,23 @@ struct Frame {
     seen: usize,
     /// Old offsets in order, each with how far it moved.
     moved: Vec<(i32, i32)>,
-    /// Some of them, one for each remainder.
-    at_hand: [Option<(i32, i32)>; AT_HAND],
+    /// Some of them, one for each remainder, and which of these are there.
+    at_hand: [(i32, i32); AT_HAND],
+    has: u32,
 }
 
 impl Frame {
-    fn hand(&mut self, offset: i32) -> &mut Option<(i32, i32)> {
-        &mut self.at_hand[(offset >> 3).cast_unsigned() as usize % AT_HAND]
+    /// The remainder of an offset.
+    fn hand(offset: i32) -> usize {
+        (offset >> 3).cast_unsigned() as usize % AT_HAND
+    }
+
+    /// How far an offset that is at hand moved.
+    #[inline]
+    fn at_hand(&self, offset: i32) -> Option<i32> {
+        let hand = Self::hand(offset);
+        let (known, by) = self.at_hand[hand];
+        (self.has >> hand & 1 == 1 && known == offset).then_some(by)
     }
 }
 
@@ -98,15 +108,16 @@ impl Default for Frames {
 impl Frames {
     /// Where the old `offset` in the frame of a function has gone, for an instruction at `new`: as far as it went last
     /// time, or the one nearest to it; of two as near, the lower one.
+    #[inline]
     pub(super) fn predict(&mut self, function: usize, new: usize, offset: i32) -> i32 {
         let frame = &mut self.frames[function % FRAMES];
         if frame.function != function || new - frame.seen > REACH {
             frame.function = function;
             frame.moved.clear();
-            frame.at_hand = [None; AT_HAND];
+            frame.has = 0;
         }
         frame.seen = new;
-        if let Some((_, by)) = frame.hand(offset).filter(|known| known.0 == offset) {
+        if let Some(by) = frame.at_hand(offset) {
             self.at = At::Hand(by);
             return offset.wrapping_add(by);
         }
@@ -136,7 +147,9 @@ impl Frames {
             Err(at) if frame.moved.len() < MOST => frame.moved.insert(at, (offset, by)),
             Err(_) => return,
         }
-        *frame.hand(offset) = Some((offset, by));
+        let hand = Frame::hand(offset);
+        frame.at_hand[hand] = (offset, by);
+        frame.has |= 1 << hand;
     }
 }
 

@@ -282,7 +282,8 @@ impl<'a> Resolver<'a> {
 
     /// Where a reference will point to, and whether the map is sure of it; and what it points to in the old file, if what
     /// becomes of that is remembered.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "what it tells is many values, which stay where they are")]
+    #[inline(always)]
     fn predict(&self, of: Ref, new: usize) -> Option<(Seen<'a>, Option<u64>, (u64, bool))> {
         let Ref { place, kind, .. } = of;
         let on = self.on;

@@ -77,25 +77,29 @@ pub(super) struct Table {
 /// Runs of references that are put among those before; if there are more, all are sorted.
 const MOST_RUNS: usize = 64;
 
-/// Puts references in order, by place, then by kind. They come in a few runs that are in order, and most of these lie in
+/// References are in order by place, then by kind.
+pub(super) fn order(of: &Told) -> u64 {
+    (u64::from(of.0) << 16) | (u64::from(of.1 as u8) << 8) | u64::from(of.2)
+}
+
+/// Puts references in order. They come in a few runs that are in order, and most of these lie in
 /// places of their own.
 fn put_in_order(refs: &mut [Told]) {
-    let key = |of: &Told| (u64::from(of.0) << 16) | (u64::from(of.1 as u8) << 8) | u64::from(of.2);
     let mut start = 0;
     for _ in 0..MOST_RUNS {
-        let goes_on = |at: &usize| key(&refs[at - 1]) <= key(&refs[*at]);
+        let goes_on = |at: &usize| order(&refs[at - 1]) <= order(&refs[*at]);
         let end = (start + 1..refs.len()).take_while(goes_on).last().map_or(start + 1, |last| last + 1);
         let Some(&[first, ..]) = refs.get(start..) else { return };
-        let among = refs[..start].partition_point(|of| key(of) <= key(&first));
-        if refs[among..start].first().is_some_and(|next| key(next) <= key(&refs[end - 1])) {
-            refs[among..end].sort_by_key(key);
+        let among = refs[..start].partition_point(|of| order(of) <= order(&first));
+        if refs[among..start].first().is_some_and(|next| order(next) <= order(&refs[end - 1])) {
+            refs[among..end].sort_by_key(order);
         } else {
             refs[among..end].rotate_left(start - among);
         }
         start = end;
     }
     if start < refs.len() {
-        refs.sort_by_key(key);
+        refs.sort_by_key(order);
     }
 }
 

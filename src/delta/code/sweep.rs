@@ -18,12 +18,16 @@ use super::x86::{Address, Table, Told, next, read, table};
 const LANES: usize = 4;
 /// Code of so many bytes is read from several places, and by two threads.
 const MANY: usize = 64 << 10;
-const LONG: usize = 1 << 20;
+pub(super) const LONG: usize = 1 << 20;
 /// How many bytes of code have a reference, about.
 const CODE_PER_REF: usize = 10;
-/// How many bytes that say something a lane reads before it looks at the addresses among them; and a power of two of bytes
-/// that is more than these can reach over.
+/// How many bytes that say something a lane reads at most before it looks at the addresses among them, and at least; how
+/// far it comes with each of them at most, and to the end of the last instruction; and a power of two of bytes that is
+/// more than all of it.
 const BURST: usize = 512;
+const LEAST: usize = 32;
+const SKIP: usize = 9;
+const REST: usize = 256;
 const SPAN: usize = 8192;
 /// Addresses that may be among them, and what more it takes to end an instruction.
 const SEEN: usize = 1024;
@@ -67,15 +71,22 @@ impl Swept {
 
 /// One that reads code.
 struct Lane {
-    /// Where it reads, and where the instructions of others begin.
+    /// Where it began, where it is, and where the instructions of others begin.
+    start: usize,
     at: usize,
     last: usize,
+    /// No instruction reaches beyond this.
+    end: usize,
     found: Swept,
 }
 
 impl Lane {
-    fn of(bytes: Range<usize>) -> Self {
-        Self { at: bytes.start, last: bytes.end, found: Swept::of(bytes) }
+    fn of(bytes: Range<usize>, end: usize) -> Self {
+        Self { start: bytes.start, at: bytes.start, last: bytes.end, end, found: Swept::of(bytes) }
+    }
+
+    fn is_done(&self) -> bool {
+        self.at >= self.last
     }
 }
 
@@ -127,8 +138,6 @@ struct Class {
 struct Sweep<'i, 'a> {
     image: &'i Image<'a>,
     section: &'i Section,
-    /// The bytes of the file up to where instructions end.
-    code: &'i [u8],
     table: &'static Table,
     /// What counts (see [`Told::counts`]), and whether values do.
     wanted: u32,
@@ -137,12 +146,18 @@ struct Sweep<'i, 'a> {
     kinds: [Kind; 64],
 }
 
-/// Reads the instructions in a range of a section.
-pub(super) fn sweep(finder: &mut Finder<'_, '_>, section: &Section, bytes: Range<usize>) {
-    let sweep = Sweep::new(finder.image, section, bytes.end);
-    let mut lanes = split(&bytes);
-    let half = lanes.len() / 2;
-    if bytes.len() >= LONG {
+/// Reads the instructions in ranges of a section.
+pub(super) fn sweep(finder: &mut Finder<'_, '_>, section: &Section, ranges: &[Range<usize>]) {
+    let sweep = Sweep::new(finder.image, section);
+    let mut lanes: Vec<Lane> = ranges.iter().flat_map(split).collect();
+    let all: usize = ranges.iter().map(Range::len).sum();
+    if all >= LONG {
+        let mut left = all / 2;
+        let is_half = |lane: &Lane| {
+            left = left.saturating_sub(lane.last - lane.start);
+            left == 0
+        };
+        let half = lanes.iter().position(is_half).map_or(0, |last| last + 1);
         let (some, others) = lanes.split_at_mut(half);
         std::thread::scope(|scope| {
             let there = Builder::new().name("references".to_owned());
@@ -153,16 +168,19 @@ pub(super) fn sweep(finder: &mut Finder<'_, '_>, section: &Section, bytes: Range
         });
     }
     sweep.read(&mut lanes);
-    let mut at = bytes.start;
+    let mut at = 0;
     for lane in lanes {
+        // Each range begins with an instruction. Within one, the lane before goes on to where both are in step.
+        at = at.max(lane.start);
         if at >= lane.last {
             continue;
         }
-        // From where the lane before has ended to where both are in step.
-        let mut gap = Lane::of(at..lane.last);
-        sweep.step_until(&mut gap, |at| lane.found.has(at));
-        finder.take(&gap.found, 0);
-        at = gap.at;
+        if at > lane.start {
+            let mut gap = Lane::of(at..lane.last, lane.end);
+            sweep.step_until(&mut gap, |at| lane.found.has(at));
+            finder.take(&gap.found, 0);
+            at = gap.at;
+        }
         if at < lane.last {
             finder.take(&lane.found, at);
             at = lane.at;
@@ -170,21 +188,20 @@ pub(super) fn sweep(finder: &mut Finder<'_, '_>, section: &Section, bytes: Range
     }
 }
 
-/// From where lanes read: each to where the next one begins.
-fn split(bytes: &Range<usize>) -> Vec<Lane> {
-    let lanes = match bytes.len() {
+/// From where a range is read: from its beginning, and if it is long from other places of it too.
+fn split(range: &Range<usize>) -> impl Iterator<Item = Lane> {
+    let lanes = match range.len() {
         0..MANY => 1,
         MANY..LONG => LANES,
         _ => 2 * LANES,
     };
-    let begin = |lane: usize| bytes.start + bytes.len() / lanes * lane;
-    let end = |lane: usize| if lane + 1 == lanes { bytes.end } else { begin(lane + 1) };
-    (0..lanes).map(|lane| Lane::of(begin(lane)..end(lane))).collect()
+    let (start, end) = (range.start, range.end);
+    let begin = move |lane: usize| if lane == lanes { end } else { start + (end - start) / lanes * lane };
+    (0..lanes).map(move |lane| Lane::of(begin(lane)..begin(lane + 1), end))
 }
 
 impl<'i, 'a> Sweep<'i, 'a> {
-    /// Reads code that ends at `end`.
-    fn new(image: &'i Image<'a>, section: &'i Section, end: usize) -> Self {
+    fn new(image: &'i Image<'a>, section: &'i Section) -> Self {
         let (low, high) = image.range;
         let own = Class { relative: 0, mask: 0, low: 0, span: 1, is_doubtful: false };
         let near = Class { relative: u64::MAX, mask: u64::MAX, ..own };
@@ -204,27 +221,26 @@ impl<'i, 'a> Sweep<'i, 'a> {
         let values = image.fixed && !pe;
         let wanted = Told::wanted(pe || image.fixed, values);
         let kinds = kinds(if pe { Kind::Relative } else { Kind::Short });
-        Self { image, section, code: &image.data[..end], table: table(), wanted, values, classes, kinds }
+        Self { image, section, table: table(), wanted, values, classes, kinds }
     }
 
     /// Lets lanes read all that is theirs, as many at once as there are.
     fn read(&self, lanes: &mut [Lane]) {
-        if lanes.iter().all(|lane| !self.has_burst(lane)) {
-            lanes.iter_mut().for_each(|lane| self.step_until(lane, |_| false));
+        if lanes.iter().all(Lane::is_done) {
             return;
         }
         let mut bursts = Box::new([const { Burst::NEW }; LANES]);
         for lanes in lanes.chunks_mut(LANES) {
             if let Ok(lanes) = <&mut [Lane; LANES]>::try_from(&mut *lanes) {
-                while lanes.iter().all(|lane| self.has_burst(lane)) {
-                    self.at_once(lanes, &mut bursts);
+                while let Some(steps) = lanes.iter().map(|lane| self.steps(lane)).min().flatten() {
+                    self.at_once(lanes, &mut bursts, steps);
                 }
             }
             for lane in lanes {
-                while self.has_burst(lane) {
+                while let Some(steps) = self.steps(lane) {
                     let burst = &mut bursts[0];
                     let (code, mut cursor) = self.begin(lane, burst);
-                    (0..BURST).for_each(|_| self.byte(code, burst, &mut cursor));
+                    (0..steps).for_each(|_| self.byte(code, burst, &mut cursor));
                     self.end(lane, burst, (code, cursor));
                 }
                 self.step_until(lane, |_| false);
@@ -232,14 +248,14 @@ impl<'i, 'a> Sweep<'i, 'a> {
         }
     }
 
-    /// Goes on in four lanes by as many bytes that say something, in all of them at once. There is no branch but where no
+    /// Goes on in four lanes by so many bytes that say something, in all of them at once. There is no branch but where no
     /// instruction is: what comes next in code can't be foretold, and to do all that may be to do takes less time than to
     /// find out what it is.
-    fn at_once(&self, lanes: &mut [Lane; LANES], bursts: &mut [Burst; LANES]) {
+    fn at_once(&self, lanes: &mut [Lane; LANES], bursts: &mut [Burst; LANES], steps: usize) {
         let begun: [_; LANES] = std::array::from_fn(|lane| self.begin(&lanes[lane], &mut bursts[lane]));
         let [(code_a, mut a), (code_b, mut b), (code_c, mut c), (code_d, mut d)] = begun;
         let [burst_a, burst_b, burst_c, burst_d] = &mut *bursts;
-        for _ in 0..BURST {
+        for _ in 0..steps {
             self.byte(code_a, burst_a, &mut a);
             self.byte(code_b, burst_b, &mut b);
             self.byte(code_c, burst_c, &mut c);
@@ -251,17 +267,18 @@ impl<'i, 'a> Sweep<'i, 'a> {
         }
     }
 
-    /// Whether a burst surely ends before the lane does.
-    fn has_burst(&self, lane: &Lane) -> bool {
-        let beyond = (lane.at & !63) + SPAN;
-        beyond <= lane.last && beyond <= self.code.len()
+    /// How many bytes that say something come before the end of a lane at least; nothing if they are too few for a burst.
+    fn steps(&self, lane: &Lane) -> Option<usize> {
+        let left = lane.last.saturating_sub(lane.at + REST);
+        let fits = (lane.at & !63) + SPAN <= self.image.data.len();
+        Some((left / SKIP).min(BURST)).filter(|steps| fits && *steps >= LEAST)
     }
 
     /// Begins a burst: the bytes that it may reach, and where in them it is.
     fn begin(&self, lane: &Lane, burst: &mut Burst) -> (&'i [u8; SPAN], Cursor) {
         let from = lane.at & !63;
         burst.begins[lane.at - from] = 1;
-        let code = self.code.get(from..).and_then(|code| code.first_chunk());
+        let code = self.image.data.get(from..).and_then(|code| code.first_chunk());
         (code.unwrap_or(&[0; SPAN]), Cursor { at: lane.at - from, told: Told::START, seen: 0 })
     }
 
@@ -296,7 +313,7 @@ impl<'i, 'a> Sweep<'i, 'a> {
     fn step_until(&self, lane: &mut Lane, place: impl Fn(usize) -> bool) {
         let mut seen = Vec::new();
         while lane.at < lane.last && !place(lane.at) {
-            let code = &self.code[lane.at..self.code.len().min(lane.at + REACH)];
+            let code = &self.image.data[lane.at..lane.end.min(lane.at + REACH)];
             let Some((last, told)) = read(self.table, code) else {
                 lane.at += 1;
                 continue;
@@ -430,10 +447,10 @@ mod tests {
             for noise in [0, 3, 60, 255] {
                 let data = code(length, noise);
                 for kind in [(Form::Elf, false), (Form::Elf, true), (Form::Pe, false)] {
-                    let many = found(&data, kind, sweep);
+                    let many = found(&data, kind, |finder, section, bytes| sweep(finder, section, &[bytes]));
                     let one = found(&data, kind, |finder, section, bytes| {
-                        let mut lane = Lane::of(bytes.clone());
-                        Sweep::new(finder.image, section, bytes.end).step_until(&mut lane, |_| false);
+                        let mut lane = Lane::of(bytes.clone(), bytes.end);
+                        Sweep::new(finder.image, section).step_until(&mut lane, |_| false);
                         finder.take(&lane.found, 0);
                     });
                     assert!(many.0.code == one.0.code && many.1 == one.1, "{length} {noise} {kind:?}");
@@ -454,7 +471,8 @@ mod tests {
             0x8b, 0x80, 0x10, 0x10, 0, 0, 0x06, 0, 0, 0, 0, 0, 0,
         ];
         let kept = |form, fixed| {
-            let (found, leas) = found(&data, (form, fixed), sweep);
+            let (found, leas) =
+                found(&data, (form, fixed), |finder, section, bytes| sweep(finder, section, &[bytes]));
             let refs: Vec<(usize, Kind)> = found.code.after(0).map(|of| (of.1, of.2)).collect();
             (refs, leas)
         };
