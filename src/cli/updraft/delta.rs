@@ -195,7 +195,6 @@ struct TreeFile {
     at: PathBuf,
     mode: u32,
     size: u64,
-    digest: Digest,
 }
 
 impl Tree {
@@ -222,17 +221,20 @@ impl Tree {
         Ok(Self { is_folder: true, files })
     }
 
-    fn files(&self) -> Vec<OldFile<'_>> {
-        fn file(file: &TreeFile) -> OldFile<'_> {
-            OldFile { path: &file.path, digest: file.digest, size: file.size, bytes: FileBytes::At(&file.at) }
+    /// Its files with their digests, all of which are read.
+    fn files(&self) -> Result<Vec<OldFile<'_>>, FsError> {
+        fn read(file: &TreeFile) -> Result<OldFile<'_>, FsError> {
+            let (bytes, digest) = (FileBytes::At(&file.at), file.digest()?);
+            Ok(OldFile { path: &file.path, digest, size: file.size, bytes })
         }
-        self.files.iter().map(file).collect()
+        self.files.iter().map(read).collect()
     }
 
-    fn list(&self) -> FileList {
+    /// The same as a list.
+    fn list(&self) -> Result<FileList, FsError> {
         let mut list = FileList::new();
-        self.files.iter().for_each(|file| list.add(&file.path, file.size, &file.digest));
-        list
+        self.files()?.iter().for_each(|file| list.add(file.path, file.size, &file.digest));
+        Ok(list)
     }
 
     /// The paths as lines, each after its mode.
@@ -244,11 +246,15 @@ impl Tree {
 
 impl TreeFile {
     fn read(path: String, at: &Path) -> Result<Self, FsError> {
-        let mut file = fsx::open(at)?;
-        let mode = fsx::mode(&fsx::stat_follow(at)?);
+        let metadata = fsx::stat_follow(at)?;
+        Ok(Self { path, at: at.to_path_buf(), mode: fsx::mode(&metadata), size: metadata.len() })
+    }
+
+    fn digest(&self) -> Result<Digest, FsError> {
         let mut hasher = Hasher::new();
-        let size = io::copy(&mut file, &mut hasher).map_err(|error| FsError::new("read", at, error))?;
-        Ok(Self { path, at: at.to_path_buf(), mode, size, digest: hasher.finish() })
+        io::copy(&mut fsx::open(&self.at)?, &mut hasher)
+            .map_err(|error| FsError::new("read", &self.at, error))?;
+        Ok(hasher.finish())
     }
 }
 
@@ -268,8 +274,8 @@ fn make_one(args: &Make) -> Outcome {
     }
     let named = out.len() as u64;
     let made = make(
-        &old.files(),
-        &new.files(),
+        &old.files().map_err(fail)?,
+        &new.files().map_err(fail)?,
         &options,
         &mut |so_far| bar.show("Comparing", so_far.done, so_far.total),
         &mut out,
@@ -358,31 +364,37 @@ fn apply_one(args: &Apply) -> Outcome {
     let opened = Opened::read(&args.delta, &map).map_err(fail)?;
     let head = |why| fail(Refused::Head { path: args.delta.clone(), why });
     let delta = Delta::parse(opened.delta).map_err(head)?;
-    if !delta.is_from(old.list()) {
-        return Err(fail(Refused::OtherOld(args.old.clone())));
-    }
     let place = fsx::sibling(&args.out, ".partial");
     clear(&place).map_err(fail)?;
-    let targets = match opened.packed_paths {
-        None => vec![(place.clone(), "file".to_owned(), old.files.first().map_or(0o644, |file| file.mode))],
-        Some(_) => {
-            fsx::make_dirs(&place).map_err(fail)?;
-            let paths = opened.paths(&args.delta, &old).map_err(fail)?;
-            paths
-                .into_iter()
-                .map(|(path, mode)| (path.under(&place), path.as_str().to_owned(), mode))
-                .collect()
-        }
-    };
-    let result = lay(&args.delta, &delta, &old, targets);
-    if result.is_err() {
+    let laid = lay_all(args, (&opened, &delta), &old, &place);
+    let (count, size) = laid.map_err(|why| {
         // What was made of it is of no use; the error says what matters.
         clear(&place).ok();
-    }
-    let (count, size) = result.map_err(fail)?;
+        // What comes out is checked, so the old files are read for themselves only to tell why it is wrong.
+        let is_other = old.list().is_ok_and(|list| !delta.is_from(list));
+        fail(if is_other { Refused::OtherOld(args.old.clone()) } else { why })
+    })?;
     fsx::rename(&place, &args.out).map_err(fail)?;
     say(&format!("{}: {count} files, {}, each byte as it should be", args.out.display(), bytes(size)));
     Ok(0)
+}
+
+/// Makes all files at a place; their number and bytes.
+fn lay_all(
+    args: &Apply,
+    (opened, delta): (&Opened<'_>, &Delta<'_>),
+    old: &Tree,
+    place: &Path,
+) -> Result<(usize, u64), Refused> {
+    let targets = if opened.packed_paths.is_some() {
+        let paths = opened.paths(&args.delta, old)?;
+        fsx::make_dirs(place)?;
+        paths.into_iter().map(|(path, mode)| (path.under(place), path.as_str().to_owned(), mode)).collect()
+    } else {
+        let mode = old.files.first().map_or(0o644, |file| file.mode);
+        vec![(place.to_path_buf(), "file".to_owned(), mode)]
+    };
+    lay(&args.delta, delta, old, targets)
 }
 
 /// Removes what an earlier try left.
@@ -426,7 +438,7 @@ fn lay(
             Action::Old(from) => {
                 let from = &old.files[*from as usize];
                 fsx::copy(&from.at, &laid.targets[index].0)?;
-                laid.seen[index] = Some((from.size, from.digest));
+                laid.seen[index] = Some((from.size, from.digest()?));
             }
             Action::Same(before) => {
                 fsx::copy(&laid.targets[*before as usize].0, &laid.targets[index].0)?;

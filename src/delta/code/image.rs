@@ -16,6 +16,15 @@ pub(in crate::delta) struct Part {
     pub(super) length: u64,
 }
 
+impl Part {
+    /// The address of a byte of the file, if it lies in this one.
+    #[inline]
+    pub(super) fn address(&self, offset: u64) -> Option<u64> {
+        let inside = offset.wrapping_sub(self.offset);
+        (inside < self.length).then(|| self.address.wrapping_add(inside))
+    }
+}
+
 /// Addresses that have no bytes in the file, such as `.bss`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::delta) struct Blank {
@@ -185,8 +194,20 @@ impl Layout {
     /// The address of a byte of the file.
     #[inline]
     pub(super) fn address(&self, offset: u64) -> Option<u64> {
-        let part = self.parts.iter().find(|part| offset.wrapping_sub(part.offset) < part.length)?;
-        Some(part.address.wrapping_add(offset.wrapping_sub(part.offset)))
+        self.parts.iter().find_map(|part| part.address(offset))
+    }
+
+    /// The part in which code begins, if that is told by no other: most of what is asked for lies in it.
+    pub(super) fn main_part(&self) -> Part {
+        let begin = |part: &&Part| part.offset <= self.code[0] && self.code[0] - part.offset < part.length;
+        let apart = |other: &Part, part: &Part| {
+            other == part
+                || other.offset.wrapping_sub(part.offset) >= part.length
+                    && part.offset.wrapping_sub(other.offset) >= other.length
+        };
+        let found = self.parts.iter().find(begin).copied();
+        let found = found.filter(|found| self.parts.iter().all(|other| apart(other, found)));
+        found.unwrap_or(Part { offset: 0, address: 0, length: 0 })
     }
 
     /// Whether a byte of the file is code.

@@ -88,6 +88,18 @@ impl Kind {
         }
     }
 
+    /// Of four bytes relative to a place: how many bytes that comes after their own.
+    #[inline]
+    pub(super) fn after(self) -> u64 {
+        match self {
+            Self::Near => 4,
+            Self::Near1 => 5,
+            Self::Near2 => 6,
+            Self::Near4 => 8,
+            _ => 0,
+        }
+    }
+
     /// Whether the same target seen elsewhere is the same thing: false where the target is made up.
     #[inline]
     pub(in crate::delta) fn is_label(self) -> bool {

@@ -54,16 +54,18 @@ impl Places {
     #[inline]
     pub(super) fn after(&self, place: usize) -> After<'_> {
         let block = (place >> BLOCK).saturating_sub(self.from);
-        let index = self.blocks.get(block).map_or(self.all.len(), |&index| index as usize);
-        let mut after = After { places: self, block, index };
-        if self.blocks.get(block + 1).is_some_and(|&next| next as usize <= index) {
-            // There may be none for long.
-            after = self.after_index(index);
+        let (mut index, end) = (self.first(block), self.first(block + 1));
+        if place >> BLOCK >= self.from {
+            index += self.all[index..end].partition_point(|of| of.0 < place as u8);
         }
-        while after.peek().is_some_and(|next| next.1 < place) {
-            after.index += 1;
-        }
-        after
+        // Otherwise there may be none for long.
+        if index < end { After { places: self, block, index, end } } else { self.after_index(index) }
+    }
+
+    /// The index of the first one in a block or after it.
+    #[inline]
+    fn first(&self, block: usize) -> usize {
+        self.blocks.get(block).map_or(self.all.len(), |&index| index as usize)
     }
 
     /// The index of the first one at `place` or after it.
@@ -99,7 +101,7 @@ impl Places {
     /// Those from the one with this index on.
     pub(super) fn after_index(&self, index: usize) -> After<'_> {
         let block = self.blocks.partition_point(|&first| first as usize <= index).saturating_sub(1);
-        After { places: self, block, index }
+        After { places: self, block, index, end: self.first(block + 1) }
     }
 }
 
@@ -109,6 +111,8 @@ pub(super) struct After<'a> {
     places: &'a Places,
     block: usize,
     index: usize,
+    /// The index after the last one in the block.
+    end: usize,
 }
 
 impl After<'_> {
@@ -116,8 +120,9 @@ impl After<'_> {
     #[inline]
     pub(super) fn peek(&mut self) -> Option<(usize, usize, Kind)> {
         let (offset, kind) = *self.places.all.get(self.index)?;
-        while self.places.blocks.get(self.block + 1).is_some_and(|&next| next as usize <= self.index) {
+        while self.index >= self.end {
             self.block += 1;
+            self.end = self.places.first(self.block + 1);
         }
         Some((self.index, (self.places.from + self.block) << BLOCK | usize::from(offset), kind))
     }

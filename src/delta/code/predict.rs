@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, SyncSender};
 use super::super::wire::Short;
 use super::arm;
 use super::frames::{Frames, offset, put_offset};
-use super::image::{Image, Layout};
+use super::image::{Image, Layout, Part};
 use super::kind::{IN_FILE, Kind};
 use super::map::{Map, Span};
 use super::refs::{Functions, Ref, Refs};
@@ -62,11 +62,7 @@ impl Seen<'_> {
     fn value(&self, target: u64) -> u64 {
         let after = |bytes: u64| target.wrapping_sub(self.here.wrapping_add(bytes));
         match self.kind {
-            Kind::Near => after(4),
-            Kind::Near1 => after(5),
-            Kind::Near2 => after(6),
-            Kind::Near4 => after(8),
-            Kind::Here => after(0),
+            Kind::Near | Kind::Near1 | Kind::Near2 | Kind::Near4 | Kind::Here => after(self.kind.after()),
             Kind::Pointer => target.wrapping_add(self.layout.base),
             Kind::Short | Kind::Relative | Kind::Start | Kind::End => target,
             Kind::FrameTable | Kind::Table | Kind::Length => target.wrapping_sub(self.origin),
@@ -126,11 +122,9 @@ impl Seen<'_> {
             Kind::DynamicName => IN_FILE | value.wrapping_add(self.layout.names[1]),
             Kind::Length => self.origin.wrapping_add(value),
             Kind::FrameTable | Kind::Table => self.origin.wrapping_add(near),
-            Kind::Near => self.here.wrapping_add(4).wrapping_add(near),
-            Kind::Near1 => self.here.wrapping_add(5).wrapping_add(near),
-            Kind::Near2 => self.here.wrapping_add(6).wrapping_add(near),
-            Kind::Near4 => self.here.wrapping_add(8).wrapping_add(near),
-            Kind::Here => self.here.wrapping_add(near),
+            Kind::Near | Kind::Near1 | Kind::Near2 | Kind::Near4 | Kind::Here => {
+                self.here.wrapping_add(self.kind.after()).wrapping_add(near)
+            }
             Kind::Branch26 | Kind::Branch19 | Kind::Branch14 | Kind::Adr => {
                 self.here.wrapping_add(arm::number(self.kind, value as u32))
             }
@@ -215,11 +209,14 @@ pub(in crate::delta) struct Resolver<'a> {
     on: Grounds<'a>,
     learned: Learned,
     functions: Functions,
+    /// Where most references lie, in the old file and in the new one.
+    main: [Part; 2],
 }
 
 impl<'a> Resolver<'a> {
     pub(in crate::delta) fn new(on: Grounds<'a>) -> Self {
-        Self { on, learned: Learned::default(), functions: Functions::default() }
+        let main = [on.image.layout.main_part(), on.new.main_part()];
+        Self { on, learned: Learned::default(), functions: Functions::default(), main }
     }
 
     /// Tells those of these stretches, in order, as long as they are taken, in pieces.
@@ -260,8 +257,29 @@ impl<'a> Resolver<'a> {
         if kind.is_in_frame() {
             return Ok(said(self.functions.frame(self.on.refs, of) as u64));
         }
-        let Some((seen, label, (target, sure))) = self.predict(of, new) else { return Ok(None) };
-        let target = match teller.reference(&seen, target)? {
+        // Most are of these kinds.
+        let value = if kind <= Kind::Near4 {
+            let Some((here, old, gone)) = self.predict_near(of, new) else { return Ok(None) };
+            let seen = Seen { kind, new, here, origin: 0, word: 0, layout: self.on.new };
+            self.correct(&seen, Some(old), gone, teller)?
+        } else {
+            let Some((seen, label, gone)) = self.predict(of, new) else { return Ok(None) };
+            self.correct(&seen, label, gone, teller)?
+        };
+        Ok(value.and_then(said))
+    }
+
+    /// What a reference predicted to point to `target` says in truth; nothing if that is none.
+    #[expect(clippy::inline_always, reason = "what it is told stays where it is")]
+    #[inline(always)]
+    fn correct(
+        &mut self,
+        seen: &Seen<'_>,
+        label: Option<u64>,
+        (target, sure): (u64, bool),
+        teller: &mut impl Corrects,
+    ) -> Result<Option<u64>, Short> {
+        let target = match teller.reference(seen, target)? {
             Answer::Right => target,
             Answer::Points(other) => {
                 if let Some(label) = label {
@@ -271,19 +289,17 @@ impl<'a> Resolver<'a> {
             }
             Answer::None => {
                 // A number that only looks like an address is the same wherever it stands.
-                if let Some(label) = label.filter(|_| kind.is_number()) {
+                if let Some(label) = label.filter(|_| seen.kind.is_number()) {
                     self.learned.put(label, label, false);
                 }
                 return Ok(None);
             }
         };
-        Ok(said(seen.value(target)))
+        Ok(Some(seen.value(target)))
     }
 
     /// Where a reference will point to, and whether the map is sure of it; and what it points to in the old file, if what
     /// becomes of that is remembered.
-    #[expect(clippy::inline_always, reason = "what it tells is many values, which stay where they are")]
-    #[inline(always)]
     fn predict(&self, of: Ref, new: usize) -> Option<(Seen<'a>, Option<u64>, (u64, bool))> {
         let Ref { place, kind, .. } = of;
         let on = self.on;
@@ -295,30 +311,37 @@ impl<'a> Resolver<'a> {
             _ => on.new.address(new as u64)?,
         };
         let origin = match on.origin(place, kind)? {
-            Some(old) => self.follow(old)?,
+            Some(old) => self.gone(old)?.0,
             None => 0,
         };
         let label = kind.is_label().then_some(old);
-        let gone = match label {
-            Some(label) => match self.learned.get(label) {
-                Some(learned) => Some((learned, false)),
-                None => on.guess(old),
-            },
-            None => on.end(old),
-        };
-        let word = if kind.width() == 4 {
-            on.image.u32(place).into()
-        } else {
-            number(&on.image.data[place..of.end()])
-        };
+        let gone = if label.is_some() { self.gone(old) } else { on.end(old) };
+        let word = number(&on.image.data[place..of.end()]);
         let seen = Seen { kind, new, here, origin, word, layout: on.new };
         gone.map(|gone| (seen, label, gone))
     }
 
-    /// Where a target has gone, by what was learned and by the map.
+    /// The same for those that say how far their target lies from the end of their instruction: the address where it will
+    /// lie, its old target, and where that has gone.
+    #[expect(clippy::inline_always, reason = "what it tells stays where it is")]
+    #[inline(always)]
+    fn predict_near(&self, of: Ref, new: usize) -> Option<(u64, u64, (u64, bool))> {
+        let (on, [old_main, new_main]) = (self.on, &self.main);
+        let (place, new) = (of.place as u64, new as u64);
+        let from = old_main.address(place).or_else(|| on.image.layout.address(place))?;
+        let here = new_main.address(new).or_else(|| on.new.address(new))?;
+        let far = on.image.u32(of.place).cast_signed();
+        let old = from.wrapping_add(of.kind.after()).wrapping_add_signed(far.into());
+        Some((here, old, self.gone(old)?))
+    }
+
+    /// Where a target has gone, by what was learned or by the map, and whether that is sure.
     #[inline]
-    fn follow(&self, target: u64) -> Option<u64> {
-        self.learned.get(target).or_else(|| self.on.guess(target).map(|guess| guess.0))
+    fn gone(&self, target: u64) -> Option<(u64, bool)> {
+        match self.learned.get(target) {
+            Some(learned) => Some((learned, false)),
+            None => self.on.guess(target),
+        }
     }
 }
 

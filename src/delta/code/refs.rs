@@ -203,7 +203,9 @@ impl Refs {
     /// The references that lie wholly in these bytes.
     #[inline]
     pub(in crate::delta) fn within(&self, bytes: Range<usize>) -> impl Iterator<Item = Ref> + '_ {
-        self.from(bytes.start).take_while(move |of| of.end() <= bytes.end)
+        // Most are told to be so by where they begin.
+        let all = bytes.end.saturating_sub(MOST_BYTES);
+        self.from(bytes.start).take_while(move |of| of.place <= all || of.end() <= bytes.end)
     }
 
     /// The references at `place` or after it.
@@ -246,11 +248,7 @@ impl Refs {
         let here = || image.layout.address(place as u64);
         let after = |bytes: u64| Some(here()?.wrapping_add(bytes).wrapping_add_signed(near));
         match kind {
-            Kind::Near => after(4),
-            Kind::Near1 => after(5),
-            Kind::Near2 => after(6),
-            Kind::Near4 => after(8),
-            Kind::Here => after(0),
+            Kind::Near | Kind::Near1 | Kind::Near2 | Kind::Near4 | Kind::Here => after(kind.after()),
             Kind::Pointer => Some(image.u64(place).wrapping_sub(image.layout.base)),
             Kind::Short | Kind::Relative | Kind::Start | Kind::End => Some(long),
             Kind::FrameTable => Some(self.frame_table.wrapping_add_signed(near)),
