@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test")]
 
 mod archives;
+mod command;
 mod hostile;
 mod program;
 mod real;
