@@ -182,8 +182,7 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
     let mut file = platform::file::create_private(path).at("create", path)?;
     file.write_all(bytes).at("write", path)?;
     flush(&file, path)?;
-    let here = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    sync_dir(here.unwrap_or(Path::new(".")))
+    path.parent().map_or(Ok(()), sync_dir)
 }
 
 /// `path` with `suffix` after its name.
@@ -207,6 +206,8 @@ pub fn flush(file: &File, path: &Path) -> Result<()> {
 /// # Errors
 /// If the disk reports one.
 pub fn sync_dir(path: &Path) -> Result<()> {
+    // A name alone lies in the working folder.
+    let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
     platform::file::sync_dir(path).at("flush", path)
 }
 
