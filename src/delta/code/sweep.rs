@@ -31,8 +31,8 @@ const REST: usize = 256;
 const SPAN: usize = 8192;
 /// Addresses that may be among them, and what more it takes to end an instruction.
 const SEEN: usize = 1024;
-/// Most bytes that tell an instruction.
-const REACH: usize = 32;
+/// What needs more bytes is no instruction.
+const MOST: usize = 16;
 /// So many loads of addresses are remembered with their places.
 const EARLY: usize = 1024;
 
@@ -110,16 +110,6 @@ struct Cursor {
     seen: usize,
 }
 
-impl Cursor {
-    /// Where no instruction is, the byte after the first one of it may begin one.
-    #[cold]
-    fn skip(self, begins: &mut [u8; SPAN]) -> Self {
-        let begin = begins[..self.at % SPAN].iter().rposition(|&begins| begins == 1).unwrap_or(0);
-        (begins[begin], begins[begin + 1]) = (0, 1);
-        Self { at: begin + 1, told: Told::START, ..self }
-    }
-}
-
 /// What is done with addresses of one class.
 #[derive(Clone, Copy)]
 struct Class {
@@ -168,6 +158,7 @@ pub(super) fn sweep(finder: &mut Finder<'_, '_>, section: &Section, ranges: &[Ra
         });
     }
     sweep.read(&mut lanes);
+    finder.found.code.reserve(lanes.iter().map(|lane| lane.found.refs.len()).sum());
     let mut at = 0;
     for lane in lanes {
         // Each range begins with an instruction. Within one, the lane before goes on to where both are in step.
@@ -304,16 +295,31 @@ impl<'i, 'a> Sweep<'i, 'a> {
         cursor.at += next.skip();
         burst.begins[cursor.at % SPAN] = next.ends();
         cursor.told = next;
-        if next.is_none() {
-            *cursor = cursor.skip(&mut burst.begins);
+        if next.is_rare() {
+            *cursor = self.rare(code, burst, *cursor);
         }
+    }
+
+    /// Reads an instruction with many prefixes. Where there is none, the byte after its first one may begin another.
+    #[cold]
+    fn rare(&self, code: &[u8; SPAN], burst: &mut Burst, cursor: Cursor) -> Cursor {
+        let begin = burst.begins[..cursor.at % SPAN].iter().rposition(|&begins| begins == 1).unwrap_or(0);
+        if let Some((last, told)) = read(self.table, &code[begin..begin + MOST]) {
+            burst.seen[cursor.seen % SEEN] = ((begin + last) as u32, told);
+            let (at, seen) =
+                (begin + last + told.skip(), cursor.seen + usize::from(told.counts(self.wanted)));
+            burst.begins[at] = 1;
+            return Cursor { at, told, seen };
+        }
+        (burst.begins[begin], burst.begins[begin + 1]) = (0, 1);
+        Cursor { at: begin + 1, told: Told::START, ..cursor }
     }
 
     /// Reads one instruction after the other up to the end of a lane, or until the next one begins at a place.
     fn step_until(&self, lane: &mut Lane, place: impl Fn(usize) -> bool) {
         let mut seen = Vec::new();
         while lane.at < lane.last && !place(lane.at) {
-            let code = &self.image.data[lane.at..lane.end.min(lane.at + REACH)];
+            let code = &self.image.data[lane.at..lane.end.min(lane.at + MOST)];
             let Some((last, told)) = read(self.table, code) else {
                 lane.at += 1;
                 continue;
@@ -418,7 +424,12 @@ mod tests {
             (state >> 33) as u8
         };
         let opcodes = [0xe8, 0x48, 0x8b, 0x05, 0x0f, 0x84, 0x90, 0xc3, 0x8d, 0xc7, 0x44, 0x24, 0, 0, 0, 0];
-        let mut next = || if byte() >= noise { opcodes[usize::from(byte()) % opcodes.len()] } else { byte() };
+        let prefixes = [0x66, 0x2e, 0xf3, 0x64, 0x48, 0xc7, 0x84, 0x24];
+        let mut next = || match (byte() >= noise, noise) {
+            (true, 3) => prefixes[usize::from(byte()) % prefixes.len()],
+            (true, _) => opcodes[usize::from(byte()) % opcodes.len()],
+            (false, _) => byte(),
+        };
         (0..length).map(|_| next()).collect()
     }
 
@@ -455,7 +466,10 @@ mod tests {
                     });
                     assert!(many.0.code == one.0.code && many.1 == one.1, "{length} {noise} {kind:?}");
                     assert_eq!(many.0.starts, one.0.starts, "{length} {noise} {kind:?}");
-                    assert!(length < 5000 || one.0.code.len() > length / 1000, "{length} {noise} {kind:?}");
+                    assert!(
+                        length < 5000 || noise == 3 || one.0.code.len() > length / 1000,
+                        "{length} {noise} {kind:?}"
+                    );
                 }
             }
         }
@@ -482,5 +496,22 @@ mod tests {
         assert_eq!(kept(Form::Elf, false), (all.clone(), vec![0x102f]));
         let relative = [&all[..], &[(44, Kind::Relative)]].concat();
         assert_eq!(kept(Form::Pe, false), (relative, vec![0x102f]));
+    }
+
+    #[test]
+    fn what_needs_more_than_sixteen_bytes_is_no_instruction() {
+        // Prefixes; mov qword [rsp+0x290], 7; the same; and so on.
+        let mov = [0x48, 0xc7, 0x84, 0x24, 0x90, 2, 0, 0, 7, 0, 0, 0];
+        let piece = [&[0x2e; 7][..], &mov].concat();
+        let data = [&[0; 3][..], &piece.repeat(500), &[0; 6]].concat();
+        let (found, _) = found(&data, (Form::Elf, false), |finder, section, bytes| {
+            sweep(finder, section, &[bytes]);
+        });
+        for at in (3..data.len() - 6).step_by(piece.len()) {
+            // It begins with the fourth prefix.
+            assert_eq!(found.starts.inside(at + 3), 0);
+            assert!((4..18).all(|place| found.starts.inside(at + place) == place as u32 - 3), "{at}");
+        }
+        assert_eq!(found.code.len(), 500);
     }
 }

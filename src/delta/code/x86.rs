@@ -111,8 +111,9 @@ impl Address {
     }
 }
 
-/// Most prefixes before an opcode.
+/// Most prefixes before an opcode, and so many that an instruction has never more than sixteen bytes.
 const MOST_PREFIXES: u8 = 13;
+const FEW_PREFIXES: u8 = 4;
 /// A register that no frame is told from.
 const NO_FRAME: u8 = 0;
 
@@ -261,12 +262,13 @@ pub(super) struct Told(u32);
 impl Told {
     /// An instruction begins.
     pub(super) const START: Self = Self(1 << 4);
-    /// There is none.
+    /// From this state on many prefixes were read; in the last one there is no instruction.
+    const RARE: u32 = 255 - 2 * (MOST_PREFIXES - FEW_PREFIXES) as u32;
     const NONE: u32 = 255;
 
-    fn of(byte: Byte, number: &mut impl FnMut(State) -> usize) -> Self {
+    fn of(byte: Byte, number: &mut impl FnMut(State) -> u8) -> Self {
         match byte {
-            Byte::Goes { skip, to } => Self(u32::from(skip) | (number(to) as u32) << 24),
+            Byte::Goes { skip, to } => Self(u32::from(skip) | u32::from(number(to)) << 24),
             Byte::Ends { left, address, follow } => {
                 let counts = match address {
                     Address::None => 0,
@@ -308,8 +310,13 @@ impl Told {
         ((self.0 >> 8) as usize & 7, (self.0 >> 11) as usize & 15)
     }
 
+    /// Whether many prefixes were read, or there is no instruction.
     #[inline]
-    pub(super) fn is_none(self) -> bool {
+    pub(super) fn is_rare(self) -> bool {
+        self.0 >> 24 >= Self::RARE
+    }
+
+    fn is_none(self) -> bool {
         self.0 >> 24 == Self::NONE
     }
 }
@@ -325,16 +332,23 @@ pub(super) fn table() -> &'static Table {
 
 fn all_told() -> Box<Table> {
     let mut table = Box::new([Told::START; 1 << 16]);
-    let mut states = vec![State::START];
+    let (mut states, mut count) = ([None; 256], 1);
+    states[0] = Some(State::START);
+    // Those with many prefixes come last.
+    for (at, state) in states[Told::RARE as usize..255].iter_mut().enumerate() {
+        let (count, narrow) = (FEW_PREFIXES + 1 + at as u8 / 2, at % 2 == 1);
+        *state = Some(State::Prefixes { count, narrow });
+    }
     for at in 0..255 {
-        let Some(&state) = states.get(at) else { break };
         for byte in 0..=255 {
+            let Some(state) = states[at] else { break };
             table[at << 8 | usize::from(byte)] = Told::of(state.next(byte), &mut |to| {
-                let known = states.iter().position(|state| *state == to);
+                let known = states.iter().position(|state| *state == Some(to));
                 known.unwrap_or_else(|| {
-                    states.push(to);
-                    states.len() - 1
-                })
+                    states[count] = Some(to);
+                    count += 1;
+                    count - 1
+                }) as u8
             });
         }
     }
