@@ -436,7 +436,8 @@ fn lay(
     for (index, action) in delta.actions().iter().enumerate() {
         match action {
             Action::Old(from) => {
-                let from = &old.files[*from as usize];
+                let from = old.files.get(*from as usize);
+                let from = from.ok_or_else(|| Refused::OtherNew(path.to_path_buf()))?;
                 fsx::copy(&from.at, &laid.targets[index].0)?;
                 laid.seen[index] = Some((from.size, from.digest()?));
             }

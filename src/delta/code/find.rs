@@ -12,6 +12,9 @@ use super::sweep::{LONG, Swept, sweep};
 
 /// Most bytes of an instruction.
 const MOST_BYTES: u32 = 15;
+/// Ranges of code that are read at once.
+const RANGES: usize = 256;
+
 /// What was found in an image.
 #[derive(Default)]
 pub(super) struct Found {
@@ -47,9 +50,8 @@ impl Starts {
         }
     }
 
-    /// Instructions begin where there is a one in these bytes, the first of which is at `at`, which is a multiple of 64 as their
-    /// number is. The ones are
-    /// taken away.
+    /// Instructions begin where there is a one in these bytes; the ones are taken away. The first byte is at `at`, a multiple
+    /// of 64, as their number is.
     pub(super) fn put_all(&mut self, at: usize, bytes: &mut [u8]) {
         let words = self.bits.get_mut((at - self.from) / 64..).unwrap_or_default();
         for (word, eights) in words.iter_mut().zip(bytes.as_chunks::<8>().0.chunks(8)) {
@@ -319,6 +321,11 @@ impl Finder<'_, '_> {
                 ranges.push(at..start);
                 at = start.saturating_add(length).min(end);
             }
+            // Many at once are read faster; of all of them, there may be too many.
+            if ranges.len() == RANGES {
+                sweep(self, section, &ranges);
+                ranges.clear();
+            }
         }
         ranges.push(at..end);
         sweep(self, section, &ranges);
@@ -360,7 +367,27 @@ impl Finder<'_, '_> {
 #[cfg(test)]
 mod tests {
     use super::super::image::{Layout, Part};
+    use super::super::refs::Refs;
     use super::*;
+
+    #[test]
+    fn of_references_in_sections_that_overlap_the_first_counts() {
+        // A branch far back; beginning with its second byte, mov eax, [rbp-8].
+        let mut data = vec![0x90; 600_000];
+        data.extend_from_slice(&[0xe8, 0x8b, 0x45, 0xf8, 0xff, 0x90, 0x8b, 0x45, 0xf8]);
+        let part = Part { offset: 0, address: 0x1000, length: data.len() as u64 };
+        let code = [0, data.len() as u64];
+        let layout = Layout { parts: vec![part], code, ..Layout::default() };
+        let section = |offset: usize, end: usize| {
+            let address = 0x1000 + offset as u64;
+            Section { role: Role::Code, offset, length: end - offset, address }
+        };
+        let range = (0x1000, 0x1000 + data.len() as u64);
+        let sections = vec![section(0, 600_005), section(600_001, data.len())];
+        let image = Image { layout, sections, range, data: &data, fixed: false, holes: Vec::new() };
+        let refs: Vec<_> = Refs::find(&image).from(0).map(|of| (of.place, of.kind)).collect();
+        assert_eq!(refs, [(600_001, Kind::Near), (600_008, Kind::Base1)]);
+    }
 
     #[test]
     fn two_that_read_aarch64_find_what_one_finds() {

@@ -35,7 +35,7 @@ impl Places {
         self.all.len()
     }
 
-    /// Adds one, unless it does not lie after those that are there.
+    /// Adds one, unless it does not lie after the end of those that are there.
     #[inline]
     pub(super) fn put(&mut self, place: usize, kind: Kind) -> bool {
         if place < self.next {
@@ -46,7 +46,7 @@ impl Places {
             self.blocks.resize(block + 1, self.all.len() as u32);
         }
         self.all.push((place as u8, kind));
-        self.next = place + 1;
+        self.next = place + kind.width();
         true
     }
 
@@ -73,7 +73,7 @@ impl Places {
         self.after(place).index
     }
 
-    /// Adds those of the others with these indexes, unless they do not lie after those that are there.
+    /// Adds those of the others with these indexes, unless they do not lie after the end of those that are there.
     pub(super) fn append(&mut self, others: &Self, range: Range<usize>) -> bool {
         let Some(last) = range.end.checked_sub(1).filter(|last| *last >= range.start) else { return true };
         let (first, last) = (others.at(range.start), others.at(last));
@@ -88,8 +88,8 @@ impl Places {
                 self.blocks.resize(block - self.from + 1, now as u32);
             }
         }
+        self.next = last + others.all[range.end - 1].1.width();
         self.all.extend_from_slice(&others.all[range]);
-        self.next = last + 1;
         true
     }
 

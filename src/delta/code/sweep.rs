@@ -16,8 +16,8 @@ use super::x86::{Address, Table, Told, next, read, table};
 
 /// Places from which a thread reads.
 const LANES: usize = 4;
-/// Code of so many bytes is read from several places, and by two threads.
-const MANY: usize = 64 << 10;
+/// Code of so many bytes is read from several places; of so many, by two threads.
+const MANY: usize = 16 << 10;
 pub(super) const LONG: usize = 1 << 20;
 /// How many bytes of code have a reference, about.
 const CODE_PER_REF: usize = 10;
@@ -148,6 +148,7 @@ pub(super) fn sweep(finder: &mut Finder<'_, '_>, section: &Section, ranges: &[Ra
             left == 0
         };
         let half = lanes.iter().position(is_half).map_or(0, |last| last + 1);
+        let half = ((half + LANES / 2) / LANES * LANES).min(lanes.len());
         let (some, others) = lanes.split_at_mut(half);
         std::thread::scope(|scope| {
             let there = Builder::new().name("references".to_owned());
@@ -235,6 +236,7 @@ impl<'i, 'a> Sweep<'i, 'a> {
                     self.end(lane, burst, (code, cursor));
                 }
                 self.step_until(lane, |_| false);
+                lane.found.leading = Vec::new();
             }
         }
     }
@@ -373,7 +375,7 @@ impl<'i, 'a> Sweep<'i, 'a> {
             let opcode = self.image.data.get(place.wrapping_sub(2));
             let loads = (what & 7 == Address::Memory as u32) & (opcode == Some(&0x8d));
             leas += usize::from(loads | (kind == Kind::Short));
-            if found.early.len() < EARLY && leas > known + found.early.len() {
+            if found.early.len() < EARLY && leas > found.early.len() {
                 found.early.push(place as u32);
             }
         }
@@ -424,7 +426,7 @@ mod tests {
             (state >> 33) as u8
         };
         let opcodes = [0xe8, 0x48, 0x8b, 0x05, 0x0f, 0x84, 0x90, 0xc3, 0x8d, 0xc7, 0x44, 0x24, 0, 0, 0, 0];
-        let prefixes = [0x66, 0x2e, 0xf3, 0x64, 0x48, 0xc7, 0x84, 0x24];
+        let prefixes = [0x66, 0x2e, 0xf3, 0x48, 0xc7, 0x84, 0x24, 0x62];
         let mut next = || match (byte() >= noise, noise) {
             (true, 3) => prefixes[usize::from(byte()) % prefixes.len()],
             (true, _) => opcodes[usize::from(byte()) % opcodes.len()],
@@ -452,6 +454,13 @@ mod tests {
         (finder.found, finder.leas)
     }
 
+    /// Reads one instruction after the other.
+    fn serially(finder: &mut Finder<'_, '_>, section: &Section, bytes: Range<usize>) {
+        let mut lane = Lane::of(bytes.clone(), bytes.end);
+        Sweep::new(finder.image, section).step_until(&mut lane, |_| false);
+        finder.take(&lane.found, 0);
+    }
+
     #[test]
     fn many_that_read_find_what_one_finds() {
         for length in [9, 10, 100, 5000, MANY + 12, 3 * MANY + 77, 2 * LONG + 77] {
@@ -459,11 +468,7 @@ mod tests {
                 let data = code(length, noise);
                 for kind in [(Form::Elf, false), (Form::Elf, true), (Form::Pe, false)] {
                     let many = found(&data, kind, |finder, section, bytes| sweep(finder, section, &[bytes]));
-                    let one = found(&data, kind, |finder, section, bytes| {
-                        let mut lane = Lane::of(bytes.clone(), bytes.end);
-                        Sweep::new(finder.image, section).step_until(&mut lane, |_| false);
-                        finder.take(&lane.found, 0);
-                    });
+                    let one = found(&data, kind, serially);
                     assert!(many.0.code == one.0.code && many.1 == one.1, "{length} {noise} {kind:?}");
                     assert_eq!(many.0.starts, one.0.starts, "{length} {noise} {kind:?}");
                     assert!(
@@ -499,19 +504,33 @@ mod tests {
     }
 
     #[test]
-    fn what_needs_more_than_sixteen_bytes_is_no_instruction() {
-        // Prefixes; mov qword [rsp+0x290], 7; the same; and so on.
-        let mov = [0x48, 0xc7, 0x84, 0x24, 0x90, 2, 0, 0, 7, 0, 0, 0];
-        let piece = [&[0x2e; 7][..], &mov].concat();
-        let data = [&[0; 3][..], &piece.repeat(500), &[0; 6]].concat();
-        let (found, _) = found(&data, (Form::Elf, false), |finder, section, bytes| {
-            sweep(finder, section, &[bytes]);
-        });
-        for at in (3..data.len() - 6).step_by(piece.len()) {
-            // It begins with the fourth prefix.
-            assert_eq!(found.starts.inside(at + 3), 0);
-            assert!((4..18).all(|place| found.starts.inside(at + place) == place as u32 - 3), "{at}");
+    fn lanes_fall_into_step_late_and_find_no_more() {
+        // mov rax, a number that has a `lea` in it; sixteen instructions of one byte now and then.
+        let mov = [0x48, 0xb8, 0x48, 0x8d, 0x05, 0x20, 0, 0, 0, 0x6b];
+        for count in [30, 250, 800] {
+            let data = [mov.repeat(count), vec![0x90; 16]].concat().repeat(200_000 / (10 * count));
+            let (many, leas) = found(&data, (Form::Elf, false), |finder, section, bytes| {
+                sweep(finder, section, &[bytes]);
+            });
+            let (one, serial) = found(&data, (Form::Elf, false), serially);
+            assert!(many.code == one.code && many.starts == one.starts && leas == serial, "{count}");
         }
-        assert_eq!(found.code.len(), 500);
+    }
+
+    #[test]
+    fn what_needs_more_than_sixteen_bytes_is_no_instruction() {
+        // Prefixes; mov qword [rsp+0x290], 7. Prefixes; pternlogd with a displacement, after REX.
+        let mov = [&[0x2e; 7][..], &[0x48, 0xc7, 0x84, 0x24, 0x90, 2, 0, 0, 7, 0, 0, 0]].concat();
+        let logic = [&[0x2e; 4][..], &[0x48, 0x62, 0xf3, 0x7d, 0x48, 0x25, 0x84, 0x24, 0x10, 0, 0, 0, 7]];
+        for (piece, first) in [(mov, 3), (logic.concat(), 1)] {
+            let data = [&[0; 3][..], &piece.repeat(2000), &[0; 6]].concat();
+            let (found, _) = found(&data, (Form::Elf, false), |finder, section, bytes| {
+                sweep(finder, section, &[bytes]);
+            });
+            for at in (3..data.len() - 6).step_by(piece.len()) {
+                let inside = |place: usize| found.starts.inside(at + place) as usize;
+                assert!((first..first + 15).all(|place| inside(place) == place - first), "{at}");
+            }
+        }
     }
 }

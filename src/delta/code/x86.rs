@@ -113,7 +113,7 @@ impl Address {
 
 /// Most prefixes before an opcode, and so many that an instruction has never more than sixteen bytes.
 const MOST_PREFIXES: u8 = 13;
-const FEW_PREFIXES: u8 = 4;
+const FEW_PREFIXES: u8 = 3;
 /// A register that no frame is told from.
 const NO_FRAME: u8 = 0;
 

@@ -40,7 +40,7 @@ fn what_was_applied_by_hand_is_the_new_folder_and_wrong_input_leaves_nothing() {
     assert!(delta(dir.path(), "apply", ["old", "delta", "made"], 50).contains("made"), "it is there already");
 
     // Each of these is another old folder: a file has other bytes, or as many others, or is missing.
-    let wrong: [fn(&Path); 4] = [
+    let wrong: [fn(&Path); 5] = [
         |folder| fs::write(folder.join("program"), "short").unwrap(),
         |folder| {
             let mut bytes = fs::read(folder.join("program")).unwrap();
@@ -49,6 +49,10 @@ fn what_was_applied_by_hand_is_the_new_folder_and_wrong_input_leaves_nothing() {
         },
         |folder| fs::write(folder.join("数据/same"), "as many in each!").unwrap(),
         |folder| fs::remove_file(folder.join("数据/text")).unwrap(),
+        |folder| {
+            fs::remove_dir_all(folder).unwrap();
+            fs::create_dir(folder).unwrap();
+        },
     ];
     for (number, spoil) in wrong.iter().enumerate() {
         let other = format!("other{number}");
