@@ -1,5 +1,7 @@
 //! `updraft delta`: what an update from one file or folder to another costs, tried on the spot.
 
+mod tree;
+
 use std::fmt;
 use std::io::{self, BufWriter, Read as _, Write as _};
 use std::num::NonZeroU16;
@@ -8,8 +10,8 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::delta::{
-    Action, ApplyError, Delta, DeltaError, Effort, FileBytes, FileList, MakeError, MakeOptions, NewFiles,
-    OldBytes, OldFile, OldFiles, apply, make,
+    Action, ApplyError, Delta, DeltaError, Effort, FileList, MakeError, MakeOptions, NewFiles, OldBytes,
+    OldFiles, apply, make,
 };
 use crate::fsx::{self, FsError, Scratch};
 use crate::platform::Mapped;
@@ -18,6 +20,8 @@ use crate::report::{ErrorCode, Failure, Fault};
 
 use super::publish::Bar;
 use super::{Outcome, bytes, fail, say};
+
+use tree::Tree;
 
 /// The first bytes of a delta between folders: the new folder's paths follow, then the delta.
 const TREE: [u8; 8] = *b"\x89UDTREE\x01";
@@ -181,80 +185,6 @@ impl Fault for Refused {
             Self::Walk { .. } | Self::Make(_) => return None,
         };
         Some(hint.to_owned())
-    }
-}
-
-/// A file or the files of a folder, in the order of a manifest.
-struct Tree {
-    is_folder: bool,
-    files: Vec<TreeFile>,
-}
-
-struct TreeFile {
-    path: String,
-    at: PathBuf,
-    mode: u32,
-    size: u64,
-}
-
-impl Tree {
-    fn read(root: &Path) -> Result<Self, Refused> {
-        let metadata = fsx::stat_follow(root)?;
-        if metadata.is_file() {
-            // Alone, a file needs no name: both are the one file of their list.
-            return Ok(Self { is_folder: false, files: vec![TreeFile::read("file".to_owned(), root)?] });
-        }
-        if !metadata.is_dir() {
-            return Err(Refused::Neither(root.to_path_buf()));
-        }
-        let mut files = Vec::new();
-        for entry in walkdir::WalkDir::new(root) {
-            let walk = |why: String| Refused::Walk { folder: root.to_path_buf(), why };
-            let entry = entry.map_err(|error| walk(error.to_string()))?;
-            if entry.file_type().is_file() {
-                let path = entry.path().strip_prefix(root).map_err(|error| walk(error.to_string()))?;
-                let path = RelPath::from_native(path).map_err(|error| walk(error.to_string()))?;
-                files.push(TreeFile::read(path.as_str().to_owned(), entry.path())?);
-            }
-        }
-        files.sort_by(|left, right| left.path.cmp(&right.path));
-        Ok(Self { is_folder: true, files })
-    }
-
-    /// Its files with their digests, all of which are read.
-    fn files(&self) -> Result<Vec<OldFile<'_>>, FsError> {
-        fn read(file: &TreeFile) -> Result<OldFile<'_>, FsError> {
-            let (bytes, digest) = (FileBytes::At(&file.at), file.digest()?);
-            Ok(OldFile { path: &file.path, digest, size: file.size, bytes })
-        }
-        self.files.iter().map(read).collect()
-    }
-
-    /// The same as a list.
-    fn list(&self) -> Result<FileList, FsError> {
-        let mut list = FileList::new();
-        self.files()?.iter().for_each(|file| list.add(file.path, file.size, &file.digest));
-        Ok(list)
-    }
-
-    /// The paths as lines, each after its mode.
-    fn lines(&self) -> Vec<u8> {
-        let line = |file: &TreeFile| format!("{:o} {}\n", file.mode, file.path).into_bytes();
-        self.files.iter().flat_map(line).collect()
-    }
-}
-
-impl TreeFile {
-    fn read(path: String, at: &Path) -> Result<Self, FsError> {
-        let metadata = fsx::stat_follow(at)?;
-        Ok(Self { path, at: at.to_path_buf(), mode: fsx::mode(&metadata), size: metadata.len() })
-    }
-
-    fn digest(&self) -> Result<Digest, FsError> {
-        let mut hasher = Hasher::new();
-        io::copy(&mut fsx::open(&self.at)?, &mut hasher)
-            .map_err(|error| FsError::new("read", &self.at, error))?;
-        Ok(hasher.finish())
     }
 }
 
