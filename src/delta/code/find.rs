@@ -280,7 +280,7 @@ impl Finder<'_, '_> {
                 _ => {
                     let target = here.wrapping_add(arm::number(kind, word));
                     let branch = kind != Kind::Adr && !arm::loads(word);
-                    let near = target.wrapping_sub(section.address) < section.length as u64;
+                    let near = section.holds(target);
                     if near || (branch && self.image.in_code(target)) || (!branch && self.image.holds(target))
                     {
                         self.put(at, kind);

@@ -16,15 +16,6 @@ pub(in crate::delta) struct Part {
     pub(super) length: u64,
 }
 
-impl Part {
-    /// The address of a byte of the file, if it lies in this one.
-    #[inline]
-    pub(super) fn address(&self, offset: u64) -> Option<u64> {
-        let inside = offset.wrapping_sub(self.offset);
-        (inside < self.length).then(|| self.address.wrapping_add(inside))
-    }
-}
-
 /// Addresses that have no bytes in the file, such as `.bss`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::delta) struct Blank {
@@ -76,6 +67,14 @@ pub(super) struct Section {
     pub(super) offset: usize,
     pub(super) length: usize,
     pub(super) address: u64,
+}
+
+impl Section {
+    /// Whether an address is that of one of its bytes.
+    #[inline]
+    pub(super) fn holds(&self, address: u64) -> bool {
+        address.wrapping_sub(self.address) < self.length as u64
+    }
 }
 
 /// What a section holds, as far as references go.
@@ -172,8 +171,7 @@ impl<'a> Image<'a> {
 
     /// Whether an address is that of code.
     pub(super) fn in_code(&self, address: u64) -> bool {
-        let within = |section: &Section| address.wrapping_sub(section.address) < section.length as u64;
-        self.sections.iter().any(|section| section.role == Role::Code && within(section))
+        self.sections.iter().any(|section| section.role == Role::Code && section.holds(address))
     }
 
     pub(super) fn u32(&self, at: usize) -> u32 {
@@ -194,20 +192,8 @@ impl Layout {
     /// The address of a byte of the file.
     #[inline]
     pub(super) fn address(&self, offset: u64) -> Option<u64> {
-        self.parts.iter().find_map(|part| part.address(offset))
-    }
-
-    /// The part in which code begins, if that is told by no other: most of what is asked for lies in it.
-    pub(super) fn main_part(&self) -> Part {
-        let begin = |part: &&Part| part.offset <= self.code[0] && self.code[0] - part.offset < part.length;
-        let apart = |other: &Part, part: &Part| {
-            other == part
-                || other.offset.wrapping_sub(part.offset) >= part.length
-                    && part.offset.wrapping_sub(other.offset) >= other.length
-        };
-        let found = self.parts.iter().find(begin).copied();
-        let found = found.filter(|found| self.parts.iter().all(|other| apart(other, found)));
-        found.unwrap_or(Part { offset: 0, address: 0, length: 0 })
+        let part = self.parts.iter().find(|part| offset.wrapping_sub(part.offset) < part.length)?;
+        Some(part.address.wrapping_add(offset.wrapping_sub(part.offset)))
     }
 
     /// Whether a byte of the file is code.

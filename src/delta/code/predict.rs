@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, SyncSender};
 use super::super::wire::Short;
 use super::arm;
 use super::frames::{Frames, offset, put_offset};
-use super::image::{Image, Layout, Part};
+use super::image::{Image, Layout};
 use super::kind::{IN_FILE, Kind};
 use super::map::{Map, Span};
 use super::refs::{Functions, Ref, Refs};
@@ -209,14 +209,11 @@ pub(in crate::delta) struct Resolver<'a> {
     on: Grounds<'a>,
     learned: Learned,
     functions: Functions,
-    /// Where most references lie, in the old file and in the new one.
-    main: [Part; 2],
 }
 
 impl<'a> Resolver<'a> {
     pub(in crate::delta) fn new(on: Grounds<'a>) -> Self {
-        let main = [on.image.layout.main_part(), on.new.main_part()];
-        Self { on, learned: Learned::default(), functions: Functions::default(), main }
+        Self { on, learned: Learned::default(), functions: Functions::default() }
     }
 
     /// Tells those of these stretches, in order, as long as they are taken, in pieces.
@@ -326,13 +323,8 @@ impl<'a> Resolver<'a> {
     #[expect(clippy::inline_always, reason = "what it tells stays where it is")]
     #[inline(always)]
     fn predict_near(&self, of: Ref, new: usize) -> Option<(u64, u64, (u64, bool))> {
-        let (on, [old_main, new_main]) = (self.on, &self.main);
-        let (place, new) = (of.place as u64, new as u64);
-        let from = old_main.address(place).or_else(|| on.image.layout.address(place))?;
-        let here = new_main.address(new).or_else(|| on.new.address(new))?;
-        let far = on.image.u32(of.place).cast_signed();
-        let old = from.wrapping_add(of.kind.after()).wrapping_add_signed(far.into());
-        Some((here, old, self.gone(old)?))
+        let old = self.on.refs.target(self.on.image, of)?;
+        Some((self.on.new.address(new as u64)?, old, self.gone(old)?))
     }
 
     /// Where a target has gone, by what was learned or by the map, and whether that is sure.

@@ -84,10 +84,6 @@ impl Lane {
     fn of(bytes: Range<usize>, end: usize) -> Self {
         Self { start: bytes.start, at: bytes.start, last: bytes.end, end, found: Swept::of(bytes) }
     }
-
-    fn is_done(&self) -> bool {
-        self.at >= self.last
-    }
 }
 
 /// What a lane has seen in a burst.
@@ -218,7 +214,8 @@ impl<'i, 'a> Sweep<'i, 'a> {
 
     /// Lets lanes read all that is theirs, as many at once as there are.
     fn read(&self, lanes: &mut [Lane]) {
-        if lanes.iter().all(Lane::is_done) {
+        if lanes.iter().all(|lane| self.steps(lane).is_none()) {
+            lanes.iter_mut().for_each(|lane| self.step_until(lane, |_| false));
             return;
         }
         let mut bursts = Box::new([const { Burst::NEW }; LANES]);
@@ -236,7 +233,6 @@ impl<'i, 'a> Sweep<'i, 'a> {
                     self.end(lane, burst, (code, cursor));
                 }
                 self.step_until(lane, |_| false);
-                lane.found.leading = Vec::new();
             }
         }
     }
@@ -337,6 +333,7 @@ impl<'i, 'a> Sweep<'i, 'a> {
             }
         }
         self.look(0, &seen, &mut lane.found);
+        lane.found.leading = Vec::new();
     }
 
     /// Keeps those of the addresses that lead somewhere; places count from `from`.

@@ -76,8 +76,8 @@ impl Finder<'_, '_> {
         let constants: Vec<&Section> = image.sections.iter().filter(constants).collect();
         for index in 0..self.leas.len() {
             let start = self.leas[index];
-            let within = |section: &&&Section| start.wrapping_sub(section.address) < section.length as u64;
-            let Some(section) = constants.iter().find(within).filter(|_| start.is_multiple_of(4)) else {
+            let section = constants.iter().find(|section| section.holds(start));
+            let Some(section) = section.filter(|_| start.is_multiple_of(4)) else {
                 continue;
             };
             let end = self.leas.get(index + 1).copied().unwrap_or(u64::MAX);
