@@ -117,7 +117,7 @@ fn a_bad_bundle_is_refused_in_one_sentence() {
         ("empty", Vec::new(), 30, "it is not a bundle"),
         ("a later format", with(8, &[9]), 30, "it has bundle format 9"),
         ("an endless index", bomb, 30, "more than any bundle needs"),
-        ("an altered index", with(100, b"!"), 30, "its index is damaged"),
+        ("an altered index", with(100, &[!good[100]]), 30, "its index is damaged"),
         ("altered content", with(new + 40_000, b"????????"), 40, "is damaged on every mirror"),
         ("one older than what was seen", old, 40, "this machine has seen"),
     ];
