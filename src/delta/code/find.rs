@@ -27,39 +27,52 @@ pub(super) struct Found {
     pub(super) starts: Starts,
 }
 
-/// Where instructions begin: a bit for each byte from some place on.
+/// Where instructions begin: a bit for each byte from some place on. Memory is written before it is read, which spares the
+/// system to show a page of zeros first.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Starts {
     /// A multiple of 64.
     from: usize,
+    /// The last one is not 0.
     bits: Vec<u64>,
+    /// Most of them.
+    most: usize,
 }
 
 impl Starts {
     /// Those of a range of bytes.
     pub(super) fn of(bytes: Range<usize>) -> Self {
         let from = bytes.start & !63;
-        Self { from, bits: vec![0; (bytes.end - from).div_ceil(64)] }
+        let most = (bytes.end - from).div_ceil(64);
+        Self { from, bits: Vec::with_capacity(most), most }
     }
 
     /// An instruction begins here.
     #[inline]
     pub(super) fn put(&mut self, at: usize) {
-        if let Some(word) = self.bits.get_mut((at - self.from) / 64) {
-            *word |= 1 << (at % 64);
+        self.add((at - self.from) / 64, 1 << (at % 64));
+    }
+
+    /// Instructions begin where there is a one in a word.
+    #[inline]
+    fn add(&mut self, index: usize, word: u64) {
+        if let Some(known) = self.bits.get_mut(index) {
+            *known |= word;
+        } else if word > 0 && index < self.most {
+            self.bits.resize(index, 0);
+            self.bits.push(word);
         }
     }
 
     /// Instructions begin where there is a one in these bytes; the ones are taken away. The first byte is at `at`, a multiple
     /// of 64, as their number is.
     pub(super) fn put_all(&mut self, at: usize, bytes: &mut [u8]) {
-        let words = self.bits.get_mut((at - self.from) / 64..).unwrap_or_default();
-        for (word, eights) in words.iter_mut().zip(bytes.as_chunks::<8>().0.chunks(8)) {
-            for (index, eight) in eights.iter().enumerate() {
-                // The lowest bit of each byte comes to stand in the highest one.
-                let ones = u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56;
-                *word |= ones << (8 * index);
-            }
+        let first = (at - self.from) / 64;
+        for (index, eights) in bytes.as_chunks::<8>().0.chunks(8).enumerate() {
+            // The lowest bit of each byte comes to stand in the highest one.
+            let ones = |eight: &[u8; 8]| u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56;
+            let word = eights.iter().rev().fold(0, |word, eight| word << 8 | ones(eight));
+            self.add(first + index, word);
         }
         bytes.fill(0);
     }
@@ -71,13 +84,18 @@ impl Starts {
 
     /// Takes all from a place on.
     fn take(&mut self, other: &Self, from: usize) {
-        let Some(mine) = self.bits.get_mut((other.from - self.from) / 64..) else { return };
-        for (index, (mine, word)) in mine.iter_mut().zip(&other.bits).enumerate() {
-            let first = other.from + index * 64;
-            *mine |= match from.saturating_sub(first) {
-                before @ 0..64 => word & u64::MAX << before,
-                _ => 0,
-            };
+        let skip = from.saturating_sub(other.from) / 64;
+        let Some((word, rest)) = other.bits.get(skip..).and_then(<[u64]>::split_first) else { return };
+        let before = from.saturating_sub(other.from + skip * 64);
+        let at = (other.from - self.from) / 64 + skip;
+        self.add(at, word & u64::MAX << before);
+        let rest = &rest[..rest.len().min(self.most.saturating_sub(at + 1))];
+        // Mostly these come after all that are there.
+        let known = rest.len().min(self.bits.len().saturating_sub(at + 1));
+        rest[..known].iter().enumerate().for_each(|(index, word)| self.add(at + 1 + index, *word));
+        if known < rest.len() {
+            self.bits.resize(at + 1 + known, 0);
+            self.bits.extend_from_slice(&rest[known..]);
         }
     }
 
