@@ -13,7 +13,7 @@ use super::map::{Map, Span};
 use super::refs::{Functions, Ref, Refs};
 
 /// How many references are told ahead before they are handed over.
-const PIECE: usize = 2048;
+const PIECE: usize = 8192;
 /// Most targets that are remembered.
 const MOST_LEARNED: usize = 1 << 19;
 

@@ -21,7 +21,10 @@ pub(super) struct Like {
 
 impl Like {
     pub(super) fn new() -> Self {
-        Self { seen: Vec::new(), places: vec![(0, 0); 1 << PLACES], place: 0, length: 0 }
+        // Written at once, as in the mixer.
+        let mut places = Vec::with_capacity(1 << PLACES);
+        places.resize(1 << PLACES, (0, 0));
+        Self { seen: Vec::new(), places, place: 0, length: 0 }
     }
 
     /// What followed the last bytes when they were seen before.

@@ -105,9 +105,12 @@ impl<const HASHED: usize, const GUESSES: usize, const INPUTS: usize> Mixer<HASHE
         let () = Self::COUNT;
         let mut weights = [START; INPUTS];
         weights[INPUTS - 1] = 0;
+        // Written at once: pages of zeros that the system shows first would be shown twice.
+        let mut rows = Vec::with_capacity(HASHED << bits);
+        rows.resize(HASHED << bits, [0; 16]);
         Self {
             tables: Tables::new(),
-            rows: vec![[0; 16]; HASHED << bits],
+            rows,
             bits,
             weights: vec![weights; SETS],
             by_bits: vec![weights; 256],
