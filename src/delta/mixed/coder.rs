@@ -39,11 +39,10 @@ impl<'a> Decoder<'a> {
     pub(super) fn bit(&mut self, chance: u32) -> u32 {
         let middle = cut(self.low, self.high, chance);
         let bit = u32::from(self.code <= middle);
-        if bit == 1 {
-            self.high = middle
-        } else {
-            self.low = middle + 1
-        }
+        // No branch: which bit comes can't be foretold, or it would not stand here.
+        let one = bit.wrapping_neg();
+        self.high = middle & one | self.high & !one;
+        self.low = self.low & one | middle.wrapping_add(1) & !one;
         while (self.low ^ self.high) >> 24 == 0 {
             (self.low, self.high) = (self.low << 8, self.high << 8 | 255);
             self.shift();

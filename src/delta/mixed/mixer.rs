@@ -80,11 +80,17 @@ impl Tables {
     }
 }
 
+/// One number to tell contexts apart, and fifteen that tell how likely a one is. A row never lies in two lines of a
+/// processor's cache.
+#[derive(Clone, Copy)]
+#[repr(align(32))]
+struct Row([i16; 16]);
+
 /// Learns from the bytes it codes. Its inputs are what hashed contexts and guesses tell, and one that is always the same.
 pub(super) struct Mixer<const HASHED: usize, const GUESSES: usize, const INPUTS: usize> {
     tables: Box<Tables>,
-    /// For each hashed context, rows of sixteen: one to tell contexts apart, and fifteen that tell how likely a one is.
-    rows: Vec<[i16; 16]>,
+    /// The rows of each hashed context.
+    rows: Vec<Row>,
     /// Rows of each context, as a power of two.
     bits: u32,
     /// Weights by the context, and by the bits of the byte so far: what counts is their sum.
@@ -107,7 +113,7 @@ impl<const HASHED: usize, const GUESSES: usize, const INPUTS: usize> Mixer<HASHE
         weights[INPUTS - 1] = 0;
         // Written at once: pages of zeros that the system shows first would be shown twice.
         let mut rows = Vec::with_capacity(HASHED << bits);
-        rows.resize(HASHED << bits, [0; 16]);
+        rows.resize(HASHED << bits, Row([0; 16]));
         Self {
             tables: Tables::new(),
             rows,
@@ -154,11 +160,11 @@ impl<const HASHED: usize, const GUESSES: usize, const INPUTS: usize> Mixer<HASHE
         let rows: [usize; HASHED] =
             std::array::from_fn(|at| at << self.bits | (hashes[at] >> (32 - self.bits)) as usize);
         // All are fetched before any is looked at: they come from far, and at once.
-        let checks = rows.map(|row| self.rows[row][0]);
+        let checks = rows.map(|row| self.rows[row].0[0]);
         for ((row, check), hash) in rows.iter().zip(checks).zip(hashes) {
             if check != hash as i16 {
-                self.rows[*row] = [0; 16];
-                self.rows[*row][0] = hash as i16;
+                self.rows[*row] = Row([0; 16]);
+                self.rows[*row].0[0] = hash as i16;
             }
         }
         rows
@@ -180,7 +186,7 @@ impl<const HASHED: usize, const GUESSES: usize, const INPUTS: usize> Mixer<HASHE
         let left = byte.leading_zeros() - 24;
         let sums = &self.tables.sums;
         let mut inputs = [SAME; INPUTS];
-        let slots = rows.map(|row| i32::from(self.rows[row][node & 15]));
+        let slots = rows.map(|row| i32::from(self.rows[row].0[node & 15]));
         for (input, slot) in inputs.iter_mut().zip(slots) {
             *input = i32::from(sums[((slot >> 4) + 2048) as usize & 4095]);
         }
@@ -214,7 +220,7 @@ impl<const HASHED: usize, const GUESSES: usize, const INPUTS: usize> Mixer<HASHE
         for (row, slot) in rows.iter().zip(slots) {
             let (chance, count) = (slot >> 4, slot & 15);
             let chance = chance + (((goal - chance) * self.rates[count as usize] + (1 << 15)) >> 16);
-            self.rows[*row][node & 15] = (chance << 4 | (count + 1).min(15)) as i16;
+            self.rows[*row].0[node & 15] = (chance << 4 | (count + 1).min(15)) as i16;
         }
         for (slot, counts, one) in told {
             let trust = i32::from(self.trusted[slot]);
