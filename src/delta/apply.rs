@@ -87,6 +87,14 @@ pub trait NewFiles {
     /// If they can't be written.
     fn write(&mut self, bytes: &[u8]) -> io::Result<()>;
 
+    /// The same for bytes that are given away: those from a place on are the next ones.
+    ///
+    /// # Errors
+    /// If they can't be written.
+    fn give(&mut self, bytes: Vec<u8>, from: usize) -> io::Result<()> {
+        self.write(&bytes[from..])
+    }
+
     /// All bytes of the file have come. Whether they are the right ones is for the receiver to see.
     ///
     /// # Errors

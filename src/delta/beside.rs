@@ -15,7 +15,8 @@ const AHEAD: usize = 8;
 /// What was made.
 enum Part {
     Begin(usize, u64),
-    Bytes(Vec<u8>),
+    /// Those from a place on.
+    Bytes(Vec<u8>, usize),
     End(usize),
 }
 
@@ -53,7 +54,7 @@ fn take_all(parts: Receiver<Part>, new: &mut dyn NewFiles) -> Result<(), ApplyEr
                 open = index;
                 new.begin(index, size)
             }
-            Part::Bytes(bytes) => new.write(&bytes),
+            Part::Bytes(bytes, from) => new.give(bytes, from),
             Part::End(index) => new.end(index),
         };
         taken.map_err(|source| ApplyError::New { index: open, source })?;
@@ -77,7 +78,7 @@ impl Maker {
             return Ok(());
         }
         let piece = take(&mut self.piece);
-        self.send(Part::Bytes(piece))
+        self.send(Part::Bytes(piece, 0))
     }
 }
 
@@ -99,6 +100,11 @@ impl NewFiles for Maker {
             bytes = later;
         }
         Ok(())
+    }
+
+    fn give(&mut self, bytes: Vec<u8>, from: usize) -> io::Result<()> {
+        self.flush()?;
+        self.send(Part::Bytes(bytes, from))
     }
 
     fn end(&mut self, index: usize) -> io::Result<()> {

@@ -2,15 +2,16 @@
 
 use std::mem::take;
 use std::ops::Range;
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::{Builder, ScopedJoinHandle};
 
 use super::apply::{ApplyError, NewFiles};
 use super::code::{
-    Answer, Corrects, Grounds, Image, Layout, Map, Mends, PIECE, Predictor, Refs, Resolver, Sealing, Seen,
-    Span, together, turn,
+    Answer, Corrects, Grounds, Image, Layout, Map, Mender, Mends, PIECE, Predictor, Refs, Resolver, Sealing,
+    Seen, Span, together, turn,
 };
 use super::head::Unit;
+use super::laid::{Laid, lay};
 use super::mixed::{Around, Extra, Literals, PAST};
 use super::ops::{Control, Corrections, MAX_SPANS, Mending, Op, Ops};
 use super::streams::{Fields, InParts, Kind, Source};
@@ -19,7 +20,7 @@ use super::wire::{Numbers, Short};
 /// Bytes made at once.
 const CHUNK: usize = PIECE;
 
-/// How many pieces of references are told ahead.
+/// How many pieces are laid out ahead.
 const AHEAD: usize = 8;
 
 /// A place beyond all old bytes.
@@ -128,17 +129,57 @@ impl<'a, 'f> Making<'a, 'f> {
         if !is_large(out.unit) {
             return self.predicted(on, Predictor::new(on), out);
         }
-        // What references will say depends on no bytes: a thread of its own tells it.
+        // What references will say depends on no new bytes: a thread of its own predicts it.
         let (ops, mut corrections) = (self.ops.clone(), take(&mut self.corrections));
         let made = std::thread::scope(|scope| {
-            let (to, told) = sync_channel(AHEAD);
+            let (to, pieces) = sync_channel(AHEAD);
             let (resolver, corrections) = (Resolver::new(on), &mut corrections);
-            let tell = move || resolver.tell(spans(ops).map_while(Result::ok), corrections, &to);
-            Builder::new().name("resolver".to_owned()).spawn_scoped(scope, tell).ok()?;
-            Some(self.predicted(on, Predictor::with(on, told), out))
+            let lay = move || lay(resolver, ops, corrections, &to);
+            Builder::new().name("resolver".to_owned()).spawn_scoped(scope, lay).ok()?;
+            Some(self.laid(on, pieces, out))
         });
         self.corrections = corrections;
         made.unwrap_or_else(|| self.predicted(on, Predictor::new(on), out))
+    }
+
+    /// Makes the new bytes of a unit in pieces that are laid out elsewhere.
+    fn laid(
+        &mut self,
+        on: Grounds<'_>,
+        pieces: Receiver<Result<Laid, Short>>,
+        out: &mut Output<'_>,
+    ) -> Result<(), ApplyError> {
+        let Grounds { refs, new: layout, image, .. } = on;
+        let (mut mender, mut piece) = (Mender::default(), Laid::default());
+        let (mut new, mut next) = (0, self.ops.next()?);
+        while let Some(op) = next {
+            next = self.ops.next()?;
+            let mut done = 0;
+            while done < op.add + op.copy {
+                if piece.is_done() {
+                    let laid = pieces.recv().map_err(|_gone| Short)??;
+                    piece.turn(laid, |bytes, from| out.give(bytes, from))?;
+                }
+                let old = (op.old + done) as usize;
+                let count = if let Some(left) = op.add.checked_sub(done).filter(|left| *left > 0) {
+                    let (bytes, range, marks, marked) = piece.take(left as usize);
+                    let (corrections, mending) = (&mut self.corrections, &mut self.mending);
+                    let count = range.len();
+                    let mut told = Told { corrections, mending, layout, refs };
+                    *marked += mender.mend((old, new), (bytes, range), marks, &mut told)?;
+                    count
+                } else {
+                    let extra = done - op.add;
+                    let (bytes, range, ..) = piece.take(CHUNK.min((op.copy - extra) as usize));
+                    let (at, program) = (range.start, Some((layout, new as u64)));
+                    self.fill((&mut bytes[..range.end], at), (op, next, extra), image.bytes(), program)?;
+                    range.len()
+                };
+                (done, new) = (done + count as u64, new + count);
+            }
+        }
+        piece.turn(Laid::default(), |bytes, from| out.give(bytes, from))?;
+        out.close()
     }
 
     /// Makes the new bytes of a unit whose code is predicted.
@@ -187,34 +228,49 @@ impl<'a, 'f> Making<'a, 'f> {
         let mut done = 0;
         while done < op.copy {
             let count = (op.copy - done).min(CHUNK as u64) as usize;
-            let window = &mut self.window[..PAST + count];
-            let mut turned = true;
-            match &mut self.extra {
-                Source::Flow(flow) => {
-                    let piece = &mut window[PAST..];
-                    if let (Some((layout, new)), Some(fields)) = (program, &mut self.fields) {
-                        turned = !together(layout, new, piece, &mut InParts { left: flow, fields })?;
-                    }
-                    if turned {
-                        flow.fill(piece)?;
-                    }
-                }
-                Source::Mixed(left, model) => {
-                    *left = left.checked_sub(count as u64).ok_or(Short)?;
-                    let after = op.old.wrapping_add(op.add).wrapping_add(done);
-                    let ahead = next.map_or(NOWHERE, |next| next.old.wrapping_sub(op.copy - done));
-                    let code = program.is_some_and(|(layout, new)| layout.has_steps(new));
-                    model.fill(window, PAST, &Around { old, after, ahead }, code);
-                }
-            }
-            if let Some((layout, new)) = &mut program {
-                if turned {
-                    turn(layout, *new, &mut window[PAST..], true);
-                }
+            let mut window = take(&mut self.window);
+            let filled = self.fill((&mut window[..PAST + count], PAST), (op, next, done), old, program);
+            self.window = window;
+            filled?;
+            if let Some((_, new)) = &mut program {
                 *new += count as u64;
             }
             self.put(count, out)?;
             done += count as u64;
+        }
+        Ok(())
+    }
+
+    /// Makes the next extra bytes of an instruction after those that are done: what `bytes` holds from `at` on, [`CHUNK`] of
+    /// them unless they are the last ones.
+    fn fill(
+        &mut self,
+        (bytes, at): (&mut [u8], usize),
+        (op, next, done): (Op, Option<Op>, u64),
+        old: &[u8],
+        program: Option<(&Layout, u64)>,
+    ) -> Result<(), Short> {
+        let mut turned = true;
+        match &mut self.extra {
+            Source::Flow(flow) => {
+                let piece = &mut bytes[at..];
+                if let (Some((layout, new)), Some(fields)) = (program, &mut self.fields) {
+                    turned = !together(layout, new, piece, &mut InParts { left: flow, fields })?;
+                }
+                if turned {
+                    flow.fill(piece)?;
+                }
+            }
+            Source::Mixed(left, model) => {
+                *left = left.checked_sub((bytes.len() - at) as u64).ok_or(Short)?;
+                let after = op.old.wrapping_add(op.add).wrapping_add(done);
+                let ahead = next.map_or(NOWHERE, |next| next.old.wrapping_sub(op.copy - done));
+                let code = program.is_some_and(|(layout, new)| layout.has_steps(new));
+                model.fill(bytes, at, &Around { old, after, ahead }, code);
+            }
+        }
+        if let Some((layout, new)) = program.filter(|_| turned) {
+            turn(layout, new, &mut bytes[at..], true);
         }
         Ok(())
     }
@@ -294,6 +350,17 @@ impl Output<'_> {
         }
         self.sealing = Some(sealing);
         Ok(())
+    }
+
+    /// The same for bytes that are given away: those from a place on.
+    fn give(&mut self, bytes: Vec<u8>, from: usize) -> Result<(), ApplyError> {
+        let count = (bytes.len() - from) as u64;
+        if self.sealing.is_some() || count > self.left {
+            return self.write(&bytes[from..]);
+        }
+        let index = self.unit.news[self.next - 1].0 as usize;
+        self.left -= count;
+        self.new.give(bytes, from).map_err(|source| ApplyError::New { index, source })
     }
 
     fn pass(&mut self, mut bytes: &[u8]) -> Result<(), ApplyError> {

@@ -10,6 +10,7 @@ mod beside;
 mod code;
 mod head;
 mod known;
+mod laid;
 #[cfg(feature = "vendor")]
 mod make;
 mod making;
@@ -18,6 +19,7 @@ mod ops;
 pub mod pack;
 mod patch;
 mod streams;
+mod threads;
 mod unpack;
 mod wire;
 

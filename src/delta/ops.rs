@@ -1,11 +1,11 @@
 //! The instructions of a unit: stretches made from old bytes with their differences mended, and extra bytes.
 
 use std::ops::Range;
-use std::thread::Builder;
 
 use super::code::Answer;
 use super::mixed::Literals;
 use super::streams::{Kind, Source, Streams};
+use super::threads::both;
 use super::wire::{Numbers, Short};
 
 /// Most stretches of a unit whose code is predicted.
@@ -34,13 +34,8 @@ impl Control {
         let mut held = [const { Vec::new() }; Kind::Literals as usize];
         let unpack = |kinds: [Kind; 4]| kinds.map(|kind| streams.held(kind));
         let (some, others) = ([Layout, Add, Copy, Seek], [Zeros, Runs, Right, Wrong]);
-        let both = std::thread::scope(|scope| {
-            let aside = Builder::new().name("control".to_owned()).spawn_scoped(scope, || unpack(others));
-            let here = unpack(some);
-            let there = aside.ok().and_then(|aside| aside.join().ok());
-            [here, there.unwrap_or_else(|| unpack(others))]
-        });
-        for (kind, bytes) in some.into_iter().chain(others).zip(both.into_iter().flatten()) {
+        let (there, here) = both("control", || unpack(others), || unpack(some));
+        for (kind, bytes) in some.into_iter().chain(others).zip(here.into_iter().chain(there)) {
             held[kind as usize] = bytes?;
         }
         Ok(Self { held })
@@ -206,10 +201,22 @@ impl<'a, 'f> Mending<'a, 'f> {
         range: Range<usize>,
         inside: &impl Fn(usize) -> Option<u32>,
     ) -> Result<(), Short> {
+        // Mostly so.
         if range.len() as u64 <= self.right {
             self.right -= range.len() as u64;
             return Ok(());
         }
+        self.mend_some(bytes, range, inside)
+    }
+
+    /// The same where some of the bytes may be wrong.
+    #[inline(never)]
+    fn mend_some(
+        &mut self,
+        bytes: &mut [u8],
+        range: Range<usize>,
+        inside: &impl Fn(usize) -> Option<u32>,
+    ) -> Result<(), Short> {
         let Range { start: mut at, end } = range;
         while at < end {
             let left = (end - at) as u64;

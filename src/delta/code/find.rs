@@ -1,25 +1,28 @@
 //! Looks through an image for references.
 
 use std::ops::Range;
-use std::thread::Builder;
 
+use super::super::threads::both;
 use super::arm;
 use super::image::{Image, Machine, Role, Section};
 use super::kind::Kind;
 use super::places::Places;
-use super::refs::{Table, Told, order};
+use super::refs::{Table, Told, order, put_in_order};
 use super::sweep::{LONG, Swept, sweep};
 
 /// Most bytes of an instruction.
 const MOST_BYTES: u32 = 15;
+/// So many references are kept as they were found, fewer are put to those before.
+const OWN: usize = 4096;
 /// Ranges of code that are read at once.
 const RANGES: usize = 256;
 
 /// What was found in an image.
 #[derive(Default)]
 pub(super) struct Found {
-    /// Those in instructions of x86-64, as far as they come in order.
-    pub(super) code: Places,
+    /// Those in instructions of x86-64, as far as they come in order: the second ones after the first. Of each the first one
+    /// that counts is told.
+    pub(super) code: Vec<(Places, usize)>,
     pub(super) refs: Vec<Told>,
     pub(super) tables: Vec<Table>,
     pub(super) frame_table: u64,
@@ -111,7 +114,7 @@ impl Starts {
     }
 }
 
-/// Finds the references of an image, in any order.
+/// Finds the references of an image, in any order. If there is much code, a thread of its own looks at all that is none.
 pub(super) fn find(image: &Image<'_>) -> Found {
     let mut finder = Finder { image, found: Found::default(), leas: Vec::new() };
     if image.layout.machine == Machine::X86 {
@@ -120,12 +123,26 @@ pub(super) fn find(image: &Image<'_>) -> Found {
     }
     // Sections of a sound file do not overlap.
     let mut left = image.data.len() * 2;
-    for section in &image.sections {
-        if section.length <= left {
-            left -= section.length;
-            finder.section(section);
-        }
-    }
+    let all = image.sections.iter().filter(|section| {
+        let counts = section.length <= left;
+        left -= if counts { section.length } else { 0 };
+        counts
+    });
+    let (code, others): (Vec<&Section>, Vec<&Section>) = all.partition(|section| section.role == Role::Code);
+    let look = || {
+        let mut finder = Finder { image, found: Found::default(), leas: Vec::new() };
+        others.iter().for_each(|section| finder.section(section));
+        put_in_order(&mut finder.found.refs);
+        finder
+    };
+    let mut read = || code.iter().for_each(|section| finder.section(section));
+    let looked = if code.iter().map(|section| section.length).sum::<usize>() >= LONG {
+        both("references", look, read).0
+    } else {
+        read();
+        look()
+    };
+    finder.add(looked);
     finder.jump_tables();
     finder.found
 }
@@ -138,6 +155,14 @@ pub(super) struct Finder<'i, 'a> {
 }
 
 impl Finder<'_, '_> {
+    /// Adds what was found in other sections, none of which are code.
+    fn add(&mut self, other: Self) {
+        self.found.refs.extend_from_slice(&other.found.refs);
+        self.found.frame_table = other.found.frame_table;
+        self.found.tables.extend_from_slice(&other.found.tables);
+        self.leas.extend_from_slice(&other.leas);
+    }
+
     /// Looks through a section. What was found in it is put in order.
     fn section(&mut self, section: &Section) {
         let before = self.found.refs.len();
@@ -210,13 +235,24 @@ impl Finder<'_, '_> {
     }
 
     /// Takes what was found in code from a place on.
-    pub(super) fn take(&mut self, swept: &Swept, from: usize) {
+    pub(super) fn take(&mut self, swept: Swept, from: usize) {
         self.found.starts.take(&swept.starts, from);
-        let (refs, leas) = swept.after(from);
-        if !self.found.code.append(&swept.refs, refs..swept.refs.len()) {
-            swept.refs.after_index(refs).for_each(|(_, place, kind)| self.put(place, kind));
-        }
+        let (first, leas) = swept.after(from);
         self.leas.extend_from_slice(leas);
+        let refs = swept.refs;
+        let count = refs.len() - first;
+        if count == 0 {
+            return;
+        }
+        let last = self.found.code.last_mut();
+        if last.as_ref().is_some_and(|last| refs.at(first) < last.0.next()) {
+            refs.after_index(first).for_each(|(_, place, kind)| self.put(place, kind));
+        } else if let Some((last, _)) = last.filter(|_| count < OWN) {
+            // They come after it.
+            last.append(&refs, first..refs.len());
+        } else {
+            self.found.code.push((refs, first));
+        }
     }
 
     pub(super) fn every(&mut self, section: &Section, step: usize, mut take: impl FnMut(&mut Self, usize)) {
@@ -250,12 +286,7 @@ impl Finder<'_, '_> {
             second.arm_from(section, half - arm::REACH..count, half);
             second
         };
-        let second = std::thread::scope(|scope| {
-            let second = Builder::new().name("references".to_owned()).spawn_scoped(scope, read);
-            self.arm_from(section, 0..half, 0);
-            second.ok().and_then(|second| second.join().ok())
-        });
-        let second = second.unwrap_or_else(read);
+        let (second, ()) = both("references", read, || self.arm_from(section, 0..half, 0));
         let middle = (section.offset + half * 4) as u32;
         let (before, after) =
             second.found.refs.split_at(second.found.refs.partition_point(|of| of.0 < middle));

@@ -32,7 +32,7 @@ pub(super) use image::{Image, Layout, Machine};
 #[cfg(feature = "vendor")]
 pub(super) use kind::Kind;
 pub(super) use map::{Map, Span};
-pub(super) use predict::{Answer, Corrects, Grounds, Mends, Predictor, Resolver, Seen};
+pub(super) use predict::{Answer, Corrects, Grounds, Mark, Mender, Mends, Predictor, Resolver, Seen};
 pub(super) use refs::Refs;
 #[cfg(feature = "vendor")]
 pub(super) use refs::{Following, Functions};

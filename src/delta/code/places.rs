@@ -35,6 +35,11 @@ impl Places {
         self.all.len()
     }
 
+    /// The lowest place that may come next.
+    pub(super) fn next(&self) -> usize {
+        self.next
+    }
+
     /// Adds one, unless it does not lie after the end of those that are there.
     #[inline]
     pub(super) fn put(&mut self, place: usize, kind: Kind) -> bool {
@@ -94,7 +99,7 @@ impl Places {
     }
 
     /// Where the one with this index lies, which is there.
-    fn at(&self, index: usize) -> usize {
+    pub(super) fn at(&self, index: usize) -> usize {
         self.after_index(index).peek().map_or(0, |(_, place, _)| place)
     }
 

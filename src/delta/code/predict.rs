@@ -1,19 +1,15 @@
 //! Predicts new bytes from old ones: references are made to point where their targets have gone.
 
-use std::mem::replace;
 use std::ops::Range;
-use std::sync::mpsc::{Receiver, SyncSender};
 
 use super::super::wire::Short;
 use super::arm;
 use super::frames::{Frames, offset, put_offset};
 use super::image::{Image, Layout};
 use super::kind::{IN_FILE, Kind};
-use super::map::{Map, Span};
+use super::map::Map;
 use super::refs::{Functions, Ref, Refs};
 
-/// How many references are told ahead before they are handed over.
-const PIECE: usize = 8192;
 /// Most targets that are remembered.
 const MOST_LEARNED: usize = 1 << 19;
 
@@ -195,16 +191,17 @@ impl Grounds<'_> {
     }
 }
 
-/// What a reference will say, or for a place in a frame which frame that is.
+/// A reference that was predicted and is not mended with the bytes around it, or a place in a frame.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::delta) struct Said {
+pub(in crate::delta) struct Mark {
     /// Its place in the new file.
     new: u32,
+    /// Of a place in a frame the number of that.
+    frame: u32,
     kind: Kind,
-    value: u64,
 }
 
-/// Tells what references will say. That depends on those before them, not on the bytes between them.
+/// Predicts all that depends on no new bytes: what references will say.
 pub(in crate::delta) struct Resolver<'a> {
     on: Grounds<'a>,
     learned: Learned,
@@ -216,54 +213,57 @@ impl<'a> Resolver<'a> {
         Self { on, learned: Learned::default(), functions: Functions::default() }
     }
 
-    /// Tells those of these stretches, in order, as long as they are taken, in pieces.
-    pub(in crate::delta) fn tell(
-        mut self,
-        spans: impl Iterator<Item = Span>,
+    /// How many bytes of a stretch, of which `left` are left, are predicted at once: at most `room`, cut before a reference.
+    pub(in crate::delta) fn piece(&self, old: usize, left: usize, room: usize) -> usize {
+        if left <= room {
+            return left;
+        }
+        let cut = self.on.refs.across(old + room).filter(|of| of.place > old && of.end() > old + room);
+        cut.map_or(room, |of| of.place - old)
+    }
+
+    /// Adds so many new bytes, which come from `old` and go to `new`; of what is seen to later it adds marks.
+    pub(in crate::delta) fn predict(
+        &mut self,
+        (old, new): (usize, usize),
+        (out, marks): (&mut Vec<u8>, &mut Vec<Mark>),
+        count: usize,
         teller: &mut impl Corrects,
-        to: &SyncSender<Result<Vec<Said>, Short>>,
-    ) {
-        let mut piece = Vec::with_capacity(PIECE);
-        for span in spans {
-            let (old, end) = (span.old as usize, span.old as usize + span.length as usize);
-            for of in self.on.refs.within(old..end) {
-                match self.resolve(of, span.new as usize + (of.place - old), teller) {
-                    Ok(said) => piece.extend(said),
-                    Err(short) => {
-                        // Whoever has failed meanwhile takes no more.
-                        to.send(Err(short)).ok();
-                        return;
-                    }
-                }
-                if piece.len() == PIECE {
-                    let full = replace(&mut piece, Vec::with_capacity(PIECE));
-                    if to.send(Ok(full)).is_err() {
-                        return;
-                    }
+    ) -> Result<(), Short> {
+        let (on, end, start) = (self.on, old + count, out.len());
+        out.extend_from_slice(&on.image.data[old..end]);
+        let out = &mut out[start..];
+        for of in on.refs.within(old..end) {
+            let (at, kind) = (of.place - old, of.kind);
+            let (place, mut frame) = (new + at, 0);
+            if kind.is_in_frame() {
+                frame = self.functions.frame(on.refs, of) as u32;
+            } else {
+                let Some(value) = self.resolve(of, place, teller)? else { continue };
+                put(value, &mut out[at..at + kind.width()]);
+                // What else these bytes say is mended with all others.
+                if kind.bits().is_some() {
+                    continue;
                 }
             }
+            marks.push(Mark { new: place as u32, frame, kind });
         }
-        to.send(Ok(piece)).ok();
+        Ok(())
     }
 
     /// What a reference will say at `new`; nothing if the old bytes are its prediction.
     #[inline]
-    fn resolve(&mut self, of: Ref, new: usize, teller: &mut impl Corrects) -> Result<Option<Said>, Short> {
+    fn resolve(&mut self, of: Ref, new: usize, teller: &mut impl Corrects) -> Result<Option<u64>, Short> {
         let kind = of.kind;
-        let said = |value: u64| Some(Said { new: new as u32, kind, value });
-        if kind.is_in_frame() {
-            return Ok(said(self.functions.frame(self.on.refs, of) as u64));
-        }
         // Most are of these kinds.
-        let value = if kind <= Kind::Near4 {
+        if kind <= Kind::Near4 {
             let Some((here, old, gone)) = self.predict_near(of, new) else { return Ok(None) };
             let seen = Seen { kind, new, here, origin: 0, word: 0, layout: self.on.new };
-            self.correct(&seen, Some(old), gone, teller)?
+            self.correct(&seen, Some(old), gone, teller)
         } else {
-            let Some((seen, label, gone)) = self.predict(of, new) else { return Ok(None) };
-            self.correct(&seen, label, gone, teller)?
-        };
-        Ok(value.and_then(said))
+            let Some((seen, label, gone)) = self.predict_far(of, new) else { return Ok(None) };
+            self.correct(&seen, label, gone, teller)
+        }
     }
 
     /// What a reference predicted to point to `target` says in truth; nothing if that is none.
@@ -297,7 +297,7 @@ impl<'a> Resolver<'a> {
 
     /// Where a reference will point to, and whether the map is sure of it; and what it points to in the old file, if what
     /// becomes of that is remembered.
-    fn predict(&self, of: Ref, new: usize) -> Option<(Seen<'a>, Option<u64>, (u64, bool))> {
+    fn predict_far(&self, of: Ref, new: usize) -> Option<(Seen<'a>, Option<u64>, (u64, bool))> {
         let Ref { place, kind, .. } = of;
         let on = self.on;
         let old = on.refs.target(on.image, of)?;
@@ -337,33 +337,69 @@ impl<'a> Resolver<'a> {
     }
 }
 
-/// Where what references will say comes from.
-enum Source<'a> {
-    /// It is told when it is needed.
-    Here(Resolver<'a>),
-    /// Another thread tells it (see [`Resolver::tell`]).
-    Ahead(Receiver<Result<Vec<Said>, Short>>),
+/// Predicts what depends on the new bytes before it, and has all bytes mended.
+#[derive(Default)]
+pub(in crate::delta) struct Mender {
+    frames: Frames,
+}
+
+impl Mender {
+    /// Makes predicted bytes right, a range of `out` that comes from `old` and goes to `new`; `marks` are those in it, and
+    /// maybe after it. Tells how many were in it.
+    pub(in crate::delta) fn mend(
+        &mut self,
+        (old, new): (usize, usize),
+        (out, range): (&mut [u8], Range<usize>),
+        marks: &[Mark],
+        teller: &mut impl Mends,
+    ) -> Result<usize, Short> {
+        let (start, new_end) = (range.start, new + range.len());
+        let (mut done, places) = (start, |at: usize| (old + (at - start), new + (at - start)));
+        let mut used = 0;
+        for mark in marks.iter().take_while(|mark| (mark.new as usize) < new_end) {
+            used += 1;
+            let at = start + (mark.new as usize - new);
+            let end = at + mark.kind.width();
+            if mark.kind.is_in_frame() {
+                self.frame(*mark, places(done), (out, done..end), teller)?;
+            } else {
+                teller.bytes(places(done), out, done..at)?;
+            }
+            done = end;
+        }
+        teller.bytes(places(done), out, done..range.end)?;
+        Ok(used)
+    }
+
+    /// Predicts a place in a frame, which lies at the end of `range`, and makes the range right.
+    fn frame(
+        &mut self,
+        Mark { new, frame, kind }: Mark,
+        places: (usize, usize),
+        (out, range): (&mut [u8], Range<usize>),
+        teller: &mut impl Mends,
+    ) -> Result<(), Short> {
+        let (at, frame) = (range.end - kind.width()..range.end, frame as usize);
+        let old = offset(kind, &out[at.clone()]);
+        let predicted = self.frames.predict(frame, new as usize, old);
+        put_offset(kind, predicted, &mut out[at.clone()]);
+        teller.bytes(places, out, range)?;
+        self.frames.learn(frame, old, offset(kind, &out[at]));
+        Ok(())
+    }
 }
 
 /// Predicts one file from another.
 pub(in crate::delta) struct Predictor<'a> {
-    on: Grounds<'a>,
-    from: Source<'a>,
-    /// What was told last, and how much of it was used.
-    told: Vec<Said>,
-    at: usize,
-    frames: Frames,
+    resolver: Resolver<'a>,
+    mender: Mender,
+    bytes: Vec<u8>,
+    marks: Vec<Mark>,
 }
 
 impl<'a> Predictor<'a> {
     pub(in crate::delta) fn new(on: Grounds<'a>) -> Self {
-        let from = Source::Here(Resolver::new(on));
-        Self { on, from, told: Vec::new(), at: 0, frames: Frames::default() }
-    }
-
-    /// The same where another thread tells what references will say.
-    pub(in crate::delta) fn with(on: Grounds<'a>, told: Receiver<Result<Vec<Said>, Short>>) -> Self {
-        Self { from: Source::Ahead(told), ..Self::new(on) }
+        Self { resolver: Resolver::new(on), mender: Mender::default(), bytes: Vec::new(), marks: Vec::new() }
     }
 
     /// Makes the next bytes of a stretch, from `old` on, at `new`: at most as many as `out` holds from `start` on and
@@ -374,72 +410,14 @@ impl<'a> Predictor<'a> {
         (out, start): (&mut [u8], usize),
         teller: &mut (impl Corrects + Mends),
     ) -> Result<usize, Short> {
-        let mut count = left.min(out.len() - start);
-        let on = self.on;
-        if count < left {
-            // Cut before a reference.
-            let cut = on.refs.across(old + count).filter(|of| of.place > old && of.end() > old + count);
-            count = cut.map_or(count, |of| of.place - old);
-        }
-        if let Source::Here(resolver) = &mut self.from {
-            self.told.clear();
-            self.at = 0;
-            for of in on.refs.within(old..old + count) {
-                self.told.extend(resolver.resolve(of, new + (of.place - old), teller)?);
-            }
-        }
-        let out = &mut out[..start + count];
-        out[start..].copy_from_slice(&on.image.data[old..old + count]);
-        let (mut done, places) = (start, |at: usize| (old + (at - start), new + (at - start)));
-        while let Some(said) = self.next(new + count)? {
-            let at = start + (said.new as usize - new);
-            let end = at + said.kind.width();
-            if said.kind.is_in_frame() {
-                self.frame(said, places(done), (out, done..end), teller)?;
-                done = end;
-            } else if said.kind.bits().is_some() {
-                // What else these bytes say is mended with all others.
-                put(said.value, &mut out[at..end]);
-            } else {
-                teller.bytes(places(done), out, done..at)?;
-                put(said.value, &mut out[at..end]);
-                done = end;
-            }
-        }
-        teller.bytes(places(done), out, done..start + count)?;
+        let count = self.resolver.piece(old, left, out.len() - start);
+        let range = start..start + count;
+        self.bytes.clear();
+        self.marks.clear();
+        self.resolver.predict((old, new), (&mut self.bytes, &mut self.marks), count, teller)?;
+        out[range.clone()].copy_from_slice(&self.bytes);
+        self.mender.mend((old, new), (out, range), &self.marks, teller)?;
         Ok(count)
-    }
-
-    /// What is said next before a place of the new file.
-    #[inline]
-    fn next(&mut self, end: usize) -> Result<Option<Said>, Short> {
-        loop {
-            if let Some(said) = self.told.get(self.at) {
-                let said = Some(*said).filter(|said| (said.new as usize) < end);
-                self.at += usize::from(said.is_some());
-                return Ok(said);
-            }
-            let Source::Ahead(told) = &self.from else { return Ok(None) };
-            let Ok(piece) = told.recv() else { return Ok(None) };
-            (self.told, self.at) = (piece?, 0);
-        }
-    }
-
-    /// Predicts a place in a frame, which lies at the end of `range`, and makes the range right.
-    fn frame(
-        &mut self,
-        Said { new, kind, value }: Said,
-        places: (usize, usize),
-        (out, range): (&mut [u8], Range<usize>),
-        teller: &mut impl Mends,
-    ) -> Result<(), Short> {
-        let (at, frame) = (range.end - kind.width()..range.end, value as usize);
-        let old = offset(kind, &out[at.clone()]);
-        let predicted = self.frames.predict(frame, new as usize, old);
-        put_offset(kind, predicted, &mut out[at.clone()]);
-        teller.bytes(places, out, range)?;
-        self.frames.learn(frame, old, offset(kind, &out[at]));
-        Ok(())
     }
 }
 

@@ -84,7 +84,7 @@ pub(super) fn order(of: &Told) -> u64 {
 
 /// Puts references in order. They come in a few runs that are in order, and most of these lie in
 /// places of their own.
-fn put_in_order(refs: &mut [Told]) {
+pub(super) fn put_in_order(refs: &mut [Told]) {
     let mut start = 0;
     for _ in 0..MOST_RUNS {
         let goes_on = |at: &usize| order(&refs[at - 1]) <= order(&refs[*at]);
@@ -133,11 +133,29 @@ impl Refs {
         kept
     }
 
-    /// Keeps those that count, of two lists in order. Those in code do not overlap.
-    fn keep(&mut self, code: &Places, others: &[Told], length: usize) {
-        self.places.reserve(code.len() + others.len());
-        let (mut code_at, mut next, mut end) = (0, code.after(0).peek(), 0);
-        for other in others.iter().map(Some).chain([None]) {
+    /// Keeps those that count: of those in code, which do not overlap, and of others in order.
+    fn keep(&mut self, code: &[(Places, usize)], others: &[Told], length: usize) {
+        self.places
+            .reserve(code.iter().map(|(places, first)| places.len() - first).sum::<usize>() + others.len());
+        let (mut others, mut end) = (others.iter(), 0);
+        for (places, first) in code {
+            self.keep_beside((places, *first), &mut others, &mut end, length);
+        }
+        others.for_each(|&(place, kind, reach)| self.add((place as usize, kind, reach), &mut end, length));
+    }
+
+    /// The same for some of those in code and the others before the last of them.
+    fn keep_beside(
+        &mut self,
+        (code, mut code_at): (&Places, usize),
+        others: &mut std::slice::Iter<'_, Told>,
+        end: &mut usize,
+        length: usize,
+    ) {
+        let mut next = code.after_index(code_at).peek();
+        let last = code.len().checked_sub(1).map_or(0, |last| code.at(last));
+        let count = others.as_slice().partition_point(|other| other.0 as usize <= last);
+        for other in others.by_ref().take(count).map(Some).chain([None]) {
             let before = other.map_or((usize::MAX, u8::MAX), |other| (other.0 as usize, other.1 as u8));
             if next.is_some_and(|of| (of.1, of.2 as u8) <= before) {
                 let mut rest = code.after(before.0);
@@ -146,11 +164,11 @@ impl Refs {
                 }
                 next = rest.peek();
                 let upto = next.map_or(code.len(), |of| of.0);
-                self.take(code, code_at..upto, &mut end);
+                self.take(code, code_at..upto, end);
                 code_at = upto;
             }
             if let Some(&(place, kind, reach)) = other {
-                self.add((place as usize, kind, reach), &mut end, length);
+                self.add((place as usize, kind, reach), end, length);
             }
         }
     }

@@ -6,8 +6,9 @@
 
 use std::mem::take;
 use std::ops::Range;
-use std::thread::Builder;
+use std::sync::Mutex;
 
+use super::super::threads::both;
 use super::find::{Finder, Starts};
 use super::image::{Form, Image, Section};
 use super::kind::Kind;
@@ -19,6 +20,8 @@ const LANES: usize = 4;
 /// Code of so many bytes is read from several places; of so many, by two threads.
 const MANY: usize = 16 << 10;
 pub(super) const LONG: usize = 1 << 20;
+/// Long code is read from so many times as many places at most, one after the other by those who are ready.
+const MOST_GROUPS: usize = 8;
 /// How many bytes of code have a reference, about.
 const CODE_PER_REF: usize = 10;
 /// How many bytes that say something a lane reads at most before it looks at the addresses among them, and at least; how
@@ -137,25 +140,19 @@ pub(super) fn sweep(finder: &mut Finder<'_, '_>, section: &Section, ranges: &[Ra
     let sweep = Sweep::new(finder.image, section);
     let mut lanes: Vec<Lane> = ranges.iter().flat_map(split).collect();
     let all: usize = ranges.iter().map(Range::len).sum();
+    // Whoever is ready takes the next ones.
+    let groups = Mutex::new(lanes.chunks_mut(LANES));
+    let read = || {
+        let (mut bursts, next) = (None, || groups.lock().ok()?.next());
+        while let Some(lanes) = next() {
+            sweep.read(lanes, &mut bursts);
+        }
+    };
     if all >= LONG {
-        let mut left = all / 2;
-        let is_half = |lane: &Lane| {
-            left = left.saturating_sub(lane.last - lane.start);
-            left == 0
-        };
-        let half = lanes.iter().position(is_half).map_or(0, |last| last + 1);
-        let half = ((half + LANES / 2) / LANES * LANES).min(lanes.len());
-        let (some, others) = lanes.split_at_mut(half);
-        std::thread::scope(|scope| {
-            let there = Builder::new().name("references".to_owned());
-            let there = there.spawn_scoped(scope, || sweep.read(others)).ok();
-            sweep.read(some);
-            // It goes on below if there was no thread to be had.
-            there.map(|there| there.join())
-        });
+        both("references", read, read);
+    } else {
+        read();
     }
-    sweep.read(&mut lanes);
-    finder.found.code.reserve(lanes.iter().map(|lane| lane.found.refs.len()).sum());
     let mut at = 0;
     for lane in lanes {
         // Each range begins with an instruction. Within one, the lane before goes on to where both are in step.
@@ -166,11 +163,11 @@ pub(super) fn sweep(finder: &mut Finder<'_, '_>, section: &Section, ranges: &[Ra
         if at > lane.start {
             let mut gap = Lane::of(at..lane.last, lane.end);
             sweep.step_until(&mut gap, |at| lane.found.has(at));
-            finder.take(&gap.found, 0);
+            finder.take(gap.found, 0);
             at = gap.at;
         }
         if at < lane.last {
-            finder.take(&lane.found, at);
+            finder.take(lane.found, at);
             at = lane.at;
         }
     }
@@ -181,7 +178,7 @@ fn split(range: &Range<usize>) -> impl Iterator<Item = Lane> {
     let lanes = match range.len() {
         0..MANY => 1,
         MANY..LONG => LANES,
-        _ => 2 * LANES,
+        length => (length / LONG).clamp(2, MOST_GROUPS) * LANES,
     };
     let (start, end) = (range.start, range.end);
     let begin = move |lane: usize| if lane == lanes { end } else { start + (end - start) / lanes * lane };
@@ -212,28 +209,26 @@ impl<'i, 'a> Sweep<'i, 'a> {
         Self { image, section, table: table(), wanted, values, classes, kinds }
     }
 
-    /// Lets lanes read all that is theirs, as many at once as there are.
-    fn read(&self, lanes: &mut [Lane]) {
+    /// Lets lanes read all that is theirs, as long as they can at once. Short ones need no room for bursts.
+    fn read(&self, lanes: &mut [Lane], bursts: &mut Option<Box<[Burst; LANES]>>) {
         if lanes.iter().all(|lane| self.steps(lane).is_none()) {
             lanes.iter_mut().for_each(|lane| self.step_until(lane, |_| false));
             return;
         }
-        let mut bursts = Box::new([const { Burst::NEW }; LANES]);
-        for lanes in lanes.chunks_mut(LANES) {
-            if let Ok(lanes) = <&mut [Lane; LANES]>::try_from(&mut *lanes) {
-                while let Some(steps) = lanes.iter().map(|lane| self.steps(lane)).min().flatten() {
-                    self.at_once(lanes, &mut bursts, steps);
-                }
+        let bursts = bursts.get_or_insert_with(|| Box::new([const { Burst::NEW }; LANES]));
+        if let Ok(lanes) = <&mut [Lane; LANES]>::try_from(&mut *lanes) {
+            while let Some(steps) = lanes.iter().map(|lane| self.steps(lane)).min().flatten() {
+                self.at_once(lanes, bursts, steps);
             }
-            for lane in lanes {
-                while let Some(steps) = self.steps(lane) {
-                    let burst = &mut bursts[0];
-                    let (code, mut cursor) = self.begin(lane, burst);
-                    (0..steps).for_each(|_| self.byte(code, burst, &mut cursor));
-                    self.end(lane, burst, (code, cursor));
-                }
-                self.step_until(lane, |_| false);
+        }
+        for lane in lanes {
+            while let Some(steps) = self.steps(lane) {
+                let burst = &mut bursts[0];
+                let (code, mut cursor) = self.begin(lane, burst);
+                (0..steps).for_each(|_| self.byte(code, burst, &mut cursor));
+                self.end(lane, burst, (code, cursor));
             }
+            self.step_until(lane, |_| false);
         }
     }
 
@@ -455,7 +450,13 @@ mod tests {
     fn serially(finder: &mut Finder<'_, '_>, section: &Section, bytes: Range<usize>) {
         let mut lane = Lane::of(bytes.clone(), bytes.end);
         Sweep::new(finder.image, section).step_until(&mut lane, |_| false);
-        finder.take(&lane.found, 0);
+        finder.take(lane.found, 0);
+    }
+
+    /// What was found in instructions.
+    fn refs(found: &Found) -> Vec<(usize, Kind)> {
+        let all = found.code.iter().flat_map(|(places, first)| places.after_index(*first));
+        all.map(|of| (of.1, of.2)).collect()
     }
 
     #[test]
@@ -466,10 +467,11 @@ mod tests {
                 for kind in [(Form::Elf, false), (Form::Elf, true), (Form::Pe, false)] {
                     let many = found(&data, kind, |finder, section, bytes| sweep(finder, section, &[bytes]));
                     let one = found(&data, kind, serially);
-                    assert!(many.0.code == one.0.code && many.1 == one.1, "{length} {noise} {kind:?}");
+                    let refs = [&many, &one].map(|found| refs(&found.0));
+                    assert!(refs[0] == refs[1] && many.1 == one.1, "{length} {noise} {kind:?}");
                     assert_eq!(many.0.starts, one.0.starts, "{length} {noise} {kind:?}");
                     assert!(
-                        length < 5000 || noise == 3 || one.0.code.len() > length / 1000,
+                        length < 5000 || noise == 3 || refs[0].len() > length / 1000,
                         "{length} {noise} {kind:?}"
                     );
                 }
@@ -489,8 +491,7 @@ mod tests {
         let kept = |form, fixed| {
             let (found, leas) =
                 found(&data, (form, fixed), |finder, section, bytes| sweep(finder, section, &[bytes]));
-            let refs: Vec<(usize, Kind)> = found.code.after(0).map(|of| (of.1, of.2)).collect();
-            (refs, leas)
+            (refs(&found), leas)
         };
         let (near, far) = ((4, Kind::Near), (11, Kind::Near));
         let frame = [(29, Kind::Stack1), (33, Kind::Base4)];
@@ -510,7 +511,8 @@ mod tests {
                 sweep(finder, section, &[bytes]);
             });
             let (one, serial) = found(&data, (Form::Elf, false), serially);
-            assert!(many.code == one.code && many.starts == one.starts && leas == serial, "{count}");
+            let same = refs(&many) == refs(&one) && many.starts == one.starts;
+            assert!(same && leas == serial, "{count}");
         }
     }
 
