@@ -23,7 +23,10 @@ pub(super) struct Found {
     /// Those in instructions of x86-64, as far as they come in order: the second ones after the first. Of each the first one
     /// that counts is told.
     pub(super) code: Vec<(Places, usize)>,
+    /// All others in instructions, in order.
     pub(super) refs: Vec<Told>,
+    /// Those elsewhere, in order.
+    pub(super) others: Vec<Told>,
     pub(super) tables: Vec<Table>,
     pub(super) frame_table: u64,
     /// Where instructions of x86-64 begin.
@@ -114,9 +117,9 @@ impl Starts {
     }
 }
 
-/// Finds the references of an image, in any order. If there is much code, a thread of its own looks at all that is none.
+/// Finds the references of an image. If there is much code, a thread of its own looks at all that is none.
 pub(super) fn find(image: &Image<'_>) -> Found {
-    let mut finder = Finder { image, found: Found::default(), leas: Vec::new() };
+    let mut finder = Finder::new(image);
     if image.layout.machine == Machine::X86 {
         let [from, length] = image.layout.code;
         finder.found.starts = Starts::of(from as usize..(from + length) as usize);
@@ -130,20 +133,25 @@ pub(super) fn find(image: &Image<'_>) -> Found {
     });
     let (code, others): (Vec<&Section>, Vec<&Section>) = all.partition(|section| section.role == Role::Code);
     let look = || {
-        let mut finder = Finder { image, found: Found::default(), leas: Vec::new() };
+        let mut finder = Finder::new(image);
         others.iter().for_each(|section| finder.section(section));
-        put_in_order(&mut finder.found.refs);
-        finder
+        finder.put_in_order();
+        finder.found
     };
-    let mut read = || code.iter().for_each(|section| finder.section(section));
+    let mut read = || {
+        code.iter().for_each(|section| finder.section(section));
+        finder.put_in_order();
+    };
     let looked = if code.iter().map(|section| section.length).sum::<usize>() >= LONG {
         both("references", look, read).0
     } else {
         read();
         look()
     };
-    finder.add(looked);
+    let Found { refs, tables, frame_table, .. } = looked;
+    finder.found = Found { others: refs, tables, frame_table, ..finder.found };
     finder.jump_tables();
+    put_in_order(&mut finder.found.others);
     finder.found
 }
 
@@ -152,15 +160,13 @@ pub(super) struct Finder<'i, 'a> {
     pub(super) found: Found,
     /// Where addresses of data are loaded: jump tables begin there.
     pub(super) leas: Vec<u64>,
+    /// Whether the references come in order.
+    in_order: bool,
 }
 
-impl Finder<'_, '_> {
-    /// Adds what was found in other sections, none of which are code.
-    fn add(&mut self, other: Self) {
-        self.found.refs.extend_from_slice(&other.found.refs);
-        self.found.frame_table = other.found.frame_table;
-        self.found.tables.extend_from_slice(&other.found.tables);
-        self.leas.extend_from_slice(&other.leas);
+impl<'i, 'a> Finder<'i, 'a> {
+    pub(super) fn new(image: &'i Image<'a>) -> Self {
+        Self { image, found: Found::default(), leas: Vec::new(), in_order: true }
     }
 
     /// Looks through a section. What was found in it is put in order.
@@ -168,8 +174,19 @@ impl Finder<'_, '_> {
         let before = self.found.refs.len();
         self.look_through(section);
         let refs = &mut self.found.refs[before..];
-        if !refs.is_sorted_by_key(order) {
+        // What says so of itself is not looked at again: these are most.
+        let is_arm = section.role == Role::Code && self.image.layout.machine == Machine::Arm;
+        if !is_arm && !refs.is_sorted_by_key(order) {
             refs.sort_unstable_by_key(order);
+        }
+        let border = self.found.refs.get(before.wrapping_sub(1)..=before);
+        self.in_order &= border.is_none_or(|border| order(&border[0]) <= order(&border[1]));
+    }
+
+    /// Puts all that was found in order.
+    fn put_in_order(&mut self) {
+        if !self.in_order {
+            put_in_order(&mut self.found.refs);
         }
     }
 
@@ -282,7 +299,7 @@ impl Finder<'_, '_> {
         }
         let (image, half, begun) = (self.image, count / 2, self.found.refs.len());
         let read = || {
-            let mut second = Finder { image, found: Found::default(), leas: Vec::new() };
+            let mut second = Finder::new(image);
             second.arm_from(section, half - arm::REACH..count, half);
             second
         };
@@ -465,7 +482,7 @@ mod tests {
             let finder = || {
                 // What was found before lies anywhere.
                 let refs = vec![(u32::MAX, Kind::Pointer, 0), (0, Kind::Pointer, 0)];
-                Finder { image: &image, found: Found { refs, ..Found::default() }, leas: Vec::new() }
+                Finder { found: Found { refs, ..Found::default() }, ..Finder::new(&image) }
             };
             let (mut one, mut two) = (finder(), finder());
             one.arm_from(&section, 0..section.length / 4, 0);

@@ -1,5 +1,6 @@
 //! Every reference in an image: where it lies and how it says what it points to.
 
+use std::iter::{Peekable, from_fn};
 use std::ops::Range;
 
 use super::arm;
@@ -103,6 +104,17 @@ pub(super) fn put_in_order(refs: &mut [Told]) {
     }
 }
 
+/// Those of two lists in order, in order.
+fn merged<'t>(mut left: &'t [Told], mut right: &'t [Told]) -> impl Iterator<Item = &'t Told> {
+    from_fn(move || {
+        let is_left = match (left.first(), right.first()) {
+            (Some(left), Some(right)) => order(left) <= order(right),
+            (left, _) => left.is_some(),
+        };
+        if is_left { left.split_off_first() } else { right.split_off_first() }
+    })
+}
+
 /// A reference as it was found: its place, its kind, and how far away its partner is.
 pub(super) type Told = (u32, Kind, u8);
 
@@ -124,20 +136,20 @@ pub(in crate::delta) struct Refs {
 impl Refs {
     /// Finds the references of an image.
     pub(in crate::delta) fn find(image: &Image<'_>) -> Self {
-        let super::find::Found { code, mut refs, mut tables, frame_table, starts } = super::find::find(image);
+        let super::find::Found { code, refs, others, mut tables, frame_table, starts } =
+            super::find::find(image);
         tables.sort_unstable();
-        put_in_order(&mut refs);
         let mut kept = Self { tables, starts, frame_table, ..Self::default() };
-        kept.keep(&code, &refs, image.data.len());
+        kept.keep(&code, (&refs, &others), image.data.len());
         kept.functions = kept.functions(image);
         kept
     }
 
-    /// Keeps those that count: of those in code, which do not overlap, and of others in order.
-    fn keep(&mut self, code: &[(Places, usize)], others: &[Told], length: usize) {
-        self.places
-            .reserve(code.iter().map(|(places, first)| places.len() - first).sum::<usize>() + others.len());
-        let (mut others, mut end) = (others.iter(), 0);
+    /// Keeps those that count: of those in code, which do not overlap, and of two other lists in order.
+    fn keep(&mut self, code: &[(Places, usize)], (left, right): (&[Told], &[Told]), length: usize) {
+        let count: usize = code.iter().map(|(places, first)| places.len() - first).sum();
+        self.places.reserve(count + left.len() + right.len());
+        let (mut others, mut end) = (merged(left, right).peekable(), 0);
         for (places, first) in code {
             self.keep_beside((places, *first), &mut others, &mut end, length);
         }
@@ -145,17 +157,17 @@ impl Refs {
     }
 
     /// The same for some of those in code and the others before the last of them.
-    fn keep_beside(
+    fn keep_beside<'t>(
         &mut self,
         (code, mut code_at): (&Places, usize),
-        others: &mut std::slice::Iter<'_, Told>,
+        others: &mut Peekable<impl Iterator<Item = &'t Told>>,
         end: &mut usize,
         length: usize,
     ) {
         let mut next = code.after_index(code_at).peek();
         let last = code.len().checked_sub(1).map_or(0, |last| code.at(last));
-        let count = others.as_slice().partition_point(|other| other.0 as usize <= last);
-        for other in others.by_ref().take(count).map(Some).chain([None]) {
+        loop {
+            let other = others.next_if(|other| other.0 as usize <= last);
             let before = other.map_or((usize::MAX, u8::MAX), |other| (other.0 as usize, other.1 as u8));
             if next.is_some_and(|of| (of.1, of.2 as u8) <= before) {
                 let mut rest = code.after(before.0);
@@ -167,9 +179,8 @@ impl Refs {
                 self.take(code, code_at..upto, end);
                 code_at = upto;
             }
-            if let Some(&(place, kind, reach)) = other {
-                self.add((place as usize, kind, reach), end, length);
-            }
+            let Some(&(place, kind, reach)) = other else { return };
+            self.add((place as usize, kind, reach), end, length);
         }
     }
 

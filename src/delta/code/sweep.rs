@@ -441,7 +441,7 @@ mod tests {
         let image = Image { layout, sections, range, data, fixed, holes: Vec::new() };
         let bytes = 3..data.len() - 6;
         let found = Found { starts: Starts::of(bytes.clone()), ..Found::default() };
-        let mut finder = Finder { image: &image, found, leas: Vec::new() };
+        let mut finder = Finder { found, ..Finder::new(&image) };
         sweep(&mut finder, &section, bytes);
         (finder.found, finder.leas)
     }

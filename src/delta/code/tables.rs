@@ -92,7 +92,7 @@ impl Finder<'_, '_> {
             if let [first, .., last] = places.as_slice() {
                 let (first, last) = (*first as u32, *last as u32);
                 self.found.tables.push(Table { first, last, origin: start });
-                places.iter().for_each(|&place| self.put(place, Kind::Table));
+                self.found.others.extend(places.iter().map(|&place| (place as u32, Kind::Table, 0)));
             }
         }
     }
