@@ -3,12 +3,12 @@
 use std::ops::Range;
 
 use super::super::threads::both;
-use super::arm;
 use super::image::{Image, Machine, Role, Section};
 use super::kind::Kind;
-use super::places::Places;
+use super::places::Run;
 use super::refs::{Table, Told, order, put_in_order};
 use super::sweep::{LONG, Swept, sweep};
+use super::sweep_arm::sweep_arm;
 
 /// Most bytes of an instruction.
 const MOST_BYTES: u32 = 15;
@@ -20,9 +20,8 @@ const RANGES: usize = 256;
 /// What was found in an image.
 #[derive(Default)]
 pub(super) struct Found {
-    /// Those in instructions of x86-64, as far as they come in order: the second ones after the first. Of each the first one
-    /// that counts is told.
-    pub(super) code: Vec<(Places, usize)>,
+    /// Those in instructions, as far as they come in order: the second ones after the first.
+    pub(super) code: Vec<Run>,
     /// All others in instructions, in order.
     pub(super) refs: Vec<Told>,
     /// Those elsewhere, in order.
@@ -174,9 +173,7 @@ impl<'i, 'a> Finder<'i, 'a> {
         let before = self.found.refs.len();
         self.look_through(section);
         let refs = &mut self.found.refs[before..];
-        // What says so of itself is not looked at again: these are most.
-        let is_arm = section.role == Role::Code && self.image.layout.machine == Machine::Arm;
-        if !is_arm && !refs.is_sorted_by_key(order) {
+        if !refs.is_sorted_by_key(order) {
             refs.sort_unstable_by_key(order);
         }
         let border = self.found.refs.get(before.wrapping_sub(1)..=before);
@@ -192,7 +189,7 @@ impl<'i, 'a> Finder<'i, 'a> {
 
     fn look_through(&mut self, section: &Section) {
         match section.role {
-            Role::Code if self.image.layout.machine == Machine::Arm => self.arm(section),
+            Role::Code if self.image.layout.machine == Machine::Arm => sweep_arm(self, section),
             Role::Code => self.code(section),
             Role::Pointers => self.every(section, 8, |finder, at| finder.pointer(at)),
             Role::Relocations => self.every(section, 24, |finder, at| {
@@ -256,19 +253,18 @@ impl<'i, 'a> Finder<'i, 'a> {
         self.found.starts.take(&swept.starts, from);
         let (first, leas) = swept.after(from);
         self.leas.extend_from_slice(leas);
-        let refs = swept.refs;
-        let count = refs.len() - first;
-        if count == 0 {
-            return;
-        }
+        self.keep(Run { places: swept.refs, reaches: Vec::new(), first });
+    }
+
+    /// Keeps what was found in code.
+    pub(super) fn keep(&mut self, run: Run) {
         let last = self.found.code.last_mut();
-        if last.as_ref().is_some_and(|last| refs.at(first) < last.0.next()) {
-            refs.after_index(first).for_each(|(_, place, kind)| self.put(place, kind));
-        } else if let Some((last, _)) = last.filter(|_| count < OWN) {
-            // They come after it.
-            last.append(&refs, first..refs.len());
+        if last.as_ref().is_some_and(|last| run.begin() < last.places.next()) {
+            self.found.refs.extend(run.told());
+        } else if let Some(last) = last.filter(|_| run.len() < OWN) {
+            last.append(&run);
         } else {
-            self.found.code.push((refs, first));
+            self.found.code.push(run);
         }
     }
 
@@ -287,94 +283,6 @@ impl<'i, 'a> Finder<'i, 'a> {
         // The first page holds headers; small numbers are numbers.
         if self.image.holds(target) && target >= self.image.range.0.saturating_add(0x100) {
             self.put(at, Kind::Pointer);
-        }
-    }
-
-    /// Instructions of aarch64, all of four bytes. If they are many, another thread reads the second half: which pages are
-    /// said where that begins is known from the few instructions before.
-    fn arm(&mut self, section: &Section) {
-        let count = section.length / 4;
-        if section.length < LONG {
-            return self.arm_from(section, 0..count, 0);
-        }
-        let (image, half, begun) = (self.image, count / 2, self.found.refs.len());
-        let read = || {
-            let mut second = Finder::new(image);
-            second.arm_from(section, half - arm::REACH..count, half);
-            second
-        };
-        let (second, ()) = both("references", read, || self.arm_from(section, 0..half, 0));
-        let middle = (section.offset + half * 4) as u32;
-        let (before, after) =
-            second.found.refs.split_at(second.found.refs.partition_point(|of| of.0 < middle));
-        for page in before {
-            // The first that uses it may come in the second half.
-            let refs = &mut self.found.refs[begun..];
-            let known = refs.binary_search_by_key(&page.0, |of| of.0).ok().map(|at| &mut refs[at]);
-            if let Some(known) = known.filter(|known| known.2 == 0) {
-                known.2 = page.2;
-            }
-        }
-        self.found.refs.extend_from_slice(after);
-        self.leas.extend_from_slice(&second.leas);
-    }
-
-    /// Reads these instructions; of those before `from` only what pages they say.
-    fn arm_from(&mut self, section: &Section, range: Range<usize>, from: usize) {
-        let code = &self.image.data[section.offset..][..section.length];
-        self.found.refs.reserve(range.len() / 4);
-        // For each register, which of the references said its page last.
-        let (mut pages, mut said) = (arm::Pages::new(), [0; 32]);
-        let words = code.as_chunks::<4>().0[range.clone()].iter();
-        for (index, word) in range.zip(words) {
-            let word = u32::from_le_bytes(*word);
-            let kind = arm::kind(word);
-            let back = pages.take(index, word, kind);
-            let Some(kind) = kind.filter(|kind| index >= from || *kind == Kind::Page) else { continue };
-            let (at, here) = (section.offset + index * 4, section.address.wrapping_add(index as u64 * 4));
-            match kind {
-                Kind::Page => {
-                    said[(word & 31) as usize] = self.found.refs.len();
-                    self.put(at, kind);
-                }
-                Kind::StackLow | Kind::StackPair => self.put(at, kind),
-                Kind::Low => {
-                    if let Some(back) = back {
-                        self.pair((at, here), back, word, said[(word >> 5 & 31) as usize]);
-                    }
-                }
-                _ => {
-                    let target = here.wrapping_add(arm::number(kind, word));
-                    let branch = kind != Kind::Adr && !arm::loads(word);
-                    let near = section.holds(target);
-                    if near || (branch && self.image.in_code(target)) || (!branch && self.image.holds(target))
-                    {
-                        self.put(at, kind);
-                    }
-                    if kind == Kind::Adr && !near {
-                        self.leas.push(target);
-                    }
-                }
-            }
-        }
-    }
-
-    /// The place in a page that stands at `at`; the page was said `back` instructions before, by the reference `said`.
-    fn pair(&mut self, (at, here): (usize, u64), back: u8, word: u32, said: usize) {
-        let between = usize::from(back) * 4;
-        let page = arm::number(Kind::Page, self.image.u32(at - between));
-        let page = arm::page(here.wrapping_sub(between as u64)).wrapping_add(page);
-        let target = page.wrapping_add(arm::number(Kind::Low, word));
-        if !self.image.holds(target) {
-            return;
-        }
-        self.found.refs.push((at as u32, Kind::Low, back));
-        // The first that uses the page tells which of its addresses is meant.
-        if let Some(page) = self.found.refs.get_mut(said).filter(|page| page.2 == 0) {
-            page.2 = back;
-        }
-        if arm::adds(word) {
-            self.leas.push(target);
         }
     }
 
@@ -453,42 +361,5 @@ mod tests {
         let image = Image { layout, sections, range, data: &data, fixed: false, holes: Vec::new() };
         let refs: Vec<_> = Refs::find(&image).from(0).map(|of| (of.place, of.kind)).collect();
         assert_eq!(refs, [(600_001, Kind::Near), (600_008, Kind::Base1)]);
-    }
-
-    #[test]
-    fn two_that_read_aarch64_find_what_one_finds() {
-        let mut state = 17u64;
-        let mut next = || {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            (state >> 33) as u32
-        };
-        // adrp x8; ldr x9, [x8]; add x8, x8; mov x1, x0; bl; ret; ldr x0, [sp]
-        let code =
-            [0x9000_0008u32, 0xf940_0109, 0x9100_0108, 0xaa00_03e1, 0x9400_0010, 0xd65f_03c0, 0xf940_03e0];
-        // Of the second kind of code, few say pages, and these are used far away.
-        for rare in [1, 40] {
-            let mut word = || match next().is_multiple_of(rare) {
-                true if rare == 1 => code[next() as usize % 7],
-                true => code[next() as usize % 3],
-                false => code[3],
-            };
-            let data: Vec<u8> = (0..LONG / 2).flat_map(|_| word().to_le_bytes()).collect();
-            let part = Part { offset: 0, address: 0x1000, length: data.len() as u64 };
-            let layout = Layout { machine: Machine::Arm, parts: vec![part], ..Layout::default() };
-            let section = Section { role: Role::Code, offset: 8, length: data.len() - 8, address: 0x1008 };
-            let range = (0x1000, 0x1000 + data.len() as u64);
-            let sections = vec![section];
-            let image = Image { layout, sections, range, data: &data, fixed: false, holes: Vec::new() };
-            let finder = || {
-                // What was found before lies anywhere.
-                let refs = vec![(u32::MAX, Kind::Pointer, 0), (0, Kind::Pointer, 0)];
-                Finder { found: Found { refs, ..Found::default() }, ..Finder::new(&image) }
-            };
-            let (mut one, mut two) = (finder(), finder());
-            one.arm_from(&section, 0..section.length / 4, 0);
-            two.arm(&section);
-            assert!(one.found.refs.len() > 1000);
-            assert!(one.found.refs == two.found.refs && one.leas == two.leas, "{rare}");
-        }
     }
 }

@@ -18,6 +18,7 @@ mod refs;
 mod seal;
 mod step;
 mod sweep;
+mod sweep_arm;
 mod tables;
 mod unwind;
 mod x86;

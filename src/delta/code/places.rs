@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::kind::Kind;
+use super::refs::Told;
 
 /// Bytes of the file in a block, as a power of two.
 const BLOCK: u32 = 8;
@@ -107,6 +108,54 @@ impl Places {
     pub(super) fn after_index(&self, index: usize) -> After<'_> {
         let block = self.blocks.partition_point(|&first| first as usize <= index).saturating_sub(1);
         After { places: self, block, index, end: self.first(block + 1) }
+    }
+}
+
+/// References that come in order, and do not overlap.
+#[derive(Debug, Default)]
+pub(super) struct Run {
+    pub(super) places: Places,
+    /// How far away the partner of each is; of none, if none has one.
+    pub(super) reaches: Vec<u8>,
+    /// The index of the first that counts.
+    pub(super) first: usize,
+}
+
+impl Run {
+    /// How many count.
+    pub(super) fn len(&self) -> usize {
+        self.places.len() - self.first
+    }
+
+    /// Where the first lies.
+    pub(super) fn begin(&self) -> usize {
+        self.places.after_index(self.first).next().map_or(usize::MAX, |(_, place, _)| place)
+    }
+
+    /// All of them.
+    pub(super) fn told(&self) -> impl Iterator<Item = Told> {
+        let told = |(index, place, kind)| (place as u32, kind, self.reach(index));
+        self.places.after_index(self.first).map(told)
+    }
+
+    /// How far away the partner of the one with this index is.
+    fn reach(&self, index: usize) -> u8 {
+        self.reaches.get(index).copied().unwrap_or(0)
+    }
+
+    /// Adds those of another, which lie after these.
+    pub(super) fn append(&mut self, other: &Self) {
+        if !(self.reaches.is_empty() && other.reaches.is_empty()) {
+            self.reaches.resize(self.places.len(), 0);
+            self.reaches.extend((other.first..other.places.len()).map(|index| other.reach(index)));
+        }
+        self.places.append(&other.places, other.first..other.places.len());
+    }
+
+    /// From an index on, up to another, the first page of which nobody says a place: that tells no address.
+    pub(super) fn untold(&self, range: Range<usize>) -> usize {
+        let is_untold = |&index: &usize| self.places.all[index].1 == Kind::Page && self.reach(index) == 0;
+        if self.reaches.is_empty() { range.end } else { range.clone().find(is_untold).unwrap_or(range.end) }
     }
 }
 

@@ -7,7 +7,7 @@ use super::arm;
 use super::find::Starts;
 use super::image::{Image, Role};
 use super::kind::{IN_FILE, Kind};
-use super::places::{After, Places};
+use super::places::{After, Places, Run};
 
 /// Most bytes of a reference.
 const MOST_BYTES: usize = 8;
@@ -146,12 +146,12 @@ impl Refs {
     }
 
     /// Keeps those that count: of those in code, which do not overlap, and of two other lists in order.
-    fn keep(&mut self, code: &[(Places, usize)], (left, right): (&[Told], &[Told]), length: usize) {
-        let count: usize = code.iter().map(|(places, first)| places.len() - first).sum();
+    fn keep(&mut self, code: &[Run], (left, right): (&[Told], &[Told]), length: usize) {
+        let count: usize = code.iter().map(Run::len).sum();
         self.places.reserve(count + left.len() + right.len());
         let (mut others, mut end) = (merged(left, right).peekable(), 0);
-        for (places, first) in code {
-            self.keep_beside((places, *first), &mut others, &mut end, length);
+        for run in code {
+            self.keep_beside(run, &mut others, &mut end, length);
         }
         others.for_each(|&(place, kind, reach)| self.add((place as usize, kind, reach), &mut end, length));
     }
@@ -159,11 +159,12 @@ impl Refs {
     /// The same for some of those in code and the others before the last of them.
     fn keep_beside<'t>(
         &mut self,
-        (code, mut code_at): (&Places, usize),
+        run: &Run,
         others: &mut Peekable<impl Iterator<Item = &'t Told>>,
         end: &mut usize,
         length: usize,
     ) {
+        let (code, mut code_at) = (&run.places, run.first);
         let mut next = code.after_index(code_at).peek();
         let last = code.len().checked_sub(1).map_or(0, |last| code.at(last));
         loop {
@@ -176,7 +177,7 @@ impl Refs {
                 }
                 next = rest.peek();
                 let upto = next.map_or(code.len(), |of| of.0);
-                self.take(code, code_at..upto, end);
+                self.take(run, code_at..upto, end);
                 code_at = upto;
             }
             let Some(&(place, kind, reach)) = other else { return };
@@ -185,11 +186,18 @@ impl Refs {
     }
 
     /// Takes references in code from where the last one ends that was kept.
-    fn take(&mut self, code: &Places, range: Range<usize>, end: &mut usize) {
-        let from = range.start.max(code.index(*end)).min(range.end);
-        if self.places.append(code, from..range.end) && from < range.end {
-            let last = code.after_index(range.end - 1).peek();
-            *end = last.map_or(*end, |(_, place, kind)| place + kind.width());
+    fn take(&mut self, run: &Run, range: Range<usize>, end: &mut usize) {
+        let mut from = range.start.max(run.places.index(*end)).min(range.end);
+        while from < range.end {
+            let upto = run.untold(from..range.end);
+            if !run.reaches.is_empty() {
+                self.reaches.resize(self.places.len(), 0);
+                self.reaches.extend_from_slice(&run.reaches[from..upto]);
+            }
+            if self.places.append(&run.places, from..upto) && from < upto {
+                *end = self.places.next();
+            }
+            from = upto + 1;
         }
     }
 

@@ -408,6 +408,7 @@ fn kinds(displacement: Kind) -> [Kind; 64] {
 mod tests {
     use super::super::find::Found;
     use super::super::image::{Layout, Part, Role};
+    use super::super::places::Run;
     use super::*;
 
     /// Bytes of which so many of 256 are no code.
@@ -440,8 +441,8 @@ mod tests {
         let sections = vec![section];
         let image = Image { layout, sections, range, data, fixed, holes: Vec::new() };
         let bytes = 3..data.len() - 6;
-        let found = Found { starts: Starts::of(bytes.clone()), ..Found::default() };
-        let mut finder = Finder { found, ..Finder::new(&image) };
+        let mut finder = Finder::new(&image);
+        finder.found.starts = Starts::of(bytes.clone());
         sweep(&mut finder, &section, bytes);
         (finder.found, finder.leas)
     }
@@ -455,8 +456,7 @@ mod tests {
 
     /// What was found in instructions.
     fn refs(found: &Found) -> Vec<(usize, Kind)> {
-        let all = found.code.iter().flat_map(|(places, first)| places.after_index(*first));
-        all.map(|of| (of.1, of.2)).collect()
+        found.code.iter().flat_map(Run::told).map(|of| (of.0 as usize, of.1)).collect()
     }
 
     #[test]
