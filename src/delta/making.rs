@@ -21,7 +21,7 @@ use super::wire::{Numbers, Short};
 const CHUNK: usize = PIECE;
 
 /// How many pieces are laid out ahead.
-const AHEAD: usize = 8;
+const AHEAD: usize = 16;
 
 /// A place beyond all old bytes.
 const NOWHERE: u64 = 1 << 62;

@@ -262,7 +262,7 @@ impl<'i, 'a> Finder<'i, 'a> {
         if last.as_ref().is_some_and(|last| run.begin() < last.places.next()) {
             self.found.refs.extend(run.told());
         } else if let Some(last) = last.filter(|_| run.len() < OWN) {
-            last.append(&run);
+            last.append(&run, run.first..run.places.len());
         } else {
             self.found.code.push(run);
         }

@@ -8,6 +8,7 @@ mod extra;
 mod find;
 mod frames;
 mod image;
+mod keep;
 mod kind;
 mod macho;
 mod map;

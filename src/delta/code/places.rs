@@ -112,16 +112,22 @@ impl Places {
 }
 
 /// References that come in order, and do not overlap.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Run {
     pub(super) places: Places,
-    /// How far away the partner of each is; of none, if none has one.
+    /// How far away the partner of each is; of the last ones, or of all, nothing is told if they have none.
     pub(super) reaches: Vec<u8>,
     /// The index of the first that counts.
     pub(super) first: usize,
 }
 
 impl Run {
+    pub(super) const EMPTY: Self = Self {
+        places: Places { from: 0, blocks: Vec::new(), all: Vec::new(), next: 0 },
+        reaches: Vec::new(),
+        first: 0,
+    };
+
     /// How many count.
     pub(super) fn len(&self) -> usize {
         self.places.len() - self.first
@@ -129,13 +135,19 @@ impl Run {
 
     /// Where the first lies.
     pub(super) fn begin(&self) -> usize {
-        self.places.after_index(self.first).next().map_or(usize::MAX, |(_, place, _)| place)
+        self.after(0).next().map_or(usize::MAX, |(_, place, _)| place)
+    }
+
+    /// Those at a place or after it.
+    #[inline]
+    pub(super) fn after(&self, place: usize) -> After<'_> {
+        let after = self.places.after(place);
+        if after.index < self.first { self.places.after_index(self.first) } else { after }
     }
 
     /// All of them.
     pub(super) fn told(&self) -> impl Iterator<Item = Told> {
-        let told = |(index, place, kind)| (place as u32, kind, self.reach(index));
-        self.places.after_index(self.first).map(told)
+        self.after(0).map(|(index, place, kind)| (place as u32, kind, self.reach(index)))
     }
 
     /// How far away the partner of the one with this index is.
@@ -143,19 +155,45 @@ impl Run {
         self.reaches.get(index).copied().unwrap_or(0)
     }
 
-    /// Adds those of another, which lie after these.
-    pub(super) fn append(&mut self, other: &Self) {
-        if !(self.reaches.is_empty() && other.reaches.is_empty()) {
-            self.reaches.resize(self.places.len(), 0);
-            self.reaches.extend((other.first..other.places.len()).map(|index| other.reach(index)));
+    /// Adds one, unless it does not lie after those that are there.
+    #[inline]
+    pub(super) fn put(&mut self, place: usize, kind: Kind, reach: u8) {
+        if self.places.put(place, kind) && reach > 0 {
+            self.reaches.resize(self.places.len() - 1, 0);
+            self.reaches.push(reach);
         }
-        self.places.append(&other.places, other.first..other.places.len());
     }
 
-    /// From an index on, up to another, the first page of which nobody says a place: that tells no address.
-    pub(super) fn untold(&self, range: Range<usize>) -> usize {
-        let is_untold = |&index: &usize| self.places.all[index].1 == Kind::Page && self.reach(index) == 0;
-        if self.reaches.is_empty() { range.end } else { range.clone().find(is_untold).unwrap_or(range.end) }
+    /// Adds those of another with these indexes, which lie after those that are there.
+    pub(super) fn append(&mut self, other: &Self, range: Range<usize>) {
+        if !other.reaches.is_empty() {
+            self.reaches.resize(self.places.len(), 0);
+            self.reaches.extend(range.clone().map(|index| other.reach(index)));
+        }
+        self.places.append(&other.places, range);
+    }
+
+    /// Drops those that do not count: the first ones, and pages of which nobody says a place, which tell no address.
+    pub(super) fn tidy(&mut self) {
+        if self.reaches.is_empty() {
+            return;
+        }
+        self.reaches.resize(self.places.len(), 0);
+        let (places, first) = (&mut self.places, self.first);
+        let (mut kept, mut at) = (0, 0);
+        for block in 0..places.blocks.len() {
+            let end = places.first(block + 1);
+            places.blocks[block] = kept as u32;
+            for index in at..end {
+                let (of, reach) = (places.all[index], self.reaches[index]);
+                (places.all[kept], self.reaches[kept]) = (of, reach);
+                kept += usize::from(index >= first && (of.1 != Kind::Page || reach > 0));
+            }
+            at = end;
+        }
+        places.all.truncate(kept);
+        self.reaches.truncate(kept);
+        self.first = 0;
     }
 }
 

@@ -1,14 +1,16 @@
 //! Every reference in an image: where it lies and how it says what it points to.
 
-use std::iter::{Peekable, from_fn};
 use std::ops::Range;
 
 use super::arm;
 use super::find::Starts;
 use super::image::{Image, Role};
+use super::keep::keep;
 use super::kind::{IN_FILE, Kind};
-use super::places::{After, Places, Run};
+use super::places::{After, Run};
 
+/// Where there are none.
+static NONE: Run = Run::EMPTY;
 /// Most bytes of a reference.
 const MOST_BYTES: usize = 8;
 
@@ -35,6 +37,8 @@ impl Ref {
 pub(in crate::delta) struct Following<'a> {
     places: After<'a>,
     reaches: &'a [u8],
+    /// What comes after these.
+    runs: &'a [Run],
 }
 
 impl Iterator for Following<'_> {
@@ -42,8 +46,13 @@ impl Iterator for Following<'_> {
 
     #[inline]
     fn next(&mut self) -> Option<Ref> {
-        let (index, place, kind) = self.places.next()?;
-        Some(Ref { place, kind, reach: self.reaches.get(index).copied().unwrap_or(0) })
+        loop {
+            if let Some((index, place, kind)) = self.places.next() {
+                return Some(Ref { place, kind, reach: self.reaches.get(index).copied().unwrap_or(0) });
+            }
+            let run = self.runs.split_off_first()?;
+            (self.places, self.reaches) = (run.after(0), &run.reaches);
+        }
     }
 }
 
@@ -104,26 +113,15 @@ pub(super) fn put_in_order(refs: &mut [Told]) {
     }
 }
 
-/// Those of two lists in order, in order.
-fn merged<'t>(mut left: &'t [Told], mut right: &'t [Told]) -> impl Iterator<Item = &'t Told> {
-    from_fn(move || {
-        let is_left = match (left.first(), right.first()) {
-            (Some(left), Some(right)) => order(left) <= order(right),
-            (left, _) => left.is_some(),
-        };
-        if is_left { left.split_off_first() } else { right.split_off_first() }
-    })
-}
-
 /// A reference as it was found: its place, its kind, and how far away its partner is.
 pub(super) type Told = (u32, Kind, u8);
 
 /// The references of an image, by place.
 #[derive(Debug, Default)]
 pub(in crate::delta) struct Refs {
-    places: Places,
-    /// How far away the partner of each is, if any have one.
-    reaches: Vec<u8>,
+    /// In order, and where each of them ends.
+    runs: Vec<Run>,
+    ends: Vec<usize>,
     tables: Vec<Table>,
     /// Places in the file where functions begin, in order.
     functions: Vec<u32>,
@@ -139,82 +137,11 @@ impl Refs {
         let super::find::Found { code, refs, others, mut tables, frame_table, starts } =
             super::find::find(image);
         tables.sort_unstable();
-        let mut kept = Self { tables, starts, frame_table, ..Self::default() };
-        kept.keep(&code, (&refs, &others), image.data.len());
+        let runs = keep(code, (&refs, &others), image.data.len());
+        let ends = runs.iter().map(|run| run.places.next()).collect();
+        let mut kept = Self { runs, ends, tables, starts, frame_table, ..Self::default() };
         kept.functions = kept.functions(image);
         kept
-    }
-
-    /// Keeps those that count: of those in code, which do not overlap, and of two other lists in order.
-    fn keep(&mut self, code: &[Run], (left, right): (&[Told], &[Told]), length: usize) {
-        let count: usize = code.iter().map(Run::len).sum();
-        self.places.reserve(count + left.len() + right.len());
-        let (mut others, mut end) = (merged(left, right).peekable(), 0);
-        for run in code {
-            self.keep_beside(run, &mut others, &mut end, length);
-        }
-        others.for_each(|&(place, kind, reach)| self.add((place as usize, kind, reach), &mut end, length));
-    }
-
-    /// The same for some of those in code and the others before the last of them.
-    fn keep_beside<'t>(
-        &mut self,
-        run: &Run,
-        others: &mut Peekable<impl Iterator<Item = &'t Told>>,
-        end: &mut usize,
-        length: usize,
-    ) {
-        let (code, mut code_at) = (&run.places, run.first);
-        let mut next = code.after_index(code_at).peek();
-        let last = code.len().checked_sub(1).map_or(0, |last| code.at(last));
-        loop {
-            let other = others.next_if(|other| other.0 as usize <= last);
-            let before = other.map_or((usize::MAX, u8::MAX), |other| (other.0 as usize, other.1 as u8));
-            if next.is_some_and(|of| (of.1, of.2 as u8) <= before) {
-                let mut rest = code.after(before.0);
-                while rest.peek().is_some_and(|of| (of.1, of.2 as u8) <= before) {
-                    rest.next();
-                }
-                next = rest.peek();
-                let upto = next.map_or(code.len(), |of| of.0);
-                self.take(run, code_at..upto, end);
-                code_at = upto;
-            }
-            let Some(&(place, kind, reach)) = other else { return };
-            self.add((place as usize, kind, reach), end, length);
-        }
-    }
-
-    /// Takes references in code from where the last one ends that was kept.
-    fn take(&mut self, run: &Run, range: Range<usize>, end: &mut usize) {
-        let mut from = range.start.max(run.places.index(*end)).min(range.end);
-        while from < range.end {
-            let upto = run.untold(from..range.end);
-            if !run.reaches.is_empty() {
-                self.reaches.resize(self.places.len(), 0);
-                self.reaches.extend_from_slice(&run.reaches[from..upto]);
-            }
-            if self.places.append(&run.places, from..upto) && from < upto {
-                *end = self.places.next();
-            }
-            from = upto + 1;
-        }
-    }
-
-    /// Keeps a reference if it counts; `end` is where the last one that was kept ends.
-    #[inline]
-    fn add(&mut self, (place, kind, reach): (usize, Kind, u8), end: &mut usize, length: usize) {
-        // Of two that overlap, the first counts. A page of which nobody says a place tells no address.
-        let told = kind != Kind::Page || reach > 0;
-        if !told || place < *end || place + kind.width() > length {
-            return;
-        }
-        if reach > 0 {
-            self.reaches.resize(self.places.len(), 0);
-            self.reaches.push(reach);
-        }
-        self.places.put(place, kind);
-        *end = place + kind.width();
     }
 
     fn functions(&self, image: &Image<'_>) -> Vec<u32> {
@@ -248,7 +175,9 @@ impl Refs {
     /// The references at `place` or after it.
     #[inline]
     pub(in crate::delta) fn from(&self, place: usize) -> Following<'_> {
-        Following { places: self.places.after(place), reaches: &self.reaches }
+        let at = self.ends.partition_point(|&end| end <= place);
+        let (run, runs) = self.runs.get(at..).and_then(<[Run]>::split_first).unwrap_or((&NONE, &[]));
+        Following { places: run.after(place), reaches: &run.reaches, runs }
     }
 
     /// The last reference that begins before `place`, if it may reach beyond it.
