@@ -43,7 +43,7 @@ impl Laid {
         self.at == self.bytes.len()
     }
 
-    /// The next bytes, at most `most`: with all before them, where they are, and the marks in them and after them, of which
+    /// The next bytes, at most `most`: all of the piece, where in it they are, and the marks in them and after them, of which
     /// the taker says how many it used.
     pub(super) fn take(&mut self, most: usize) -> (&mut [u8], Range<usize>, &[Mark], &mut usize) {
         let range = self.at..self.at + most.min(self.bytes.len() - self.at);

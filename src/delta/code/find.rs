@@ -258,6 +258,9 @@ impl<'i, 'a> Finder<'i, 'a> {
 
     /// Keeps what was found in code.
     pub(super) fn keep(&mut self, run: Run) {
+        if run.len() == 0 {
+            return;
+        }
         let last = self.found.code.last_mut();
         if last.as_ref().is_some_and(|last| run.begin() < last.places.next()) {
             self.found.refs.extend(run.told());
@@ -343,6 +346,46 @@ mod tests {
     use super::super::image::{Layout, Part};
     use super::super::refs::Refs;
     use super::*;
+
+    #[test]
+    fn sections_out_of_order_and_empty_ones_are_read() {
+        // Nothing; a branch after it in the list, and before it in the file.
+        let data = [&[0xe8, 0, 0, 0, 0][..], &[0x90; 0x2000]].concat();
+        let part = Part { offset: 0, address: 0x1000, length: data.len() as u64 };
+        let code = [0, data.len() as u64];
+        for (machine, found) in [(Machine::X86, vec![(1, Kind::Near)]), (Machine::Arm, Vec::new())] {
+            let layout = Layout { parts: vec![part], code, machine, ..Layout::default() };
+            let section = |offset: usize, length: usize| {
+                let address = 0x1000 + offset as u64;
+                Section { role: Role::Code, offset, length, address }
+            };
+            let range = (0x1000, 0x1000 + data.len() as u64);
+            let sections = vec![section(0x1800, 16), section(0x1000, 3), section(0, 16)];
+            let image = Image { layout, sections, range, data: &data, fixed: false, holes: Vec::new() };
+            let refs: Vec<_> = Refs::find(&image).from(0).map(|of| (of.place, of.kind)).collect();
+            assert_eq!(refs, found);
+        }
+    }
+
+    #[test]
+    fn a_page_in_two_sections_has_the_nearest_place() {
+        // adrp x8; ldr x9, [x8, #0xff8]; ldr x9, [x8].
+        let words = [0x9000_0008u32, 0xf947_fd09, 0xf940_0109];
+        let mut data = vec![0; 0x1000];
+        data.extend(words.iter().flat_map(|word| word.to_le_bytes()));
+        data.resize(0x2fc0, 0);
+        let part = Part { offset: 0, address: 0, length: 0x2fc0 };
+        let code = [0, data.len() as u64];
+        let layout = Layout { machine: Machine::Arm, parts: vec![part], code, ..Layout::default() };
+        let section = |address| Section { role: Role::Code, offset: 0x1000, length: 12, address };
+        for sections in [[0x2f00, 0x1000], [0x1000, 0x2f00]] {
+            let sections = sections.map(section).to_vec();
+            let (layout, range) = (layout.clone(), (0, 0x2fc0));
+            let image = Image { layout, sections, range, data: &data, fixed: false, holes: Vec::new() };
+            let first = Refs::find(&image).from(0).next().map(|of| (of.place, of.kind, of.reach));
+            assert_eq!(first, Some((0x1000, Kind::Page, 1)));
+        }
+    }
 
     #[test]
     fn of_references_in_sections_that_overlap_the_first_counts() {

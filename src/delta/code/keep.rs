@@ -85,10 +85,11 @@ impl Keeping {
         let last = code.len().checked_sub(1).map_or(0, |last| code.at(last));
         loop {
             let other = others.next_if(|other| other.0 as usize <= last);
-            let before = other.map_or((usize::MAX, u8::MAX), |other| (other.0 as usize, other.1 as u8));
-            if next.is_some_and(|of| (of.1, of.2 as u8) <= before) {
-                let mut rest = code.after(before.0);
-                while rest.peek().is_some_and(|of| (of.1, of.2 as u8) <= before) {
+            let before = other.map_or(u64::MAX, order);
+            let is_before = |of: (usize, usize, Kind)| order(&(of.1 as u32, of.2, run.reach(of.0))) <= before;
+            if next.is_some_and(is_before) {
+                let mut rest = code.after(other.map_or(usize::MAX, |other| other.0 as usize));
+                while rest.peek().is_some_and(is_before) {
                     rest.next();
                 }
                 next = rest.peek();
@@ -121,7 +122,7 @@ mod tests {
     /// References that may overlap, in order; of some pages nobody says a place.
     fn any_told(most: u32) -> impl Strategy<Value = Vec<Told>> {
         let kind = prop_oneof![Just(Kind::Near), Just(Kind::Pointer), Just(Kind::Base1), Just(Kind::Page)];
-        let of = (0..most, kind).prop_map(|(place, kind)| (place, kind, (place % 3) as u8));
+        let of = (0..most, kind, 0..3u8);
         proptest::collection::vec(of, 0..60).prop_map(|mut all| {
             all.sort_by_key(order);
             all

@@ -151,7 +151,7 @@ impl Run {
     }
 
     /// How far away the partner of the one with this index is.
-    fn reach(&self, index: usize) -> u8 {
+    pub(super) fn reach(&self, index: usize) -> u8 {
         self.reaches.get(index).copied().unwrap_or(0)
     }
 

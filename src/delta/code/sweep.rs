@@ -154,7 +154,9 @@ pub(super) fn sweep(finder: &mut Finder<'_, '_>, section: &Section, ranges: &[Ra
         read();
     }
     let mut at = 0;
-    for lane in lanes {
+    for mut lane in lanes {
+        // It has, unless a thread has failed.
+        sweep.step_until(&mut lane, |_| false);
         // Each range begins with an instruction. Within one, the lane before goes on to where both are in step.
         at = at.max(lane.start);
         if at >= lane.last {

@@ -22,12 +22,13 @@ pub(super) fn sweep_arm(finder: &mut Finder<'_, '_>, section: &Section) {
     let (image, count) = (finder.image, section.length / 4);
     let pieces = (section.length / LONG).clamp(1, MOST_PIECES);
     let begin = |piece: usize| if piece == pieces { count } else { count / pieces * piece };
+    let of = |piece: usize| Read::of(image, section, begin(piece)..begin(piece + 1));
     let mut all: Vec<Option<Read>> = (0..pieces).map(|_| None).collect();
     let left = Mutex::new(all.iter_mut().enumerate());
     let read = || {
         let next = || left.lock().ok()?.next();
         while let Some((piece, read)) = next() {
-            *read = Some(Read::of(image, section, begin(piece)..begin(piece + 1)));
+            *read = Some(of(piece));
         }
     };
     if pieces > 1 {
@@ -35,7 +36,9 @@ pub(super) fn sweep_arm(finder: &mut Finder<'_, '_>, section: &Section) {
     } else {
         read();
     }
-    let mut all: Vec<Read> = all.into_iter().flatten().collect();
+    let all = all.into_iter().enumerate();
+    // All were read, unless a thread has failed.
+    let mut all: Vec<Read> = all.map(|(piece, read)| read.unwrap_or_else(|| of(piece))).collect();
     for at in 1..all.len() {
         let (before, after) = all.split_at_mut(at);
         before[at - 1].learn(&after[0]);
