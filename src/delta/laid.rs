@@ -25,17 +25,17 @@ pub(super) struct Laid {
     marked: usize,
 }
 
-impl Default for Laid {
-    fn default() -> Self {
-        Self { bytes: vec![0; PAST], marks: Vec::new(), at: PAST, marked: 0 }
-    }
-}
-
 impl Laid {
-    fn new() -> Self {
-        let mut bytes = Vec::with_capacity(PAST + FULL + PIECE);
+    /// Nothing.
+    pub(super) fn empty() -> Self {
+        Self::with_room(0)
+    }
+
+    /// Nothing yet, and room for so many bytes.
+    fn with_room(room: usize) -> Self {
+        let mut bytes = Vec::with_capacity(PAST + room);
         bytes.resize(PAST, 0);
-        Self { bytes, ..Self::default() }
+        Self { bytes, marks: Vec::new(), at: PAST, marked: 0 }
     }
 
     /// Whether all of it was taken.
@@ -83,18 +83,20 @@ fn lay_all(
     corrections: &mut Corrections<'_>,
     to: &SyncSender<Result<Laid, Short>>,
 ) -> Result<(), Short> {
-    let (mut piece, mut new) = (Laid::new(), 0);
+    let room = || Laid::with_room(FULL + PIECE);
+    let (mut piece, mut new) = (room(), 0);
     while let Some(op) = ops.next()? {
         let mut done = 0;
         while done < op.add + op.copy {
-            if piece.bytes.len() >= PAST + FULL && to.send(Ok(replace(&mut piece, Laid::new()))).is_err() {
+            if piece.bytes.len() >= PAST + FULL && to.send(Ok(replace(&mut piece, room()))).is_err() {
                 return Ok(());
             }
             let at = piece.bytes.len();
             let count = if let Some(left) = op.add.checked_sub(done).filter(|left| *left > 0) {
                 let old = (op.old + done) as usize;
                 let count = resolver.piece(old, left as usize, PIECE);
-                resolver.predict((old, new), (&mut piece.bytes, &mut piece.marks), count, corrections)?;
+                piece.bytes.extend_from_slice(&resolver.old()[old..old + count]);
+                resolver.predict((old, new), &mut piece.bytes[at..], &mut piece.marks, corrections)?;
                 count
             } else {
                 let count = (op.add + op.copy - done).min(PIECE as u64) as usize;

@@ -150,7 +150,7 @@ impl<'a, 'f> Making<'a, 'f> {
         out: &mut Output<'_>,
     ) -> Result<(), ApplyError> {
         let Grounds { refs, new: layout, image, .. } = on;
-        let (mut mender, mut piece) = (Mender::default(), Laid::default());
+        let (mut mender, mut piece) = (Mender::default(), Laid::empty());
         let (mut new, mut next) = (0, self.ops.next()?);
         while let Some(op) = next {
             next = self.ops.next()?;
@@ -178,7 +178,7 @@ impl<'a, 'f> Making<'a, 'f> {
                 (done, new) = (done + count as u64, new + count);
             }
         }
-        piece.turn(Laid::default(), |bytes, from| out.give(bytes, from))?;
+        piece.turn(Laid::empty(), |bytes, from| out.give(bytes, from))?;
         out.close()
     }
 

@@ -134,12 +134,12 @@ pub(super) fn find(image: &Image<'_>) -> Found {
     let look = || {
         let mut finder = Finder::new(image);
         others.iter().for_each(|section| finder.section(section));
-        finder.put_in_order();
+        put_in_order(&mut finder.found.refs);
         finder.found
     };
     let mut read = || {
         code.iter().for_each(|section| finder.section(section));
-        finder.put_in_order();
+        put_in_order(&mut finder.found.refs);
     };
     let looked = if code.iter().map(|section| section.length).sum::<usize>() >= LONG {
         both("references", look, read).0
@@ -159,13 +159,11 @@ pub(super) struct Finder<'i, 'a> {
     pub(super) found: Found,
     /// Where addresses of data are loaded: jump tables begin there.
     pub(super) leas: Vec<u64>,
-    /// Whether the references come in order.
-    in_order: bool,
 }
 
 impl<'i, 'a> Finder<'i, 'a> {
     pub(super) fn new(image: &'i Image<'a>) -> Self {
-        Self { image, found: Found::default(), leas: Vec::new(), in_order: true }
+        Self { image, found: Found::default(), leas: Vec::new() }
     }
 
     /// Looks through a section. What was found in it is put in order.
@@ -175,15 +173,6 @@ impl<'i, 'a> Finder<'i, 'a> {
         let refs = &mut self.found.refs[before..];
         if !refs.is_sorted_by_key(order) {
             refs.sort_unstable_by_key(order);
-        }
-        let border = self.found.refs.get(before.wrapping_sub(1)..=before);
-        self.in_order &= border.is_none_or(|border| order(&border[0]) <= order(&border[1]));
-    }
-
-    /// Puts all that was found in order.
-    fn put_in_order(&mut self) {
-        if !self.in_order {
-            put_in_order(&mut self.found.refs);
         }
     }
 

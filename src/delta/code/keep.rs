@@ -4,7 +4,7 @@ use std::iter::{Peekable, from_fn};
 use std::ops::Range;
 
 use super::kind::Kind;
-use super::places::{Places, Run};
+use super::places::{Places, Run, is_told};
 use super::refs::{Told, order};
 
 /// Those that count: of those in code, and of two other lists in order. What was found in code stays as it is, where none of
@@ -70,9 +70,7 @@ impl Keeping {
     #[inline]
     fn add(&mut self, &(place, kind, reach): &Told) {
         let place = place as usize;
-        // A page of which nobody says a place tells no address.
-        let is_told = kind != Kind::Page || reach > 0;
-        if is_told && place >= self.end && place + kind.width() <= self.length {
+        if is_told(kind, reach) && place >= self.end && place + kind.width() <= self.length {
             self.open(place).put(place, kind, reach);
             self.end = place + kind.width();
         }

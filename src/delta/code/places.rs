@@ -111,6 +111,12 @@ impl Places {
     }
 }
 
+/// Whether a reference tells an address: a page of which nobody says a place does not.
+#[inline]
+pub(super) fn is_told(kind: Kind, reach: u8) -> bool {
+    kind != Kind::Page || reach > 0
+}
+
 /// References that come in order, and do not overlap.
 #[derive(Debug)]
 pub(super) struct Run {
@@ -173,7 +179,7 @@ impl Run {
         self.places.append(&other.places, range);
     }
 
-    /// Drops those that do not count: the first ones, and pages of which nobody says a place, which tell no address.
+    /// Drops those that do not count: the first ones, and those that tell no address.
     pub(super) fn tidy(&mut self) {
         if self.reaches.is_empty() {
             return;
@@ -187,7 +193,7 @@ impl Run {
             for index in at..end {
                 let (of, reach) = (places.all[index], self.reaches[index]);
                 (places.all[kept], self.reaches[kept]) = (of, reach);
-                kept += usize::from(index >= first && (of.1 != Kind::Page || reach > 0));
+                kept += usize::from(index >= first && is_told(of.1, reach));
             }
             at = end;
         }

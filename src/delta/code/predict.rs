@@ -222,18 +222,22 @@ impl<'a> Resolver<'a> {
         cut.map_or(room, |of| of.place - old)
     }
 
-    /// Adds so many new bytes, which come from `old` and go to `new`; of what is seen to later it adds marks.
+    /// The old bytes.
+    pub(in crate::delta) fn old(&self) -> &'a [u8] {
+        self.on.image.data
+    }
+
+    /// Makes new bytes, which go to `new`, from the old ones at `old`, which `out` holds; of what is seen to later it adds
+    /// marks.
     pub(in crate::delta) fn predict(
         &mut self,
         (old, new): (usize, usize),
-        (out, marks): (&mut Vec<u8>, &mut Vec<Mark>),
-        count: usize,
+        out: &mut [u8],
+        marks: &mut Vec<Mark>,
         teller: &mut impl Corrects,
     ) -> Result<(), Short> {
-        let (on, end, start) = (self.on, old + count, out.len());
-        out.extend_from_slice(&on.image.data[old..end]);
-        let out = &mut out[start..];
-        for of in on.refs.within(old..end) {
+        let on = self.on;
+        for of in on.refs.within(old..old + out.len()) {
             let (at, kind) = (of.place - old, of.kind);
             let (place, mut frame) = (new + at, 0);
             if kind.is_in_frame() {
@@ -393,13 +397,12 @@ impl Mender {
 pub(in crate::delta) struct Predictor<'a> {
     resolver: Resolver<'a>,
     mender: Mender,
-    bytes: Vec<u8>,
     marks: Vec<Mark>,
 }
 
 impl<'a> Predictor<'a> {
     pub(in crate::delta) fn new(on: Grounds<'a>) -> Self {
-        Self { resolver: Resolver::new(on), mender: Mender::default(), bytes: Vec::new(), marks: Vec::new() }
+        Self { resolver: Resolver::new(on), mender: Mender::default(), marks: Vec::new() }
     }
 
     /// Makes the next bytes of a stretch, from `old` on, at `new`: at most as many as `out` holds from `start` on and
@@ -412,10 +415,10 @@ impl<'a> Predictor<'a> {
     ) -> Result<usize, Short> {
         let count = self.resolver.piece(old, left, out.len() - start);
         let range = start..start + count;
-        self.bytes.clear();
         self.marks.clear();
-        self.resolver.predict((old, new), (&mut self.bytes, &mut self.marks), count, teller)?;
-        out[range.clone()].copy_from_slice(&self.bytes);
+        let bytes = &mut out[range.clone()];
+        bytes.copy_from_slice(&self.resolver.old()[old..old + count]);
+        self.resolver.predict((old, new), bytes, &mut self.marks, teller)?;
         self.mender.mend((old, new), (out, range), &self.marks, teller)?;
         Ok(count)
     }

@@ -6,9 +6,8 @@
 
 use std::mem::take;
 use std::ops::Range;
-use std::sync::Mutex;
 
-use super::super::threads::both;
+use super::super::threads::share;
 use super::find::{Finder, Starts};
 use super::image::{Form, Image, Section};
 use super::kind::Kind;
@@ -140,19 +139,8 @@ pub(super) fn sweep(finder: &mut Finder<'_, '_>, section: &Section, ranges: &[Ra
     let sweep = Sweep::new(finder.image, section);
     let mut lanes: Vec<Lane> = ranges.iter().flat_map(split).collect();
     let all: usize = ranges.iter().map(Range::len).sum();
-    // Whoever is ready takes the next ones.
-    let groups = Mutex::new(lanes.chunks_mut(LANES));
-    let read = || {
-        let (mut bursts, next) = (None, || groups.lock().ok()?.next());
-        while let Some(lanes) = next() {
-            sweep.read(lanes, &mut bursts);
-        }
-    };
-    if all >= LONG {
-        both("references", read, read);
-    } else {
-        read();
-    }
+    let name = (all >= LONG).then_some("references");
+    share(name, lanes.chunks_mut(LANES), |lanes, bursts| sweep.read(lanes, bursts));
     let mut at = 0;
     for mut lane in lanes {
         // It has, unless a thread has failed.

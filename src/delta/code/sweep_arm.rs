@@ -1,9 +1,8 @@
 //! Reads the instructions of aarch64 code, and keeps what in them refers to something.
 
 use std::ops::Range;
-use std::sync::Mutex;
 
-use super::super::threads::both;
+use super::super::threads::share;
 use super::arm::{self, REACH};
 use super::find::Finder;
 use super::image::{Image, Section};
@@ -24,18 +23,8 @@ pub(super) fn sweep_arm(finder: &mut Finder<'_, '_>, section: &Section) {
     let begin = |piece: usize| if piece == pieces { count } else { count / pieces * piece };
     let of = |piece: usize| Read::of(image, section, begin(piece)..begin(piece + 1));
     let mut all: Vec<Option<Read>> = (0..pieces).map(|_| None).collect();
-    let left = Mutex::new(all.iter_mut().enumerate());
-    let read = || {
-        let next = || left.lock().ok()?.next();
-        while let Some((piece, read)) = next() {
-            *read = Some(of(piece));
-        }
-    };
-    if pieces > 1 {
-        both("references", read, read);
-    } else {
-        read();
-    }
+    let name = (pieces > 1).then_some("references");
+    share(name, all.iter_mut().enumerate(), |(piece, read), &mut ()| *read = Some(of(piece)));
     let all = all.into_iter().enumerate();
     // All were read, unless a thread has failed.
     let mut all: Vec<Read> = all.map(|(piece, read)| read.unwrap_or_else(|| of(piece))).collect();
