@@ -53,6 +53,8 @@ const FRAMES: usize = 256;
 const REACH: usize = 8192;
 /// Most offsets that are known of a frame.
 const MOST: usize = 1024;
+/// So many offsets of a frame are kept as they came, as long as none has moved.
+const STILL: usize = 512;
 
 /// What is known of frames.
 pub(super) struct Frames {
@@ -63,6 +65,8 @@ pub(super) struct Frames {
 
 /// Where an offset lies among those that are known of its frame.
 enum At {
+    /// It did not move, as no other of its frame did.
+    Still,
     /// It is at hand, and moved so far.
     Hand(i32),
     /// There, or there it would lie.
@@ -77,6 +81,9 @@ struct Frame {
     function: usize,
     /// The new place where it was seen last.
     seen: usize,
+    /// Offsets as they came, until one has moved: in most frames, none does.
+    still: Vec<i32>,
+    has_moved: bool,
     /// Old offsets in order, each with how far it moved.
     moved: Vec<(i32, i32)>,
     /// Some of them, one for each remainder, and which of these are there.
@@ -85,6 +92,24 @@ struct Frame {
 }
 
 impl Frame {
+    /// Goes on to another function.
+    fn begin(&mut self, function: usize) {
+        (self.function, self.has_moved, self.has) = (function, false, 0);
+        self.still.clear();
+        self.moved.clear();
+    }
+
+    /// Tells of all offsets that came that they did not move.
+    fn settle(&mut self) {
+        self.has_moved = true;
+        for offset in self.still.drain(..) {
+            let at = self.moved.binary_search_by_key(&offset, |known| known.0);
+            if let Some(at) = at.err().filter(|_| self.moved.len() < MOST) {
+                self.moved.insert(at, (offset, 0));
+            }
+        }
+    }
+
     /// The remainder of an offset.
     fn hand(offset: i32) -> usize {
         (offset >> 3).cast_unsigned() as usize % AT_HAND
@@ -112,11 +137,17 @@ impl Frames {
     pub(super) fn predict(&mut self, function: usize, new: usize, offset: i32) -> i32 {
         let frame = &mut self.frames[function % FRAMES];
         if frame.function != function || new - frame.seen > REACH {
-            frame.function = function;
-            frame.moved.clear();
-            frame.has = 0;
+            frame.begin(function);
         }
         frame.seen = new;
+        if !frame.has_moved {
+            if frame.still.len() < STILL {
+                frame.still.push(offset);
+                self.at = At::Still;
+                return offset;
+            }
+            frame.settle();
+        }
         if let Some(by) = frame.at_hand(offset) {
             self.at = At::Hand(by);
             return offset.wrapping_add(by);
@@ -135,10 +166,23 @@ impl Frames {
     }
 
     /// The offset that was predicted last is `now` in truth.
+    #[inline]
     pub(super) fn learn(&mut self, function: usize, offset: i32, now: i32) {
-        let (frame, by) = (&mut self.frames[function % FRAMES], now.wrapping_sub(offset));
+        match self.at {
+            At::Still if now == offset => {}
+            At::Hand(known) if known == now.wrapping_sub(offset) => {}
+            _ => self.learn_more(function, offset, now.wrapping_sub(offset)),
+        }
+    }
+
+    fn learn_more(&mut self, function: usize, offset: i32, by: i32) {
+        let frame = &mut self.frames[function % FRAMES];
         let at = match self.at {
-            At::Hand(known) if known == by => return,
+            At::Still => {
+                frame.still.pop();
+                frame.settle();
+                frame.moved.binary_search_by_key(&offset, |known| known.0)
+            }
             At::Hand(_) => frame.moved.binary_search_by_key(&offset, |known| known.0),
             At::Table(at) => at,
         };
@@ -174,6 +218,56 @@ mod tests {
         frames.predict(5 + FRAMES, 9000, 0x20);
         frames.learn(5 + FRAMES, 0x20, 0x40);
         assert_eq!(frames.predict(5, 9001, 0x20), 0x20, "its place was taken");
+    }
+
+    /// What is known of one frame, without a short cut.
+    #[derive(Default)]
+    struct Plain {
+        function: usize,
+        seen: usize,
+        moved: std::collections::BTreeMap<i32, i32>,
+    }
+
+    impl Plain {
+        fn predict(&mut self, function: usize, new: usize, offset: i32) -> i32 {
+            if self.function != function || new - self.seen > REACH {
+                (self.function, self.moved) = (function, Default::default());
+            }
+            self.seen = new;
+            let known = self.moved.get_key_value(&offset).or_else(|| {
+                let (below, above) = (self.moved.range(..offset).last(), self.moved.range(offset..).next());
+                nearer(offset, below, above, |known| *known.0)
+            });
+            known.map_or(offset, |known| offset + known.1)
+        }
+
+        fn learn(&mut self, offset: i32, now: i32) {
+            if self.moved.len() < MOST || self.moved.contains_key(&offset) {
+                self.moved.insert(offset, now - offset);
+            }
+        }
+    }
+
+    #[test]
+    fn all_offsets_are_known_whether_one_moves_soon_late_or_never() {
+        let mut state = 7u64;
+        let mut next = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 33) as usize
+        };
+        for (rare, offsets) in [(1, 40), (7, 300), (200, 40), (1500, 3000), (1 << 30, 90)] {
+            let (mut frames, mut plain, mut new) = (Frames::default(), Plain::default(), 0);
+            for at in 0..20_000 {
+                let (function, offset) = (at / 3000, (next() % offsets) as i32 * 4 - 60);
+                new += if next().is_multiple_of(3000) { REACH + 1 } else { 5 };
+                let predicted = frames.predict(function, new, offset);
+                assert_eq!(predicted, plain.predict(function, new, offset), "{rare} {at}");
+                let now =
+                    if next().is_multiple_of(rare) { offset + (next() % 3) as i32 * 8 } else { predicted };
+                frames.learn(function, offset, now);
+                plain.learn(offset, now);
+            }
+        }
     }
 
     #[test]
