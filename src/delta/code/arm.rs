@@ -9,20 +9,18 @@ pub(super) const REACH: usize = 127;
 /// How an instruction says an address, if it may.
 #[inline]
 pub(super) fn kind(word: u32) -> Option<Kind> {
-    let kind = of(word);
-    match kind {
-        Some(Kind::Low) if word >> 5 & 31 == STACK => Some(Kind::StackLow),
-        // Pairs, without writing the sum back.
-        None if word & 0x3b80_0000 == 0x2900_0000 && word >> 5 & 31 == STACK => Some(Kind::StackPair),
-        _ => kind,
-    }
+    DEEDS[(word >> 22) as usize].kinds[usize::from(word >> 5 & 31 == STACK)]
 }
 
 /// The stack pointer.
 const STACK: u32 = 31;
 
-#[inline]
-fn of(word: u32) -> Option<Kind> {
+/// Whether it loads or stores a pair, without writing the sum back.
+const fn is_pair(word: u32) -> bool {
+    word & 0x3b80_0000 == 0x2900_0000
+}
+
+const fn of(word: u32) -> Option<Kind> {
     match word >> 24 {
         0x14..=0x17 | 0x94..=0x97 => Some(Kind::Branch26),
         // Conditions, comparisons with zero, and loads relative to the instruction.
@@ -105,76 +103,175 @@ pub(super) fn page(address: u64) -> u64 {
     address & !0xfff
 }
 
-/// Which registers hold the page that an `adrp` said, while code is read one instruction after the other.
-pub(super) struct Pages {
-    /// For each register, the number of the `adrp`'s instruction plus one; 0 if there is none.
-    by: [usize; 32],
+/// What an instruction does, as far as its ten highest bits tell.
+#[derive(Clone, Copy)]
+struct Deed {
+    /// How it says an address, if it may, and how if the stack pointer is its base.
+    kinds: [Option<Kind>; 2],
+    /// Whether that counts, for both, as [`Finds`] tells it.
+    classes: [u8; 2],
+    /// Which of its fields name registers that it writes.
+    written: u8,
 }
 
-impl Pages {
-    pub(super) fn new() -> Self {
-        Self { by: [0; 32] }
+static DEEDS: [Deed; 1024] = {
+    let mut deeds = [Deed::of(0); 1024];
+    let mut highest = 1;
+    while highest < 1024 {
+        deeds[highest] = Deed::of((highest as u32) << 22);
+        highest += 1;
+    }
+    deeds
+};
+
+/// An instruction that says an address or a place in a frame; that says the rest of an address, if a page was said; that
+/// says no page.
+const COUNTS: u8 = 1;
+const RESTS: u8 = 2;
+const NO_PAGE: u8 = 32;
+
+/// The fields at bits 0, 5, 10 and 16.
+const FIRST: u8 = 1;
+const BASE: u8 = 2;
+const SECOND: u8 = 4;
+const THIRD: u8 = 8;
+/// The field at bit 5, if the sum is written back there.
+const INDEXED: u8 = 16;
+/// All that functions need not keep.
+const CALL: u8 = 32;
+/// What the other bits tell.
+const RARE: u8 = 64;
+
+/// The registers that functions need not keep.
+const LOST: u32 = 0x4007_ffff;
+
+impl Deed {
+    const fn of(word: u32) -> Self {
+        let kinds = match of(word) {
+            Some(Kind::Low) => [Some(Kind::Low), Some(Kind::StackLow)],
+            None if is_pair(word) => [None, Some(Kind::StackPair)],
+            kind => [kind; 2],
+        };
+        let classes = [Self::class(kinds[0]), Self::class(kinds[1])];
+        Self { kinds, classes, written: Self::written(word) }
     }
 
-    /// Takes the next instruction. If it says the rest of an address, this is how many instructions before the page
-    /// was said.
-    #[inline]
-    pub(super) fn take(&mut self, index: usize, word: u32, kind: Option<Kind>) -> Option<u8> {
-        let mut back = None;
-        if kind == Some(Kind::Low) {
-            let by = self.by[(word >> 5 & 31) as usize];
-            back = (by > 0 && index + 1 - by <= REACH).then(|| (index + 1 - by) as u8);
+    const fn class(kind: Option<Kind>) -> u8 {
+        match kind {
+            Some(Kind::Page) => COUNTS,
+            Some(Kind::Low) => RESTS | NO_PAGE,
+            Some(_) => COUNTS | NO_PAGE,
+            None => NO_PAGE,
         }
-        if kind == Some(Kind::Page) {
-            self.by[(word & 31) as usize] = index + 1;
-        } else {
-            self.spoil(word);
-        }
-        back
     }
 
-    /// Forgets the registers that an instruction writes.
-    #[inline]
-    fn spoil(&mut self, word: u32) {
-        let mut forget = |register: u32| self.by[(register & 31) as usize] = 0;
+    const fn written(word: u32) -> u8 {
         let floating = word & 1 << 26 != 0;
         match word >> 25 & 15 {
-            8 | 9 | 5 | 13 => forget(word),
-            10 | 11 => {
-                let calls = word >> 26 == 0x25 || word & 0xfe60_0000 == 0xd620_0000;
-                if calls {
-                    (0..=18).chain([30]).for_each(forget);
-                } else if word >> 20 == 0xd53 {
-                    forget(word);
-                }
-            }
+            8 | 9 | 5 | 13 => FIRST,
+            10 | 11 if word >> 26 == 0x25 => CALL,
+            // Calls by a register, and what reads registers of the system.
+            10 | 11 if word & 0xfe40_0000 == 0xd600_0000 || word >> 22 == 0x354 => RARE,
             // Pairs.
             4 | 6 | 12 | 14 if word & 0x3a00_0000 == 0x2800_0000 => {
-                if word & 1 << 22 != 0 && !floating {
-                    forget(word);
-                    forget(word >> 10);
-                }
-                if word & 1 << 23 != 0 {
-                    forget(word >> 5);
-                }
+                let loaded = if word & 1 << 22 != 0 && !floating { FIRST | SECOND } else { 0 };
+                loaded | if word & 1 << 23 != 0 { BASE } else { 0 }
             }
             // One register.
             4 | 6 | 12 | 14 if word & 0x3800_0000 == 0x3800_0000 => {
-                if word & 0x00c0_0000 != 0 && !floating {
-                    forget(word);
-                }
-                if word & 0x0120_0400 == 0x0000_0400 {
-                    forget(word >> 5);
-                }
+                let loaded = if word & 0x00c0_0000 != 0 && !floating { FIRST } else { 0 };
+                loaded | if word & 1 << 24 == 0 { INDEXED } else { 0 }
             }
-            4 | 6 | 12 | 14 if !floating => {
-                forget(word);
-                forget(word >> 16);
-            }
-            // Floating-point numbers made into whole ones.
-            15 if word & 0x7f20_fc00 == 0x1e20_0000 => forget(word),
-            _ => {}
+            4 | 6 | 12 | 14 if !floating => FIRST | THIRD,
+            // Floating-point numbers made into whole ones are among these.
+            15 if word & 0x7f00_0000 == 0x1e00_0000 => RARE,
+            _ => 0,
         }
+    }
+}
+
+/// Whether an instruction writes a register, or calls a function that may.
+#[inline]
+fn writes(word: u32, register: u32) -> bool {
+    let written = DEEDS[(word >> 22) as usize].written;
+    let field = |field: u8, at: u32| (written & field != 0) & (word >> at & 31 == register);
+    let fields = field(FIRST, 0) | field(BASE, 5) | field(SECOND, 10) | field(THIRD, 16);
+    let is_indexed = word >> 10 & !(word >> 21) & 1 == 1;
+    let is_lost = (written & CALL != 0) & (LOST >> register & 1 == 1);
+    fields | field(INDEXED, 5) & is_indexed | is_lost || written & RARE != 0 && writes_rarely(word, register)
+}
+
+/// The same for those of which the ten highest bits don't tell.
+fn writes_rarely(word: u32, register: u32) -> bool {
+    if word & 0xfe60_0000 == 0xd620_0000 {
+        return LOST >> register & 1 == 1;
+    }
+    let first = word >> 20 == 0xd53 || word & 0x7f20_fc00 == 0x1e20_0000;
+    first && word & 31 == register
+}
+
+/// Finds what says addresses, while instructions are looked at one after the other. There is no branch, as what comes next
+/// can't be foretold: of what says the rest of an address, more is found than counts.
+pub(super) struct Finds {
+    /// For each register, after the number of the last instruction that said a page there; then what is nowhere asked for.
+    by: [u32; 64],
+}
+
+impl Finds {
+    pub(super) fn new() -> Self {
+        Self { by: [0; 64] }
+    }
+
+    /// Whether the next instruction says an address that may count.
+    #[inline]
+    pub(super) fn take(&mut self, index: u32, word: u32) -> bool {
+        let base = word >> 5 & 31;
+        let class = DEEDS[(word >> 22) as usize].classes[usize::from(base == STACK)];
+        let is_near = index.wrapping_sub(self.by[base as usize]) < REACH as u32;
+        // Whatever says no page is put where nobody asks.
+        self.by[(word & 31 | u32::from(class & NO_PAGE)) as usize] = index + 1;
+        let (counts, rests) = (class & COUNTS != 0, class & RESTS != 0);
+        counts | (rests & is_near)
+    }
+}
+
+/// A page that an `adrp` said.
+#[derive(Clone, Copy, Default)]
+struct Said {
+    /// The number of the instruction plus one; 0 if there is none.
+    by: usize,
+    /// The first after it that may have written the register since.
+    from: usize,
+    /// What it was told to be.
+    what: usize,
+}
+
+/// Which registers hold a page, as far as that is asked.
+#[derive(Default)]
+pub(super) struct Pages([Said; 32]);
+
+impl Pages {
+    /// An instruction says a page, which is `what`.
+    #[inline]
+    pub(super) fn say(&mut self, index: usize, word: u32, what: usize) {
+        self.0[(word & 31) as usize] = Said { by: index + 1, from: index + 1, what };
+    }
+
+    /// If the instruction with this number says the rest of an address: how many before it the page was said, and which.
+    #[inline]
+    pub(super) fn rest(&mut self, words: &[[u8; 4]], index: usize) -> Option<(u8, usize)> {
+        let register = u32::from_le_bytes(words[index]) >> 5 & 31;
+        let said = &mut self.0[register as usize];
+        if said.by == 0 || index + 1 - said.by > REACH {
+            return None;
+        }
+        let mut between = words[said.from..index].iter();
+        if between.any(|word| writes(u32::from_le_bytes(*word), register)) {
+            said.by = 0;
+            return None;
+        }
+        said.from = index;
+        Some(((index + 1 - said.by) as u8, said.what))
     }
 }
 
@@ -221,19 +318,50 @@ mod tests {
     #[test]
     fn pairs_are_found_until_the_register_is_written() {
         let take = |words: &[u32]| {
-            let mut pages = Pages::new();
-            let taken = words.iter().enumerate().map(|(index, &word)| pages.take(index, word, kind(word)));
+            let (mut finds, mut pages) = (Finds::new(), Pages::default());
+            let bytes: Vec<[u8; 4]> = words.iter().map(|word| word.to_le_bytes()).collect();
+            let taken = words.iter().enumerate().map(|(index, &word)| {
+                match kind(word).filter(|_| finds.take(index as u32, word)) {
+                    Some(Kind::Low) => return pages.rest(&bytes, index).map_or(0, |rest| rest.0),
+                    Some(Kind::Page) => pages.say(index, word, 0),
+                    _ => {}
+                }
+                0
+            });
             taken.collect::<Vec<_>>()
         };
         let (adrp, nop, add, load, store) = (0x9000_0008, 0xd503_201f, 0x9100_8108, 0xf940_3d09, 0xf900_0501);
-        assert_eq!(take(&[adrp, nop, load, store, add, add]), [None, None, Some(2), Some(3), Some(4), None]);
-        // A call leaves the register to others; a load of it ends the page.
-        assert_eq!(take(&[adrp, 0x9400_0001, load])[2], None);
-        assert_eq!(take(&[adrp, 0xf940_0108, load]), [None, Some(1), None]);
-        assert_eq!(take(&[adrp, 0xa940_2027, load])[2], None);
-        assert_eq!(take(&[load])[0], None);
+        assert_eq!(take(&[adrp, nop, load, store, add, add]), [0, 0, 2, 3, 4, 0]);
+        assert_eq!(take(&[load])[0], 0);
+        // It is written: by a call, a load, one of two, one of a pair, before and after it is the base; by what reads a
+        // register of the system, by what makes a floating-point number whole, and by an exclusive store.
+        let writes =
+            [0x9400_0001, 0xd63f_0020, 0xf940_0108, 0xa940_2027, 0xa9c0_0107, 0xf840_8d07, 0xf840_8507];
+        for writes in writes.into_iter().chain([0xd53b_d048, 0x1e38_0008, 0xc808_7c20]) {
+            assert_eq!(take(&[adrp, writes, load])[2], 0, "{writes:08x}");
+        }
+        // It is read; a branch that comes back, a floating-point register with its number, a hint.
+        let reads = [0xf900_0028, 0xd61f_0100, 0xfd40_0028, 0x1e60_4028, 0xf840_8107, 0xf868_6907, nop];
+        for reads in reads {
+            assert_eq!(take(&[adrp, reads, load])[2], 2, "{reads:08x}");
+        }
+        // What a function keeps is there after a call.
+        assert_eq!(take(&[0x9000_0013, 0x9400_0001, 0xf940_0260]), [0, 0, 2]);
         let far = [&[adrp][..], &[nop; REACH], &[load]].concat();
-        assert_eq!(take(&far)[REACH + 1], None);
-        assert_eq!(take(&far[1..]).len(), REACH + 1);
+        assert_eq!(take(&far)[REACH + 1], 0);
+        let near = [&[adrp][..], &[nop; REACH - 1], &[load]].concat();
+        assert_eq!(usize::from(take(&near)[REACH]), REACH);
+    }
+
+    #[test]
+    fn what_counts_is_what_says_an_address() {
+        for (word, expected, _) in SAMPLES {
+            let counts = Finds::new().take(REACH as u32, word);
+            assert_eq!((kind(word), counts), (Some(expected), expected != Kind::Low), "{word:08x}");
+        }
+        for word in (0..u32::MAX).step_by(0x1_0403) {
+            let counts = Finds::new().take(REACH as u32, word);
+            assert_eq!(counts, kind(word).is_some_and(|kind| kind != Kind::Low), "{word:08x}");
+        }
     }
 }

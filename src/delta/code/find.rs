@@ -7,11 +7,10 @@ use super::image::{Image, Machine, Role, Section};
 use super::kind::Kind;
 use super::places::Run;
 use super::refs::{Table, Told, order, put_in_order};
+use super::starts::Starts;
 use super::sweep::{LONG, Swept, sweep};
 use super::sweep_arm::sweep_arm;
 
-/// Most bytes of an instruction.
-const MOST_BYTES: u32 = 15;
 /// So many references are kept as they were found, fewer are put to those before.
 const OWN: usize = 4096;
 /// Ranges of code that are read at once.
@@ -22,7 +21,7 @@ const RANGES: usize = 256;
 pub(super) struct Found {
     /// Those in instructions, as far as they come in order: the second ones after the first.
     pub(super) code: Vec<Run>,
-    /// All others in instructions, in order.
+    /// All others in instructions, and those in tables to which these lead, in order.
     pub(super) refs: Vec<Told>,
     /// Those elsewhere, in order.
     pub(super) others: Vec<Told>,
@@ -30,90 +29,6 @@ pub(super) struct Found {
     pub(super) frame_table: u64,
     /// Where instructions of x86-64 begin.
     pub(super) starts: Starts,
-}
-
-/// Where instructions begin: a bit for each byte from some place on. Memory is written before it is read, which spares the
-/// system to show a page of zeros first.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Starts {
-    /// A multiple of 64.
-    from: usize,
-    /// The last one is not 0.
-    bits: Vec<u64>,
-    /// Most of them.
-    most: usize,
-}
-
-impl Starts {
-    /// Those of a range of bytes.
-    pub(super) fn of(bytes: Range<usize>) -> Self {
-        let from = bytes.start & !63;
-        let most = (bytes.end - from).div_ceil(64);
-        Self { from, bits: Vec::with_capacity(most), most }
-    }
-
-    /// An instruction begins here.
-    #[inline]
-    pub(super) fn put(&mut self, at: usize) {
-        self.add((at - self.from) / 64, 1 << (at % 64));
-    }
-
-    /// Instructions begin where there is a one in a word.
-    #[inline]
-    fn add(&mut self, index: usize, word: u64) {
-        if let Some(known) = self.bits.get_mut(index) {
-            *known |= word;
-        } else if word > 0 && index < self.most {
-            self.bits.resize(index, 0);
-            self.bits.push(word);
-        }
-    }
-
-    /// Instructions begin where there is a one in these bytes; the ones are taken away. The first byte is at `at`, a multiple
-    /// of 64, as their number is.
-    pub(super) fn put_all(&mut self, at: usize, bytes: &mut [u8]) {
-        let first = (at - self.from) / 64;
-        for (index, eights) in bytes.as_chunks::<8>().0.chunks(8).enumerate() {
-            // The lowest bit of each byte comes to stand in the highest one.
-            let ones = |eight: &[u8; 8]| u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56;
-            let word = eights.iter().rev().fold(0, |word, eight| word << 8 | ones(eight));
-            self.add(first + index, word);
-        }
-        bytes.fill(0);
-    }
-
-    /// Whether an instruction begins here.
-    pub(super) fn has(&self, at: usize) -> bool {
-        self.bits.get((at - self.from) / 64).is_some_and(|word| word >> (at % 64) & 1 == 1)
-    }
-
-    /// Takes all from a place on.
-    fn take(&mut self, other: &Self, from: usize) {
-        let skip = from.saturating_sub(other.from) / 64;
-        let Some((word, rest)) = other.bits.get(skip..).and_then(<[u64]>::split_first) else { return };
-        let before = from.saturating_sub(other.from + skip * 64);
-        let at = (other.from - self.from) / 64 + skip;
-        self.add(at, word & u64::MAX << before);
-        let rest = &rest[..rest.len().min(self.most.saturating_sub(at + 1))];
-        // Mostly these come after all that are there.
-        let known = rest.len().min(self.bits.len().saturating_sub(at + 1));
-        rest[..known].iter().enumerate().for_each(|(index, word)| self.add(at + 1 + index, *word));
-        if known < rest.len() {
-            self.bits.resize(at + 1 + known, 0);
-            self.bits.extend_from_slice(&rest[known..]);
-        }
-    }
-
-    /// How many bytes of the instruction that a byte lies in come before it; 0 as well if none begins nearby.
-    pub(super) fn inside(&self, at: usize) -> u32 {
-        let word = |back: usize| {
-            let index = (at / 64).checked_sub(self.from / 64 + back);
-            index.and_then(|index| self.bits.get(index)).copied().unwrap_or(0)
-        };
-        let near = u128::from(word(0)) << 64 | u128::from(word(1));
-        let back = (near << (63 - at % 64)).leading_zeros();
-        if back < MOST_BYTES { back } else { 0 }
-    }
 }
 
 /// Finds the references of an image. If there is much code, a thread of its own looks at all that is none.
@@ -137,10 +52,7 @@ pub(super) fn find(image: &Image<'_>) -> Found {
         put_in_order(&mut finder.found.refs);
         finder.found
     };
-    let mut read = || {
-        code.iter().for_each(|section| finder.section(section));
-        put_in_order(&mut finder.found.refs);
-    };
+    let mut read = || code.iter().for_each(|section| finder.section(section));
     let looked = if code.iter().map(|section| section.length).sum::<usize>() >= LONG {
         both("references", look, read).0
     } else {
@@ -150,7 +62,7 @@ pub(super) fn find(image: &Image<'_>) -> Found {
     let Found { refs, tables, frame_table, .. } = looked;
     finder.found = Found { others: refs, tables, frame_table, ..finder.found };
     finder.jump_tables();
-    put_in_order(&mut finder.found.others);
+    put_in_order(&mut finder.found.refs);
     finder.found
 }
 
@@ -159,11 +71,13 @@ pub(super) struct Finder<'i, 'a> {
     pub(super) found: Found,
     /// Where addresses of data are loaded: jump tables begin there.
     pub(super) leas: Vec<u64>,
+    /// The sections of x86-64 code that were read.
+    read: Vec<Range<usize>>,
 }
 
 impl<'i, 'a> Finder<'i, 'a> {
     pub(super) fn new(image: &'i Image<'a>) -> Self {
-        Self { image, found: Found::default(), leas: Vec::new() }
+        Self { image, found: Found::default(), leas: Vec::new(), read: Vec::new() }
     }
 
     /// Looks through a section. What was found in it is put in order.
@@ -222,12 +136,7 @@ impl<'i, 'a> Finder<'i, 'a> {
                 finder.put(at + 4, Kind::End);
                 finder.put(at + 8, Kind::Relative);
             }),
-            Role::Relative => self.every(section, 4, |finder, at| {
-                let target = u64::from(finder.image.u32(at));
-                if target >= 0x1000 && finder.image.layout.offset(target).is_some() {
-                    finder.put(at, Kind::Relative);
-                }
-            }),
+            Role::Relative => self.relative(section),
             Role::BaseRelocations => self.base_relocations(section),
             Role::Constants => {}
         }
@@ -239,10 +148,9 @@ impl<'i, 'a> Finder<'i, 'a> {
 
     /// Takes what was found in code from a place on.
     pub(super) fn take(&mut self, swept: Swept, from: usize) {
-        self.found.starts.take(&swept.starts, from);
         let (first, leas) = swept.after(from);
         self.leas.extend_from_slice(leas);
-        self.keep(Run { places: swept.refs, reaches: Vec::new(), first });
+        self.keep(Run { places: swept.refs, first, ..Run::EMPTY });
     }
 
     /// Keeps what was found in code.
@@ -270,6 +178,20 @@ impl<'i, 'a> Finder<'i, 'a> {
         }
     }
 
+    fn relative(&mut self, section: &Section) {
+        let layout = &self.image.layout;
+        let high = layout.parts.iter().map(|part| part.address.saturating_add(part.length)).max();
+        let span = high.unwrap_or(0).saturating_sub(0x1000);
+        let words = self.image.data[section.offset..][..section.length].as_chunks::<4>().0;
+        for (index, word) in words.iter().enumerate() {
+            let target = u64::from(u32::from_le_bytes(*word));
+            // Most are not even among all addresses.
+            if target.wrapping_sub(0x1000) < span && layout.offset(target).is_some() {
+                self.put(section.offset + index * 4, Kind::Relative);
+            }
+        }
+    }
+
     fn pointer(&mut self, at: usize) {
         let target = self.image.u64(at).wrapping_sub(self.image.layout.base);
         // The first page holds headers; small numbers are numbers.
@@ -278,8 +200,23 @@ impl<'i, 'a> Finder<'i, 'a> {
         }
     }
 
-    /// Instructions of x86-64, but for what in code is known to be data.
+    /// Instructions of x86-64.
     fn code(&mut self, section: &Section) {
+        let bytes = section.offset..section.offset + section.length;
+        let overlaps = self.read.iter().any(|read| read.start < bytes.end && bytes.start < read.end);
+        self.read.push(bytes.clone());
+        if !overlaps {
+            return self.instructions(section);
+        }
+        // Where they begin is found without regard to what begins there otherwise.
+        let others = std::mem::replace(&mut self.found.starts, Starts::of(bytes));
+        self.instructions(section);
+        let starts = std::mem::replace(&mut self.found.starts, others);
+        self.found.starts.add(&starts);
+    }
+
+    /// Instructions of x86-64, but for what in code is known to be data.
+    fn instructions(&mut self, section: &Section) {
         let end = section.offset + section.length;
         let (mut at, mut ranges) = (section.offset, Vec::new());
         for &(start, length) in &self.image.holes {
@@ -391,7 +328,11 @@ mod tests {
         let range = (0x1000, 0x1000 + data.len() as u64);
         let sections = vec![section(0, 600_005), section(600_001, data.len())];
         let image = Image { layout, sections, range, data: &data, fixed: false, holes: Vec::new() };
-        let refs: Vec<_> = Refs::find(&image).from(0).map(|of| (of.place, of.kind)).collect();
+        let found = Refs::find(&image);
+        let refs: Vec<_> = found.from(0).map(|of| (of.place, of.kind)).collect();
         assert_eq!(refs, [(600_001, Kind::Near), (600_008, Kind::Base1)]);
+        // Instructions of both begin where they do.
+        let inside: Vec<u32> = (599_999..600_005).map(|place| found.inside(place)).collect();
+        assert_eq!(inside, [0, 0, 0, 1, 2, 3]);
     }
 }

@@ -13,7 +13,7 @@ pub(super) fn keep(code: Vec<Run>, (left, right): (&[Told], &[Told]), length: us
     let mut others = merged(left, right).peekable();
     let mut kept = Keeping { runs: Vec::new(), is_open: false, end: 0, length };
     for mut run in code {
-        run.tidy();
+        run.tidy(run.tidied.max(run.first)..run.places.len());
         if run.len() == 0 {
             continue;
         }

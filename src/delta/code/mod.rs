@@ -17,6 +17,7 @@ mod places;
 mod predict;
 mod refs;
 mod seal;
+mod starts;
 mod step;
 mod sweep;
 mod sweep_arm;

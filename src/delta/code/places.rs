@@ -123,8 +123,9 @@ pub(super) struct Run {
     pub(super) places: Places,
     /// How far away the partner of each is; of the last ones, or of all, nothing is told if they have none.
     pub(super) reaches: Vec<u8>,
-    /// The index of the first that counts.
+    /// The index of the first that counts, and that of the first that may tell no address.
     pub(super) first: usize,
+    pub(super) tidied: usize,
 }
 
 impl Run {
@@ -132,6 +133,7 @@ impl Run {
         places: Places { from: 0, blocks: Vec::new(), all: Vec::new(), next: 0 },
         reaches: Vec::new(),
         first: 0,
+        tidied: 0,
     };
 
     /// How many count.
@@ -179,27 +181,30 @@ impl Run {
         self.places.append(&other.places, range);
     }
 
-    /// Drops those that do not count: the first ones, and those that tell no address.
-    pub(super) fn tidy(&mut self) {
+    /// Of those with these indexes, drops those that tell no address.
+    pub(super) fn tidy(&mut self, range: Range<usize>) {
         if self.reaches.is_empty() {
             return;
         }
         self.reaches.resize(self.places.len(), 0);
-        let (places, first) = (&mut self.places, self.first);
-        let (mut kept, mut at) = (0, 0);
-        for block in 0..places.blocks.len() {
+        let places = &mut self.places;
+        let first = places.after_index(range.start).block;
+        let (mut kept, mut at) = (range.start, range.start);
+        for block in first..places.blocks.len() {
             let end = places.first(block + 1);
-            places.blocks[block] = kept as u32;
+            if block > first {
+                places.blocks[block] = kept as u32;
+            }
             for index in at..end {
                 let (of, reach) = (places.all[index], self.reaches[index]);
                 (places.all[kept], self.reaches[kept]) = (of, reach);
-                kept += usize::from(index >= first && is_told(of.1, reach));
+                kept += usize::from(index >= range.end || is_told(of.1, reach));
             }
             at = end;
         }
         places.all.truncate(kept);
         self.reaches.truncate(kept);
-        self.first = 0;
+        self.tidied = kept - (at - range.end);
     }
 }
 

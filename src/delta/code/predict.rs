@@ -139,6 +139,7 @@ impl Seen<'_> {
 }
 
 /// A number of up to eight bytes.
+#[cfg(feature = "vendor")]
 fn number(bytes: &[u8]) -> u64 {
     let mut word = [0; 8];
     word[..bytes.len()].copy_from_slice(bytes);
@@ -301,6 +302,8 @@ impl<'a> Resolver<'a> {
 
     /// Where a reference will point to, and whether the map is sure of it; and what it points to in the old file, if what
     /// becomes of that is remembered.
+    #[expect(clippy::inline_always, reason = "what it tells stays where it is")]
+    #[inline(always)]
     fn predict_far(&self, of: Ref, new: usize) -> Option<(Seen<'a>, Option<u64>, (u64, bool))> {
         let Ref { place, kind, .. } = of;
         let on = self.on;
@@ -317,7 +320,7 @@ impl<'a> Resolver<'a> {
         };
         let label = kind.is_label().then_some(old);
         let gone = if label.is_some() { self.gone(old) } else { on.end(old) };
-        let word = number(&on.image.data[place..of.end()]);
+        let word = if kind.width() == 8 { on.image.u64(place) } else { on.image.u32(place).into() };
         let seen = Seen { kind, new, here, origin, word, layout: on.new };
         gone.map(|gone| (seen, label, gone))
     }
@@ -386,7 +389,9 @@ impl Mender {
         let (at, frame) = (range.end - kind.width()..range.end, frame as usize);
         let old = offset(kind, &out[at.clone()]);
         let predicted = self.frames.predict(frame, new as usize, old);
-        put_offset(kind, predicted, &mut out[at.clone()]);
+        if predicted != old {
+            put_offset(kind, predicted, &mut out[at.clone()]);
+        }
         teller.bytes(places, out, range)?;
         self.frames.learn(frame, old, offset(kind, &out[at]));
         Ok(())

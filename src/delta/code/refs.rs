@@ -3,16 +3,18 @@
 use std::ops::Range;
 
 use super::arm;
-use super::find::Starts;
 use super::image::{Image, Role};
 use super::keep::keep;
 use super::kind::{IN_FILE, Kind};
 use super::places::{After, Run};
+use super::starts::Starts;
 
 /// Where there are none.
 static NONE: Run = Run::EMPTY;
 /// Most bytes of a reference.
 const MOST_BYTES: usize = 8;
+/// So many functions are tried one after the other.
+const SOON: usize = 4;
 
 /// A reference that was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,7 +70,7 @@ impl Functions {
     #[inline]
     pub(in crate::delta) fn frame(&mut self, refs: &Refs, of: Ref) -> usize {
         if !self.last.1.contains(&of.place) {
-            self.last = refs.around(of.place);
+            self.last = refs.around(of.place, self.last.0);
         }
         of.kind.frame(self.last.0)
     }
@@ -97,12 +99,12 @@ pub(super) fn order(of: &Told) -> u64 {
 pub(super) fn put_in_order(refs: &mut [Told]) {
     let mut start = 0;
     for _ in 0..MOST_RUNS {
-        let goes_on = |at: &usize| order(&refs[at - 1]) <= order(&refs[*at]);
-        let end = (start + 1..refs.len()).take_while(goes_on).last().map_or(start + 1, |last| last + 1);
-        let Some(&[first, ..]) = refs.get(start..) else { return };
-        let among = refs[..start].partition_point(|of| order(of) <= order(&first));
+        let mut runs = refs[start..].chunk_by(|left, right| order(left) <= order(right));
+        let Some(run) = runs.next() else { return };
+        let end = start + run.len();
+        let among = refs[..start].partition_point(|of| order(of) <= order(&run[0]));
         if refs[among..start].first().is_some_and(|next| order(next) <= order(&refs[end - 1])) {
-            refs[among..end].sort_by_key(order);
+            merge(&mut refs[among..end], start - among);
         } else {
             refs[among..end].rotate_left(start - among);
         }
@@ -110,6 +112,25 @@ pub(super) fn put_in_order(refs: &mut [Told]) {
     }
     if start < refs.len() {
         refs.sort_by_key(order);
+    }
+}
+
+/// Merges two runs that are in order, of which the second begins at `middle`: of equals those of the first come first.
+fn merge(refs: &mut [Told], middle: usize) {
+    let second = refs[middle..].to_vec();
+    let (mut left, mut end) = (middle, refs.len());
+    for of in second.iter().rev() {
+        // Most lie not far from the one before.
+        let is_after = |at: &usize| order(&refs[*at]) > order(of);
+        let mut step = 1;
+        while step < left && is_after(&(left - step)) {
+            step *= 2;
+        }
+        let from = left.saturating_sub(step);
+        let at = from + refs[from..left].partition_point(|known| order(known) <= order(of));
+        refs.copy_within(at..left, end - (left - at));
+        end -= left - at + 1;
+        (left, refs[end]) = (at, *of);
     }
 }
 
@@ -186,10 +207,14 @@ impl Refs {
     }
 
     /// The number of the function that a place lies in, and from where to where it goes: from one such place to the next.
-    fn around(&self, place: usize) -> (usize, Range<usize>) {
-        let after = self.functions.partition_point(|&start| start as usize <= place);
-        let start = after.checked_sub(1).map_or(0, |at| self.functions[at] as usize);
-        (after, start..self.functions.get(after).map_or(usize::MAX, |&end| end as usize))
+    /// Mostly it comes soon after another one.
+    fn around(&self, place: usize, other: usize) -> (usize, Range<usize>) {
+        let all = &self.functions;
+        let is_after = |at: usize| all.get(at).is_none_or(|&start| start as usize > place);
+        let soon = (other..other + SOON).find(|&at| is_after(at) && (at == 0 || !is_after(at - 1)));
+        let after = soon.unwrap_or_else(|| all.partition_point(|&start| start as usize <= place));
+        let start = after.checked_sub(1).map_or(0, |at| all[at] as usize);
+        (after, start..all.get(after).map_or(usize::MAX, |&end| end as usize))
     }
 
     /// How many bytes of the instruction that a byte of x86-64 code lies in come before it.

@@ -8,10 +8,11 @@ use std::mem::take;
 use std::ops::Range;
 
 use super::super::threads::share;
-use super::find::{Finder, Starts};
+use super::find::Finder;
 use super::image::{Form, Image, Section};
 use super::kind::Kind;
 use super::places::Places;
+use super::starts::{Begins, Starts};
 use super::x86::{Address, Table, Told, next, read, table};
 
 /// Places from which a thread reads.
@@ -20,7 +21,7 @@ const LANES: usize = 4;
 const MANY: usize = 16 << 10;
 pub(super) const LONG: usize = 1 << 20;
 /// Long code is read from so many times as many places at most, one after the other by those who are ready.
-const MOST_GROUPS: usize = 8;
+const MOST_GROUPS: usize = 24;
 /// How many bytes of code have a reference, about.
 const CODE_PER_REF: usize = 10;
 /// How many bytes that say something a lane reads at most before it looks at the addresses among them, and at least; how
@@ -41,7 +42,6 @@ const EARLY: usize = 1024;
 /// What was found in a stretch of code.
 pub(super) struct Swept {
     pub(super) refs: Places,
-    pub(super) starts: Starts,
     /// Where addresses are loaded from or what they are, and the places of the first of these.
     leas: Vec<u64>,
     early: Vec<u32>,
@@ -51,17 +51,21 @@ pub(super) struct Swept {
 }
 
 impl Swept {
-    fn of(bytes: Range<usize>) -> Self {
+    fn of(bytes: &Range<usize>) -> Self {
         let mut refs = Places::from(bytes.start);
         refs.reserve(bytes.len() / CODE_PER_REF);
-        let (starts, leading) = (Starts::of(bytes), Vec::new());
-        Self { refs, starts, leas: Vec::new(), early: Vec::new(), leading }
+        Self { refs, leas: Vec::new(), early: Vec::new(), leading: Vec::new() }
     }
 
-    /// Whether an instruction begins here, and what comes from there on can be told from what comes before.
-    fn has(&self, at: usize) -> bool {
-        let known = self.early.last().is_none_or(|&last| self.early.len() < EARLY || at <= last as usize);
-        known && self.starts.has(at)
+    /// Puts addresses in order whose places nobody needs: most are loaded many times.
+    fn tidy(&mut self) {
+        if let Some(rest) = self.leas.get(EARLY..) {
+            let mut rest = rest.to_vec();
+            rest.sort_unstable();
+            rest.dedup();
+            self.leas.truncate(EARLY);
+            self.leas.append(&mut rest);
+        }
     }
 
     /// The index of the first reference at a place or after it, and what addresses are loaded from there on.
@@ -72,7 +76,7 @@ impl Swept {
 }
 
 /// One that reads code.
-struct Lane {
+struct Lane<'s> {
     /// Where it began, where it is, and where the instructions of others begin.
     start: usize,
     at: usize,
@@ -80,11 +84,22 @@ struct Lane {
     /// No instruction reaches beyond this.
     end: usize,
     found: Swept,
+    /// Where its instructions begin.
+    begins: Begins<'s>,
 }
 
-impl Lane {
-    fn of(bytes: Range<usize>, end: usize) -> Self {
-        Self { start: bytes.start, at: bytes.start, last: bytes.end, end, found: Swept::of(bytes) }
+impl<'s> Lane<'s> {
+    /// Reads these bytes; `begins` are those of them and what comes after.
+    fn of(bytes: &Range<usize>, end: usize, begins: &mut Begins<'s>) -> Self {
+        let (start, last) = (bytes.start, bytes.end);
+        Self { start, at: start, last, end, found: Swept::of(bytes), begins: begins.split_off(bytes) }
+    }
+
+    /// Whether an instruction begins here, and what comes from there on can be told from what comes before.
+    fn has(&self, at: usize) -> bool {
+        let Swept { early, .. } = &self.found;
+        let is_known = early.last().is_none_or(|&last| early.len() < EARLY || at <= last as usize);
+        is_known && self.begins.has(at)
     }
 }
 
@@ -137,42 +152,53 @@ struct Sweep<'i, 'a> {
 /// Reads the instructions in ranges of a section.
 pub(super) fn sweep(finder: &mut Finder<'_, '_>, section: &Section, ranges: &[Range<usize>]) {
     let sweep = Sweep::new(finder.image, section);
-    let mut lanes: Vec<Lane> = ranges.iter().flat_map(split).collect();
+    let mut starts = take(&mut finder.found.starts);
+    let mut begins = starts.begins();
+    let lanes = ranges.iter().flat_map(|range| split(range).map(|bytes| (bytes, range.end)));
+    let mut lanes: Vec<Lane<'_>> = lanes.map(|(bytes, end)| Lane::of(&bytes, end, &mut begins)).collect();
     let all: usize = ranges.iter().map(Range::len).sum();
     let name = (all >= LONG).then_some("references");
     share(name, lanes.chunks_mut(LANES), |lanes, bursts| sweep.read(lanes, bursts));
-    let mut at = 0;
+    let (mut at, mut left_over) = (0, Vec::new());
     for mut lane in lanes {
         // It has, unless a thread has failed.
         sweep.step_until(&mut lane, |_| false);
         // Each range begins with an instruction. Within one, the lane before goes on to where both are in step.
         at = at.max(lane.start);
-        if at >= lane.last {
-            continue;
-        }
         if at > lane.start {
-            let mut gap = Lane::of(at..lane.last, lane.end);
-            sweep.step_until(&mut gap, |at| lane.found.has(at));
+            let rest = at.min(lane.last)..lane.last;
+            let mut others = Starts::of(rest.clone());
+            let mut gap = Lane::of(&rest, lane.end, &mut others.begins());
+            sweep.step_until(&mut gap, |at| lane.has(at));
+            at = at.max(gap.at);
+            lane.begins.replace(lane.start..at.min(lane.last), &gap.begins);
             finder.take(gap.found, 0);
-            at = gap.at;
         }
         if at < lane.last {
             finder.take(lane.found, at);
             at = lane.at;
         }
+        left_over.push(lane.begins.left_over());
     }
+    left_over.into_iter().for_each(|(word, ones)| starts.begins().add(word, ones));
+    finder.found.starts = starts;
 }
 
 /// From where a range is read: from its beginning, and if it is long from other places of it too.
-fn split(range: &Range<usize>) -> impl Iterator<Item = Lane> {
+fn split(range: &Range<usize>) -> impl Iterator<Item = Range<usize>> {
     let lanes = match range.len() {
         0..MANY => 1,
         MANY..LONG => LANES,
         length => (length / LONG).clamp(2, MOST_GROUPS) * LANES,
     };
     let (start, end) = (range.start, range.end);
-    let begin = move |lane: usize| if lane == lanes { end } else { start + (end - start) / lanes * lane };
-    (0..lanes).map(move |lane| Lane::of(begin(lane)..begin(lane + 1), end))
+    let begin = move |lane: usize| match lane {
+        0 => start,
+        // Those of two lanes are not in one word.
+        _ if lane < lanes => (start + (end - start) / lanes * lane).next_multiple_of(64),
+        _ => end,
+    };
+    (0..lanes).map(move |lane| begin(lane)..begin(lane + 1))
 }
 
 impl<'i, 'a> Sweep<'i, 'a> {
@@ -200,13 +226,13 @@ impl<'i, 'a> Sweep<'i, 'a> {
     }
 
     /// Lets lanes read all that is theirs, as long as they can at once. Short ones need no room for bursts.
-    fn read(&self, lanes: &mut [Lane], bursts: &mut Option<Box<[Burst; LANES]>>) {
+    fn read(&self, lanes: &mut [Lane<'_>], bursts: &mut Option<Box<[Burst; LANES]>>) {
         if lanes.iter().all(|lane| self.steps(lane).is_none()) {
             lanes.iter_mut().for_each(|lane| self.step_until(lane, |_| false));
             return;
         }
         let bursts = bursts.get_or_insert_with(|| Box::new([const { Burst::NEW }; LANES]));
-        if let Ok(lanes) = <&mut [Lane; LANES]>::try_from(&mut *lanes) {
+        if let Ok(lanes) = <&mut [Lane<'_>; LANES]>::try_from(&mut *lanes) {
             while let Some(steps) = lanes.iter().map(|lane| self.steps(lane)).min().flatten() {
                 self.at_once(lanes, bursts, steps);
             }
@@ -219,13 +245,14 @@ impl<'i, 'a> Sweep<'i, 'a> {
                 self.end(lane, burst, (code, cursor));
             }
             self.step_until(lane, |_| false);
+            lane.found.tidy();
         }
     }
 
     /// Goes on in four lanes by so many bytes that say something, in all of them at once. There is no branch but where no
     /// instruction is: what comes next in code can't be foretold, and to do all that may be to do takes less time than to
     /// find out what it is.
-    fn at_once(&self, lanes: &mut [Lane; LANES], bursts: &mut [Burst; LANES], steps: usize) {
+    fn at_once(&self, lanes: &mut [Lane<'_>; LANES], bursts: &mut [Burst; LANES], steps: usize) {
         let begun: [_; LANES] = std::array::from_fn(|lane| self.begin(&lanes[lane], &mut bursts[lane]));
         let [(code_a, mut a), (code_b, mut b), (code_c, mut c), (code_d, mut d)] = begun;
         let [burst_a, burst_b, burst_c, burst_d] = &mut *bursts;
@@ -242,14 +269,14 @@ impl<'i, 'a> Sweep<'i, 'a> {
     }
 
     /// How many bytes that say something come before the end of a lane at least; nothing if they are too few for a burst.
-    fn steps(&self, lane: &Lane) -> Option<usize> {
+    fn steps(&self, lane: &Lane<'_>) -> Option<usize> {
         let left = lane.last.saturating_sub(lane.at + REST);
         let fits = (lane.at & !63) + SPAN <= self.image.data.len();
         Some((left / SKIP).min(BURST)).filter(|steps| fits && *steps >= LEAST)
     }
 
     /// Begins a burst: the bytes that it may reach, and where in them it is.
-    fn begin(&self, lane: &Lane, burst: &mut Burst) -> (&'i [u8; SPAN], Cursor) {
+    fn begin(&self, lane: &Lane<'_>, burst: &mut Burst) -> (&'i [u8; SPAN], Cursor) {
         let from = lane.at & !63;
         burst.begins[lane.at - from] = 1;
         let code = self.image.data.get(from..).and_then(|code| code.first_chunk());
@@ -257,14 +284,14 @@ impl<'i, 'a> Sweep<'i, 'a> {
     }
 
     /// Ends a burst with an instruction.
-    fn end(&self, lane: &mut Lane, burst: &mut Burst, (code, mut cursor): (&[u8; SPAN], Cursor)) {
+    fn end(&self, lane: &mut Lane<'_>, burst: &mut Burst, (code, mut cursor): (&[u8; SPAN], Cursor)) {
         while cursor.told.ends() == 0 {
             self.byte(code, burst, &mut cursor);
         }
         let (from, at) = (lane.at & !63, cursor.at % SPAN);
         burst.begins[at] = 0;
         lane.at = from + at;
-        lane.found.starts.put_all(from, &mut burst.begins[..at.next_multiple_of(64)]);
+        lane.begins.put_all(from, &mut burst.begins[..at.next_multiple_of(64)]);
         self.look(from, &burst.seen[..cursor.seen], &mut lane.found);
     }
 
@@ -299,7 +326,7 @@ impl<'i, 'a> Sweep<'i, 'a> {
     }
 
     /// Reads one instruction after the other up to the end of a lane, or until the next one begins at a place.
-    fn step_until(&self, lane: &mut Lane, place: impl Fn(usize) -> bool) {
+    fn step_until(&self, lane: &mut Lane<'_>, place: impl Fn(usize) -> bool) {
         let mut seen = Vec::new();
         while lane.at < lane.last && !place(lane.at) {
             let code = &self.image.data[lane.at..lane.end.min(lane.at + MOST)];
@@ -307,7 +334,7 @@ impl<'i, 'a> Sweep<'i, 'a> {
                 lane.at += 1;
                 continue;
             };
-            lane.found.starts.put(lane.at);
+            lane.begins.put(lane.at);
             if told.counts(self.wanted) {
                 seen.push(((lane.at + last) as u32, told));
             }
@@ -434,14 +461,18 @@ mod tests {
         let mut finder = Finder::new(&image);
         finder.found.starts = Starts::of(bytes.clone());
         sweep(&mut finder, &section, bytes);
+        finder.leas.sort_unstable();
+        finder.leas.dedup();
         (finder.found, finder.leas)
     }
 
     /// Reads one instruction after the other.
     fn serially(finder: &mut Finder<'_, '_>, section: &Section, bytes: Range<usize>) {
-        let mut lane = Lane::of(bytes.clone(), bytes.end);
+        let mut starts = take(&mut finder.found.starts);
+        let mut lane = Lane::of(&bytes, bytes.end, &mut starts.begins());
         Sweep::new(finder.image, section).step_until(&mut lane, |_| false);
         finder.take(lane.found, 0);
+        finder.found.starts = starts;
     }
 
     /// What was found in instructions.

@@ -68,31 +68,36 @@ impl Finder<'_, '_> {
     /// Tables of addresses relative to their own beginning, as compilers make for `switch`: they begin where an
     /// address is loaded and go on as long as they point into code.
     pub(super) fn jump_tables(&mut self) {
-        self.leas.sort_unstable();
+        // They come in runs that are in order.
+        self.leas.sort();
         self.leas.dedup();
         let image = self.image;
-        let constants =
-            |section: &&Section| matches!(section.role, Role::Constants | Role::Relative | Role::Pointers);
-        let constants: Vec<&Section> = image.sections.iter().filter(constants).collect();
-        for index in 0..self.leas.len() {
-            let start = self.leas[index];
-            let section = constants.iter().find(|section| section.holds(start));
-            let Some(section) = section.filter(|_| start.is_multiple_of(4)) else {
+        let of = |roles: &[Role]| -> Vec<&Section> {
+            image.sections.iter().filter(|section| roles.contains(&section.role)).collect()
+        };
+        let constants = of(&[Role::Constants, Role::Relative, Role::Pointers]);
+        let code = of(&[Role::Code]);
+        for (index, &start) in self.leas.iter().enumerate() {
+            if !start.is_multiple_of(4) {
                 continue;
-            };
+            }
+            let Some(section) = constants.iter().find(|section| section.holds(start)) else { continue };
             let end = self.leas.get(index + 1).copied().unwrap_or(u64::MAX);
             let end = end.min(section.address.saturating_add(section.length as u64));
             let offset = section.offset + (start - section.address) as usize;
             let leads_to_code = |at: &usize| {
                 let value = image.u32(*at);
-                value != 0 && self.image.in_code(start.wrapping_add_signed(i64::from(value.cast_signed())))
+                let target = start.wrapping_add_signed(i64::from(value.cast_signed()));
+                value != 0 && code.iter().any(|section| section.holds(target))
             };
             let places = (offset..).step_by(4).take(((end - start) / 4) as usize);
-            let places: Vec<usize> = places.take_while(leads_to_code).collect();
-            if let [first, .., last] = places.as_slice() {
-                let (first, last) = (*first as u32, *last as u32);
-                self.found.tables.push(Table { first, last, origin: start });
-                self.found.others.extend(places.iter().map(|&place| (place as u32, Kind::Table, 0)));
+            let known = self.found.refs.len();
+            let table = places.take_while(leads_to_code).map(|place| (place as u32, Kind::Table, 0));
+            self.found.refs.extend(table);
+            if let [first, .., last] = self.found.refs[known..] {
+                self.found.tables.push(Table { first: first.0, last: last.0, origin: start });
+            } else {
+                self.found.refs.truncate(known);
             }
         }
     }
