@@ -11,6 +11,7 @@ mod code;
 mod head;
 mod known;
 mod laid;
+mod lzma;
 #[cfg(feature = "vendor")]
 mod make;
 mod making;

@@ -8,10 +8,9 @@ use std::mem::take;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::{Builder, Scope};
 
-use lzma_rust2::LzmaReader;
-
 use super::code::{Part, Parts, View};
 use super::known::behind;
+use super::lzma::Lzma;
 use super::mixed::{Coder, Decoder, Extra, Literals};
 use super::wire::{Numbers, Short};
 
@@ -24,7 +23,7 @@ pub(super) const MAX_HELD: u64 = 24 << 20;
 /// Most bytes of a stream packed against the old files: it is held in memory too.
 pub(super) const MAX_AGAINST_OLD: u64 = 16 << 20;
 /// The window of a stream in LZMA against the old files.
-pub(super) const OLD_WINDOW: u32 = 16 << 20;
+pub(super) const OLD_WINDOW: usize = 16 << 20;
 /// Most bytes of a stream that is packed by what surrounds it.
 pub(super) const MAX_MIXED: u64 = 4 << 20;
 /// The largest window of a stream that flows, as a power of two, for zstd and LZMA: 8 MiB.
@@ -37,7 +36,7 @@ pub(super) const FIELDS_WINDOW_LOG: u32 = 20;
 const PIECE: u64 = 64 << 10;
 /// From so many bytes on, it is unpacked in a thread of its own; and how many pieces that may be ahead.
 const AHEAD_FROM: u64 = 64 << 10;
-const AHEAD: usize = 8;
+const AHEAD: usize = 1;
 
 /// What a stream tells; the number is its place in the group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -164,7 +163,11 @@ impl<'a> Streams<'a> {
     /// Unpacks a control stream into memory.
     pub(super) fn held(&self, kind: Kind) -> Result<Vec<u8>, Short> {
         let stream = &self.0[kind as usize];
-        let mut bytes = vec![0; usize::try_from(stream.raw).map_err(|_long| Short)?];
+        let raw = usize::try_from(stream.raw).map_err(|_long| Short)?;
+        if stream.coding == Coding::Lzma {
+            return Lzma::unpack(stream.bytes, raw, 1 << FLOW_WINDOW_LOG);
+        }
+        let mut bytes = vec![0; raw];
         Flow::open(stream, (&[], &[]), FLOW_WINDOW_LOG)?.fill(&mut bytes)?;
         Ok(bytes)
     }
@@ -304,7 +307,7 @@ enum From<'a> {
     Stored(&'a [u8]),
     Held,
     Zstd(Box<zstd::stream::read::Decoder<'static, &'a [u8]>>),
-    Lzma(Box<LzmaReader<&'a [u8]>>),
+    Lzma(Box<Lzma<'a>>),
     Ahead(Receiver<Result<Vec<u8>, Short>>),
 }
 
@@ -320,13 +323,9 @@ impl<'a> Flow<'a> {
                 decoder.window_log_max(window_log).map_err(|_why| Short)?;
                 From::Zstd(Box::new(decoder))
             }
-            Coding::Lzma => {
-                let (&properties, bytes) = stream.bytes.split_first().ok_or(Short)?;
-                let reader = LzmaReader::new_with_props(bytes, stream.raw, properties, 1 << window_log, None);
-                From::Lzma(Box::new(reader.map_err(|_why| Short)?))
-            }
-            Coding::LzmaAgainstOld => lzma_against(stream, old)?,
-            Coding::LzmaAgainstKnown => lzma_against(stream, &behind(old, known, OLD_WINDOW as usize))?,
+            Coding::Lzma => From::lzma(stream, 1 << window_log, &[])?,
+            Coding::LzmaAgainstOld => From::lzma(stream, OLD_WINDOW, old)?,
+            Coding::LzmaAgainstKnown => From::lzma(stream, OLD_WINDOW, &behind(old, known, OLD_WINDOW))?,
             Coding::ZstdAgainstOld => {
                 piece = against_old(stream, old)?;
                 From::Held
@@ -381,17 +380,20 @@ impl<'a> Flow<'a> {
     /// Unpacks the next piece, when the last one was read: a few bytes at once would take many times as long.
     fn refill(&mut self) -> Result<(), Short> {
         self.at = 0;
-        let reader: &mut dyn Read = match &mut self.from {
-            From::Zstd(decoder) => decoder,
-            From::Lzma(reader) => reader,
-            From::Ahead(pieces) => {
-                self.piece = pieces.recv().map_err(|_ended| Short)??;
-                return Ok(());
+        let count = self.left.min(PIECE) as usize;
+        match &mut self.from {
+            From::Zstd(decoder) => {
+                self.piece.resize(count, 0);
+                decoder.read_exact(&mut self.piece).map_err(|_why| Short)?;
             }
+            From::Lzma(lzma) => {
+                self.piece.clear();
+                self.piece.extend_from_slice(lzma.read(count)?);
+            }
+            From::Ahead(pieces) => self.piece = pieces.recv().map_err(|_ended| Short)??,
             From::Stored(_) | From::Held => return Err(Short),
-        };
-        self.piece.resize(self.left.min(PIECE) as usize, 0);
-        reader.read_exact(&mut self.piece).map_err(|_why| Short)
+        }
+        Ok(())
     }
 
     /// Whether unpacking it takes so long that a thread pays.
@@ -426,11 +428,10 @@ impl<'a> Flow<'a> {
     }
 }
 
-fn lzma_against<'a>(stream: &Packed<'a>, before: &[u8]) -> Result<From<'a>, Short> {
-    let (&properties, bytes) = stream.bytes.split_first().ok_or(Short)?;
-    let before = Some(before).filter(|before| !before.is_empty());
-    let reader = LzmaReader::new_with_props(bytes, stream.raw, properties, OLD_WINDOW, before);
-    Ok(From::Lzma(Box::new(reader.map_err(|_why| Short)?)))
+impl<'a> From<'a> {
+    fn lzma(stream: &Packed<'a>, window: usize, before: &[u8]) -> Result<Self, Short> {
+        Ok(Self::Lzma(Box::new(Lzma::new(stream.bytes, stream.raw, window, before)?)))
+    }
 }
 
 /// Unpacks in one go: that way no window is set aside, whatever the frame asks for.

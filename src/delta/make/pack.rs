@@ -115,12 +115,12 @@ fn smallest(kind: Kind, bytes: &[u8], against: Option<Against<'_>>, effort: Effo
     if let Some(Against { old, known }) = against.filter(|_| bytes.len() as u64 <= MAX_AGAINST_OLD) {
         offer(Coding::ZstdAgainstOld, zstd_against(bytes, old, effort)?);
         // A window that holds a part of the old bytes only finds little.
-        if effort != Effort::Fast && old.len() + bytes.len() <= OLD_WINDOW as usize {
+        if effort != Effort::Fast && old.len() + bytes.len() <= OLD_WINDOW {
             for shape in [(3, 0, 0), (0, 0, 0)] {
                 offer(Coding::LzmaAgainstOld, lzma(bytes, shape, window, Some(old))?);
             }
             if is_told_in(known, bytes) {
-                let before = behind(old, known, OLD_WINDOW as usize);
+                let before = behind(old, known, OLD_WINDOW);
                 offer(Coding::LzmaAgainstKnown, lzma(bytes, (3, 0, 0), window, Some(&before))?);
             }
         }
@@ -161,7 +161,7 @@ fn lzma(bytes: &[u8], (lc, lp, pb): (u32, u32, u32), window: u32, old: Option<&[
     let window = bytes.len().next_power_of_two().clamp(1 << 16, 1 << window);
     (options.dict_size, options.lc, options.lp, options.pb) = (window as u32, lc, lp, pb);
     if let Some(old) = old.filter(|old| !old.is_empty()) {
-        (options.dict_size, options.preset_dict) = (OLD_WINDOW, Some(old.to_vec()));
+        (options.dict_size, options.preset_dict) = (OLD_WINDOW as u32, Some(old.to_vec()));
     }
     (options.nice_len, options.depth_limit) = (273, 512);
     let mut writer = LzmaWriter::new_no_header(vec![options.get_props()], &options, false)?;

@@ -1,10 +1,9 @@
 //! A block: neighbouring chunks, packed as one frame.
 
-use std::io::{self, Read as _};
-
-use lzma_rust2::LzmaReader;
+use std::io;
 
 use super::super::code::{Machine, turn_whole};
+use super::super::lzma::Lzma;
 
 /// Most bytes of a block before it is compressed.
 pub const MAX_BLOCK: usize = 1024 * 1024;
@@ -64,10 +63,11 @@ pub fn open_block(frame: &[u8], raw: usize) -> Result<Vec<u8>, BlockError> {
     if raw > MAX_BLOCK || frame.len() > MAX_FRAME {
         return Err(BlockError::TooLong(raw.max(frame.len())));
     }
-    if let [form, properties, packed @ ..] = frame
+    if let Some((form, packed)) = frame.split_first()
         && let Some(form) = Form::of(*form)
     {
-        let mut bytes = unpacked(packed, *properties, raw).map_err(BlockError::Damaged)?;
+        let wrong = |_short| BlockError::Damaged(io::ErrorKind::InvalidData.into());
+        let mut bytes = Lzma::unpack(packed, raw, MAX_BLOCK).map_err(wrong)?;
         form.turn(&mut bytes, true);
         return Ok(bytes);
     }
@@ -77,13 +77,6 @@ pub fn open_block(frame: &[u8], raw: usize) -> Result<Vec<u8>, BlockError> {
     } else {
         Err(BlockError::Length { found: bytes.len(), announced: raw })
     }
-}
-
-fn unpacked(packed: &[u8], properties: u8, raw: usize) -> io::Result<Vec<u8>> {
-    let mut bytes = vec![0; raw];
-    LzmaReader::new_with_props(packed, raw as u64, properties, MAX_BLOCK as u32, None)?
-        .read_exact(&mut bytes)?;
-    Ok(bytes)
 }
 
 /// Compresses a block; the same bytes at the same level always give the same frame.
