@@ -355,7 +355,8 @@ impl Output<'_> {
     /// The same for bytes that are given away: those from a place on.
     fn give(&mut self, bytes: Vec<u8>, from: usize) -> Result<(), ApplyError> {
         let count = (bytes.len() - from) as u64;
-        if self.sealing.is_some() || count > self.left {
+        let fits = count <= self.left && self.sealing.as_mut().is_none_or(|seal| seal.pass(&bytes[from..]));
+        if !fits {
             return self.write(&bytes[from..]);
         }
         let index = self.unit.news[self.next - 1].0 as usize;
