@@ -112,6 +112,12 @@ impl Kind {
         matches!(self, Self::Pointer | Self::Short | Self::Relative)
     }
 
+    /// Whether it says nothing but an address, in four bytes.
+    #[inline]
+    pub(super) fn is_address(self) -> bool {
+        matches!(self, Self::Short | Self::Relative | Self::Start)
+    }
+
     /// Whether it says no address, but a place in a frame.
     #[inline]
     pub(in crate::delta) fn is_in_frame(self) -> bool {

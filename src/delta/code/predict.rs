@@ -265,6 +265,11 @@ impl<'a> Resolver<'a> {
             let Some((here, old, gone)) = self.predict_near(of, new) else { return Ok(None) };
             let seen = Seen { kind, new, here, origin: 0, word: 0, layout: self.on.new };
             self.correct(&seen, Some(old), gone, teller)
+        } else if kind.is_address() {
+            let old = u64::from(self.on.image.u32(of.place));
+            let Some(gone) = self.gone(old) else { return Ok(None) };
+            let seen = Seen { kind, new, here: 0, origin: 0, word: old, layout: self.on.new };
+            self.correct(&seen, Some(old), gone, teller)
         } else {
             let Some((seen, label, gone)) = self.predict_far(of, new) else { return Ok(None) };
             self.correct(&seen, label, gone, teller)
