@@ -6,5 +6,6 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     updraft::platform::process::harden();
+    updraft::platform::process::free_memory_early();
     updraft::cli::updater::main()
 }

@@ -5,5 +5,6 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     updraft::platform::process::harden();
+    updraft::platform::process::free_memory_early();
     updraft::cli::demo::as_another_program().unwrap_or_else(updraft::cli::updraft::main)
 }

@@ -215,6 +215,20 @@ pub(super) fn give_way() {
     rustix::process::setpriority_process(None, 10).ok();
 }
 
+/// The C library adapts to the largest piece of memory that was ever freed, and keeps twice as much for each thread; it does
+/// not once it was told (mallopt(3), glibc). Other C libraries have no such habit.
+pub(super) fn free_memory_early() {
+    #[cfg(target_env = "gnu")]
+    {
+        #[expect(unsafe_code, reason = "a function of the C library that takes numbers")]
+        // SAFETY: it may be called at any time; a number that is refused changes nothing.
+        unsafe {
+            libc::mallopt(libc::M_MMAP_THRESHOLD, 4 << 20);
+            libc::mallopt(libc::M_TRIM_THRESHOLD, 4 << 20);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -245,3 +245,6 @@ pub(super) fn give_way() {
     // SAFETY: no pointers are passed. If it is refused, the thread merely is as important as others.
     unsafe { libc::pthread_set_qos_class_self_np(libc::qos_class_t::QOS_CLASS_UTILITY, 0) };
 }
+
+/// Nothing to do: the C library does so by itself.
+pub(super) fn free_memory_early() {}

@@ -220,5 +220,10 @@ pub fn give_way() {
     os::give_way();
 }
 
+/// Gives memory that was freed back to the system soon: threads that unpack much take turns, and each would keep its share.
+pub fn free_memory_early() {
+    os::free_memory_early();
+}
+
 /// Takes libraries from the system alone. Nothing to do on Unix, where none is taken from the program's own folder.
 pub fn harden() {}

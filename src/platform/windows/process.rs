@@ -253,3 +253,6 @@ pub fn give_way() {
     // SAFETY: the handle stands for the calling thread. If it is refused, the thread merely is as important.
     unsafe { SetThreadPriority(GetCurrentThread(), THREAD_PRIORITY_BELOW_NORMAL) };
 }
+
+/// Gives memory that was freed back to the system soon. Nothing to do: the heap of Windows does so by itself.
+pub fn free_memory_early() {}
