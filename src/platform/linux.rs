@@ -223,8 +223,8 @@ pub(super) fn free_memory_early() {
         #[expect(unsafe_code, reason = "a function of the C library that takes numbers")]
         // SAFETY: it may be called at any time; a number that is refused changes nothing.
         unsafe {
-            libc::mallopt(libc::M_MMAP_THRESHOLD, 4 << 20);
-            libc::mallopt(libc::M_TRIM_THRESHOLD, 4 << 20);
+            libc::mallopt(libc::M_MMAP_THRESHOLD, 1 << 20);
+            libc::mallopt(libc::M_TRIM_THRESHOLD, 2 << 20);
         }
     }
 }
