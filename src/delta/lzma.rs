@@ -23,8 +23,11 @@ const LEAST: usize = 2;
 const DIRECT: u32 = 14;
 const ALIGNED: u32 = 4;
 
-/// What a chance is when nothing is known yet.
+/// Chances of the bits of a literal: after another one, and after a match by each bit of the byte that it is unlike. The last
+/// quarter is never asked for.
 type Literal = [u16; 1024];
+/// Most bits that tell literals apart, as in LZMA2.
+const MOST_SHAPE: u32 = 4;
 
 /// Unpacks a stream bit by bit.
 pub(super) struct Lzma<'a> {
@@ -55,7 +58,7 @@ impl<'a> Lzma<'a> {
         let properties = u32::from(properties);
         let shape = [properties % 9, properties / 9 % 5];
         let places = properties / 45;
-        if places > 4 {
+        if places > 4 || shape[0] + shape[1] > MOST_SHAPE {
             return Err(Short);
         }
         let before = &before[before.len().saturating_sub(window)..];
@@ -80,6 +83,7 @@ impl<'a> Lzma<'a> {
     /// All bytes of a stream.
     pub(super) fn unpack(packed: &'a [u8], raw: usize, window: usize) -> Result<Vec<u8>, Short> {
         let mut lzma = Self::new(packed, raw as u64, window, &[])?;
+        lzma.made.reserve_exact(raw);
         lzma.make(raw)?;
         Ok(lzma.made)
     }
@@ -497,8 +501,17 @@ mod tests {
 
     #[test]
     fn properties_that_make_no_sense_are_refused() {
-        assert!(Lzma::new(&[224, 0, 0, 0, 0, 0], 1, WINDOW, &[]).is_ok());
-        for wrong in [&[225, 0, 0, 0, 0, 0][..], &[0, 1, 0, 0, 0, 0], &[0, 0, 0, 0, 0], &[0], &[]] {
+        // (pb * 5 + lp) * 9 + lc
+        assert!(Lzma::new(&[4 * 45 + 3 * 9 + 1, 0, 0, 0, 0, 0], 1, WINDOW, &[]).is_ok());
+        for wrong in [
+            &[5 * 45, 0, 0, 0, 0, 0][..],
+            &[9 + 4, 0, 0, 0, 0, 0],
+            &[5, 0, 0, 0, 0, 0],
+            &[0, 1, 0, 0, 0, 0],
+            &[0, 0, 0, 0, 0],
+            &[0],
+            &[],
+        ] {
             assert!(Lzma::new(wrong, 1, WINDOW, &[]).is_err(), "{wrong:?}");
         }
         assert_eq!(Lzma::unpack(&[0, 0, 0, 0, 0, 0], 0, WINDOW), Ok(Vec::new()));

@@ -221,7 +221,7 @@ pub(super) fn free_memory_early() {
     #[cfg(target_env = "gnu")]
     {
         #[expect(unsafe_code, reason = "a function of the C library that takes numbers")]
-        // SAFETY: it may be called at any time; a number that is refused changes nothing.
+        // SAFETY: there is one thread, as the caller says; a number that is refused changes nothing.
         unsafe {
             libc::mallopt(libc::M_MMAP_THRESHOLD, 1 << 20);
             libc::mallopt(libc::M_TRIM_THRESHOLD, 2 << 20);

@@ -77,6 +77,8 @@ impl Finder<'_, '_> {
         };
         let constants = of(&[Role::Constants, Role::Relative, Role::Pointers]);
         let code = of(&[Role::Code]);
+        // Many sections may say that they are the same bytes.
+        let mut left = image.data.len() / 2;
         for (index, &start) in self.leas.iter().enumerate() {
             if !start.is_multiple_of(4) {
                 continue;
@@ -84,21 +86,47 @@ impl Finder<'_, '_> {
             let Some(section) = constants.iter().find(|section| section.holds(start)) else { continue };
             let end = self.leas.get(index + 1).copied().unwrap_or(u64::MAX);
             let end = end.min(section.address.saturating_add(section.length as u64));
-            let offset = section.offset + (start - section.address) as usize;
+            let offset = section.offset + start.wrapping_sub(section.address) as usize;
             let leads_to_code = |at: &usize| {
                 let value = image.u32(*at);
                 let target = start.wrapping_add_signed(i64::from(value.cast_signed()));
                 value != 0 && code.iter().any(|section| section.holds(target))
             };
-            let places = (offset..).step_by(4).take(((end - start) / 4) as usize);
+            let places = (offset..).step_by(4).take((((end - start) / 4) as usize).min(left));
             let known = self.found.refs.len();
             let table = places.take_while(leads_to_code).map(|place| (place as u32, Kind::Table, 0));
             self.found.refs.extend(table);
+            left -= self.found.refs.len() - known;
             if let [first, .., last] = self.found.refs[known..] {
                 self.found.tables.push(Table { first: first.0, last: last.0, origin: start });
             } else {
                 self.found.refs.truncate(known);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::image::{Image, Layout};
+    use super::*;
+
+    #[test]
+    fn sections_that_say_that_they_are_the_same_bytes_have_no_more_tables_than_fit() {
+        let data: Vec<u8> = [4u8, 0, 0, 0].repeat(1024);
+        let section = |role, length, address| Section { role, offset: 0, length, address };
+        let last = 0u64.wrapping_sub(0x1000);
+        let places: Vec<u64> = (1..20).map(|at| at << 20).chain([last]).collect();
+        let mut sections = vec![section(Role::Code, 1 << 40, 0)];
+        sections.extend(places.iter().map(|place| section(Role::Constants, 0x2000, *place)));
+        let (layout, holes) = (Layout::default(), Vec::new());
+        let image = Image { layout, sections, range: (0, 1 << 40), data: &data, fixed: false, holes };
+        let mut finder = Finder::new(&image);
+        // The last one goes on at the lowest addresses.
+        finder.leas = [&[0x10], &places[..]].concat();
+        finder.jump_tables();
+        assert_eq!(finder.found.refs.len(), data.len() / 2);
+        let origins: Vec<u64> = finder.found.tables.iter().map(|table| table.origin).collect();
+        assert_eq!(origins, places[..2]);
     }
 }

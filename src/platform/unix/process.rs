@@ -221,6 +221,7 @@ pub fn give_way() {
 }
 
 /// Gives memory that was freed back to the system soon: threads that unpack much take turns, and each would keep its share.
+/// For the beginning of a program, while it has one thread.
 pub fn free_memory_early() {
     os::free_memory_early();
 }

@@ -254,5 +254,6 @@ pub fn give_way() {
     unsafe { SetThreadPriority(GetCurrentThread(), THREAD_PRIORITY_BELOW_NORMAL) };
 }
 
-/// Gives memory that was freed back to the system soon. Nothing to do: the heap of Windows does so by itself.
+/// Gives memory that was freed back to the system soon; for the beginning of a program. Nothing to do: the heap of Windows
+/// does so by itself.
 pub fn free_memory_early() {}
