@@ -34,7 +34,8 @@ pub(super) const FIELDS_WINDOW_LOG: u32 = 20;
 
 /// How many bytes of a stream that flows are unpacked at once.
 const PIECE: u64 = 64 << 10;
-/// From so many bytes on, it is unpacked in a thread of its own; and how many pieces that may be ahead.
+/// From so many bytes on, it is unpacked in a thread of its own; and how many pieces that may be ahead: more would take time
+/// from references, for which all others wait.
 const AHEAD_FROM: u64 = 64 << 10;
 const AHEAD: usize = 1;
 
