@@ -38,6 +38,9 @@ wait_for 30 "the offer" event "$work/behind" offered
 wait_for 20 "a notification" said '"notify": "Version 2.0 is available"'
 said '"program": "MyApp"' || fail "the notification should be in the program's name"
 ok "an update that waits behind another window is told by a notification"
+# Nobody presses at once; and half a second after a person has done something in another window, openbox lets no other one
+# come to the front.
+settle
 touch "$work/press"
 in_front() { [ "$(xdotool getactivewindow)" = "$(window MyApp)" ]; }
 wait_for 20 "the window in front" in_front

@@ -99,9 +99,10 @@ fn work(orders: &Receiver<Order>, id: &str, title: &str) -> zbus::Result<()> {
                     notifier = Some(listen(&bus, &shown)?);
                 }
                 let Some(notifier) = &notifier else { continue };
-                let before = lock(&shown).number;
-                let number = notify(notifier, before, (id, title), &head, &text)?;
-                *lock(&shown) = Shown { number, pressed: Some(pressed) };
+                // A press that is heard before the notification's number is waits for that.
+                let mut shown = lock(&shown);
+                let number = notify(notifier, shown.number, (id, title), &head, &text)?;
+                *shown = Shown { number, pressed: Some(pressed) };
             }
             Order::TakeBack => {
                 let Shown { number, pressed } = std::mem::take(&mut *lock(&shown));
