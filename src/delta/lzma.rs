@@ -29,6 +29,11 @@ type Literal = [u16; 1024];
 /// Most bits that tell literals apart, as in LZMA2.
 const MOST_SHAPE: u32 = 4;
 
+/// Bytes of which those before the window go when more are made.
+fn most_kept(window: usize) -> usize {
+    window + window / 4
+}
+
 /// Unpacks a stream bit by bit.
 pub(super) struct Lzma<'a> {
     bits: Bits<'a>,
@@ -62,7 +67,7 @@ impl<'a> Lzma<'a> {
             return Err(Short);
         }
         let before = &before[before.len().saturating_sub(window)..];
-        let room = (before.len() as u64).saturating_add(raw).min((window + window / 4) as u64);
+        let room = (before.len() as u64).saturating_add(raw).min(most_kept(window) as u64);
         let mut made = Vec::with_capacity(room as usize);
         made.extend_from_slice(before);
         Ok(Self {
@@ -90,8 +95,7 @@ impl<'a> Lzma<'a> {
 
     /// The next bytes: so many, of which there must be as many left.
     pub(super) fn read(&mut self, count: usize) -> Result<&[u8], Short> {
-        let most = self.made.capacity().max(self.window + self.window / 4);
-        if self.made.len() + count > most {
+        if self.made.len() + count > most_kept(self.window) {
             // Sixteen places are the most that are told apart.
             let gone = self.made.len().saturating_sub(self.window) & !15;
             self.made.drain(..gone);

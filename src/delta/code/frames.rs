@@ -83,8 +83,7 @@ struct Frame {
     seen: usize,
     /// Offsets as they came, until one has moved: in most frames, none does.
     still: Vec<i32>,
-    has_moved: bool,
-    /// Old offsets in order, each with how far it moved.
+    /// Old offsets in order, each with how far it moved; none as long as all are still.
     moved: Vec<(i32, i32)>,
     /// Some of them, one for each remainder, and which of these are there.
     at_hand: [(i32, i32); AT_HAND],
@@ -94,14 +93,13 @@ struct Frame {
 impl Frame {
     /// Goes on to another function.
     fn begin(&mut self, function: usize) {
-        (self.function, self.has_moved, self.has) = (function, false, 0);
+        (self.function, self.has) = (function, 0);
         self.still.clear();
         self.moved.clear();
     }
 
     /// Tells of all offsets that came that they did not move.
     fn settle(&mut self) {
-        self.has_moved = true;
         for offset in self.still.drain(..) {
             let at = self.moved.binary_search_by_key(&offset, |known| known.0);
             if let Some(at) = at.err().filter(|_| self.moved.len() < MOST) {
@@ -140,7 +138,7 @@ impl Frames {
             frame.begin(function);
         }
         frame.seen = new;
-        if !frame.has_moved {
+        if frame.moved.is_empty() {
             if frame.still.len() < STILL {
                 frame.still.push(offset);
                 self.at = At::Still;

@@ -71,16 +71,20 @@ impl<'s> Begins<'s> {
         (self.from.saturating_sub(1), self.head)
     }
 
+    /// The word with this number, if it is of this stretch.
+    #[inline]
+    fn of_number(&mut self, word: usize) -> Option<&mut u64> {
+        match word.checked_sub(self.from) {
+            Some(index) => self.words.get_mut(index),
+            None => (word + 1 == self.from).then_some(&mut self.head),
+        }
+    }
+
     /// Instructions begin where there is a one in a word.
     #[inline]
     pub(super) fn add(&mut self, word: usize, ones: u64) {
-        match word.checked_sub(self.from) {
-            Some(index) => {
-                if let Some(word) = self.words.get_mut(index) {
-                    *word |= ones;
-                }
-            }
-            None => self.head |= ones,
+        if let Some(known) = self.of_number(word) {
+            *known |= ones;
         }
     }
 
@@ -120,15 +124,8 @@ impl<'s> Begins<'s> {
         for word in bytes.start / 64..bytes.end.div_ceil(64) {
             let before = u64::MAX.checked_shl(bytes.start.saturating_sub(word * 64) as u32).unwrap_or(0);
             let after = u64::MAX.checked_shl(bytes.end.saturating_sub(word * 64) as u32).unwrap_or(0);
-            let (ones, counts) = (self.word(word), before & !after);
-            let changed = ones ^ (ones ^ other.word(word)) & counts;
-            match word.checked_sub(self.from) {
-                Some(index) => {
-                    if let Some(word) = self.words.get_mut(index) {
-                        *word = changed;
-                    }
-                }
-                None => self.head = changed,
+            if let Some(known) = self.of_number(word) {
+                *known ^= (*known ^ other.word(word)) & before & !after;
             }
         }
     }
